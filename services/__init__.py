@@ -1,0 +1,1 @@
+"""Hilum's services; the tree is the architecture (docs/architecture in README)."""

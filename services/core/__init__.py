@@ -1,0 +1,1 @@
+"""The kernel: imports no sibling, and never grpc, fastapi or torch."""

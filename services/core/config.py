@@ -1,0 +1,68 @@
+"""Settings: one frozen object, built in main() and handed down. Nothing reads the environment at import."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from services.core.errors import invalid
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where state lives and what the services may use.
+
+    engine_url: ``embedded:`` (the default: an engine process of our own on loopback) or ``http(s)://host:grpc_port`` of
+    a Qdrant server or cluster.  facts_url: SQLAlchemy URL, SQLite under `data_dir` when empty.
+    ingest_roots: folders that a client without the operator token may name as a job's source; none by default.
+    """
+
+    data_dir: Path
+    engine_url: str = "embedded:"
+    engine_api_key: str | None = None
+    facts_url: str = ""
+    http_bind: str = "127.0.0.1:8080"
+    grpc_bind: str = "127.0.0.1:50051"
+    models: tuple[str, ...] = ()
+    models_dir: Path | None = None
+    ingest_roots: tuple[Path, ...] = ()
+    threads: int = 0
+    decode_workers: int = 2
+
+    @property
+    def facts(self) -> str:
+        """The SQL URL in force."""
+        return self.facts_url or f"sqlite:///{self.data_dir / 'facts.db'}"
+
+    def with_engine(self, url: str) -> Settings:
+        """The same settings once the embedded engine has told its address."""
+        return replace(self, engine_url=url)
+
+
+def from_environment(environ: Mapping[str, str], data: str | None = None) -> Settings:
+    """Build settings from ``HILUM_*`` variables; `data` (a command's ``--data``) wins over ``HILUM_DATA``.
+
+    Raises INVALID_ARGUMENT naming the variable when a value cannot be read.
+    """
+    home = Path(environ.get("XDG_DATA_HOME") or Path(environ.get("HOME", ".")) / ".local" / "share") / "hilum"
+    return Settings(
+        data_dir=Path(data or environ.get("HILUM_DATA") or home).expanduser().absolute(),
+        engine_url=environ.get("HILUM_ENGINE_URL", "embedded:"),
+        engine_api_key=environ.get("HILUM_ENGINE_API_KEY") or None,
+        facts_url=environ.get("HILUM_FACTS_URL", ""),
+        http_bind=environ.get("HILUM_HTTP", "127.0.0.1:8080"),
+        grpc_bind=environ.get("HILUM_GRPC", "127.0.0.1:50051"),
+        models=tuple(m for m in environ.get("HILUM_MODELS", "").split(",") if m),
+        models_dir=Path(environ["HILUM_MODELS_DIR"]).expanduser() if environ.get("HILUM_MODELS_DIR") else None,
+        ingest_roots=tuple(Path(p).expanduser().absolute() for p in environ.get("HILUM_INGEST_ROOTS", "").split(":") if p),
+        threads=_count(environ, "HILUM_THREADS", 0),
+        decode_workers=_count(environ, "HILUM_DECODE_WORKERS", 2),
+    )
+
+
+def _count(environ: Mapping[str, str], name: str, default: int) -> int:
+    text = environ.get(name, "")
+    if text and not text.isdecimal():
+        raise invalid(f"{name} must be a whole number of 0 or more")
+    return int(text) if text else default

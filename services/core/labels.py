@@ -1,0 +1,67 @@
+"""Labels with four states. A blank is *unknown* and never becomes *absent*."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class LabelState(StrEnum):
+    """What a source says of one finding on one film."""
+
+    PRESENT = "present"
+    ABSENT = "absent"
+    UNCERTAIN = "uncertain"
+    UNKNOWN = "unknown"  # nobody said anything: not stored, and never counted as absent
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """One statement: `name` is a key such as ``pleural_effusion``; `source` says who made it."""
+
+    name: str
+    state: LabelState
+    source: str = "table"
+
+
+# CheXpert's fourteen, then the names NIH ChestX-ray14 adds: Irvin et al. 2019, Wang et al. 2017.
+CHEXPERT = (
+    "No Finding", "Enlarged Cardiomediastinum", "Cardiomegaly", "Lung Opacity", "Lung Lesion", "Edema",
+    "Consolidation", "Pneumonia", "Atelectasis", "Pneumothorax", "Pleural Effusion", "Pleural Other", "Fracture",
+    "Support Devices",
+)  # fmt: skip
+NIH = ("Effusion", "Infiltration", "Mass", "Nodule", "Emphysema", "Fibrosis", "Pleural Thickening", "Hernia")
+SYNONYMS = {"effusion": "pleural_effusion", "pleural_thickening": "pleural_thickening", "airspace_opacity": "lung_opacity"}
+
+_STATES = {
+    "1": LabelState.PRESENT, "1.0": LabelState.PRESENT, "present": LabelState.PRESENT, "true": LabelState.PRESENT,
+    "positive": LabelState.PRESENT, "yes": LabelState.PRESENT,
+    "0": LabelState.ABSENT, "0.0": LabelState.ABSENT, "absent": LabelState.ABSENT, "false": LabelState.ABSENT,
+    "negative": LabelState.ABSENT, "no": LabelState.ABSENT,
+    "-1": LabelState.UNCERTAIN, "-1.0": LabelState.UNCERTAIN, "uncertain": LabelState.UNCERTAIN,
+    "": LabelState.UNKNOWN, "nan": LabelState.UNKNOWN, "none": LabelState.UNKNOWN, "null": LabelState.UNKNOWN,
+    "na": LabelState.UNKNOWN, "n/a": LabelState.UNKNOWN, "-2": LabelState.UNKNOWN, "unknown": LabelState.UNKNOWN,
+}  # fmt: skip
+
+
+def label_key(name: str) -> str:
+    """``"Pleural Effusion"`` → ``"pleural_effusion"``: the name a filter uses, one key per finding."""
+    key = re.sub(r"[^a-z0-9]+", "_", name.strip().lower()).strip("_")
+    return SYNONYMS.get(key, key)
+
+
+def label_state(value: object) -> LabelState | None:
+    """Read a cell of a label table; None when the value is not a label state at all."""
+    return _STATES.get(str(value).strip().lower() if value is not None else "")
+
+
+def merge(labels: list[Label]) -> dict[str, LabelState]:
+    """One state per finding for display: sources that contradict each other give *uncertain*."""
+    merged: dict[str, LabelState] = {}
+    for label in labels:
+        if label.state is LabelState.UNKNOWN:
+            continue
+        seen = merged.get(label.name)
+        merged[label.name] = label.state if seen in (None, label.state) else LabelState.UNCERTAIN
+    return merged

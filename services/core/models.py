@@ -1,0 +1,55 @@
+"""What an encoder is, exactly: its specification, its fingerprint, and the collection that belongs to it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import asdict, dataclass
+
+from services.core.errors import invalid
+
+IMAGE_VECTOR = "image"
+REPORT_VECTOR = "report"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """Everything that decides a vector. Two specs that differ in any field have different collections.
+
+    name: short slug, e.g. ``rad-dino``.  revision: the source's pinned revision.  weights_sha256: of the weight files.
+    preprocessing: named variant with its numbers, e.g. ``shortest-518-bicubic-crop-518-mean.5307-std.2583``.
+    pooling: e.g. ``cls``.  dim: length of a vector.  dtype: of the forward pass.  normalised: L2-normalised?
+    text_space: name of the text tower that shares the space, or None for image-only encoders.
+    """
+
+    name: str
+    revision: str
+    weights_sha256: str
+    preprocessing: str
+    pooling: str
+    dim: int
+    dtype: str = "float32"
+    normalised: bool = True
+    text_space: str | None = None
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,62}", self.name):
+            raise invalid("a model name is a slug of a-z, 0-9 and '-', at most 63 characters")
+        if not 1 <= self.dim <= 16_384:
+            raise invalid("a model's dim is between 1 and 16384")
+
+    @property
+    def fingerprint(self) -> str:
+        """sha256 over all fields, hex."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
+    @property
+    def collection(self) -> str:
+        """``cxr.<model>.<fp8>``: vectors of two fingerprints never meet."""
+        return f"cxr.{self.name}.{self.fingerprint[:8]}"
+
+    @property
+    def alias(self) -> str:
+        """``cxr.<model>``: points at the collection that answers for this model name."""
+        return f"cxr.{self.name}"
