@@ -55,7 +55,9 @@ def from_environment(environ: Mapping[str, str], data: str | None = None) -> Set
         grpc_bind=environ.get("HILUM_GRPC", "127.0.0.1:50051"),
         models=tuple(m for m in environ.get("HILUM_MODELS", "").split(",") if m),
         models_dir=Path(environ["HILUM_MODELS_DIR"]).expanduser() if environ.get("HILUM_MODELS_DIR") else None,
-        ingest_roots=tuple(Path(p).expanduser().absolute() for p in environ.get("HILUM_INGEST_ROOTS", "").split(":") if p),
+        ingest_roots=tuple(
+            Path(p).expanduser().absolute() for p in environ.get("HILUM_INGEST_ROOTS", "").split(":") if p
+        ),
         threads=_count(environ, "HILUM_THREADS", 0),
         decode_workers=_count(environ, "HILUM_DECODE_WORKERS", 2),
     )

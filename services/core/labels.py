@@ -32,7 +32,11 @@ CHEXPERT = (
     "Support Devices",
 )  # fmt: skip
 NIH = ("Effusion", "Infiltration", "Mass", "Nodule", "Emphysema", "Fibrosis", "Pleural Thickening", "Hernia")
-SYNONYMS = {"effusion": "pleural_effusion", "pleural_thickening": "pleural_thickening", "airspace_opacity": "lung_opacity"}
+SYNONYMS = {
+    "effusion": "pleural_effusion",
+    "pleural_thickening": "pleural_thickening",
+    "airspace_opacity": "lung_opacity",
+}
 
 _STATES = {
     "1": LabelState.PRESENT, "1.0": LabelState.PRESENT, "present": LabelState.PRESENT, "true": LabelState.PRESENT,

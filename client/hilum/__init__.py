@@ -1,0 +1,1 @@
+"""Hilum's Python client: ``from hilum import Client``."""

@@ -1,0 +1,94 @@
+"""Open the database of facts: SQLite in WAL mode by default, PostgreSQL in earnest; migrated on opening."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import OperationalError
+
+from services.core.errors import ErrorCode, HilumError
+
+
+class Facts:
+    """A handle on the database. Cheap to share between threads; one per process."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection for reading. Raises UNAVAILABLE when the database does not answer."""
+        with _answering(), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction: committed whole or not at all. On SQLite it takes the write lock at once, so that two writers
+        wait for each other instead of failing midway."""
+        with _answering(), self.engine.connect() as connection:
+            connection = connection.execution_options(hilum_write=True)
+            with connection.begin():
+                yield connection
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def open_facts(url: str) -> Facts:
+    """Open `url`, bringing its schema up to date. Several processes may open it at once."""
+    engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _tune_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        database = Path(str(engine.url.database))
+        database.parent.mkdir(parents=True, exist_ok=True)
+        with open(database.with_suffix(".migrate"), "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            _migrate(engine)
+    else:
+        _migrate(engine)
+    return Facts(engine)
+
+
+def now() -> str:
+    """UTC now as ISO 8601 with milliseconds."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _migrate(engine: Engine) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    with _answering(), engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def _tune_sqlite(connection: Any, _: object) -> None:
+    connection.isolation_level = None  # the driver begins no transaction of its own; `_begin_sqlite` does
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")  # acknowledged means durable, power loss included
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute("PRAGMA busy_timeout=30000")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("hilum_write")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        raise HilumError(ErrorCode.UNAVAILABLE, "the database of facts does not answer; try again shortly") from error

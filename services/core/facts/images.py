@@ -1,0 +1,170 @@
+"""Films, their labels and reports, and which encoder holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+
+from sqlalchemy import Connection, Select, delete, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from services.core.facts.db import Facts, now
+from services.core.facts.schema import embeddings, images, labels, reports
+from services.core.labels import Label, LabelState
+from services.core.types import ImageRecord, Report
+
+_COLUMNS = [field.name for field in fields(ImageRecord) if field.name != "labels"]
+_CHUNK = 500  # below SQLite's bound on variables in a statement
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A film ready to be committed: its record, its picture, and the encoders whose vectors the engine acknowledged."""
+
+    record: ImageRecord
+    thumbnail: str
+    fingerprints: tuple[str, ...]
+
+
+def insert(facts: Facts, table: object) -> sqlite.Insert | postgresql.Insert:
+    """The dialect's INSERT, which knows ON CONFLICT."""
+    dialect = postgresql if facts.engine.dialect.name == "postgresql" else sqlite
+    return dialect.insert(table)  # type: ignore[arg-type]
+
+
+def commit(facts: Facts, stored: Sequence[Stored]) -> None:
+    """Write films, labels and ledger in one transaction. The same film again replaces its facts and adds encoders."""
+    if not stored:
+        return
+    stamp = now()
+    ids = [item.record.image_id for item in stored]
+    rows = [
+        {
+            **{name: getattr(item.record, name) for name in _COLUMNS},
+            "thumbnail": item.thumbnail,
+            "created_at": stamp,
+            "updated_at": stamp,
+        }
+        for item in stored
+    ]
+    label_rows = [
+        {"image_id": item.record.image_id, "name": label.name, "source": label.source, "state": label.state.value}
+        for item in stored
+        for label in item.record.labels
+        if label.state is not LabelState.UNKNOWN
+    ]
+    ledger = [
+        {"image_id": item.record.image_id, "fingerprint": fingerprint, "created_at": stamp}
+        for item in stored
+        for fingerprint in item.fingerprints
+    ]
+    upsert = insert(facts, images)
+    upsert = upsert.on_conflict_do_update(
+        index_elements=["image_id"],
+        set_={name: upsert.excluded[name] for name in [*_COLUMNS[1:], "thumbnail", "updated_at"]},
+    )
+    with facts.write() as db:
+        db.execute(upsert, rows)
+        for part in _chunks(ids):
+            db.execute(delete(labels).where(labels.c.image_id.in_(part)))
+        if label_rows:
+            db.execute(insert(facts, labels).on_conflict_do_nothing(), label_rows)
+        if ledger:
+            db.execute(insert(facts, embeddings).on_conflict_do_nothing(), ledger)
+
+
+def save_reports(facts: Facts, batch: Sequence[Report]) -> None:
+    """Store report sections; the same section again is replaced."""
+    if not batch:
+        return
+    upsert = insert(facts, reports)
+    upsert = upsert.on_conflict_do_update(
+        index_elements=["dataset", "study_id", "section"], set_={"text": upsert.excluded["text"]}
+    )
+    with facts.write() as db:
+        db.execute(
+            upsert,
+            [{"dataset": r.dataset, "study_id": r.study_id, "section": r.section, "text": r.text} for r in batch],
+        )
+
+
+def reports_of(facts: Facts, dataset: str, study_id: str) -> dict[str, str]:
+    """Section → text of one study."""
+    query = select(reports.c.section, reports.c.text).where(
+        reports.c.dataset == dataset, reports.c.study_id == study_id
+    )
+    with facts.read() as db:
+        return {section: text for section, text in db.execute(query)}
+
+
+def get(facts: Facts, ids: Iterable[str]) -> dict[str, ImageRecord]:
+    """image_id → record with its labels, for those that are stored."""
+    found: dict[str, ImageRecord] = {}
+    with facts.read() as db:
+        for part in _chunks(list(ids)):
+            found.update(_records(db, select(images).where(images.c.image_id.in_(part))))
+    return found
+
+
+def page(facts: Facts, query: Select[tuple[str]], after: str, size: int) -> list[ImageRecord]:
+    """The next `size` films of `query` (a select of image ids) in the order of their ids, behind `after`."""
+    picked = select(images).where(images.c.image_id.in_(query), images.c.image_id > after)
+    with facts.read() as db:
+        return list(_records(db, picked.order_by(images.c.image_id).limit(size)).values())
+
+
+def thumbnails(facts: Facts, ids: Iterable[str]) -> dict[str, str]:
+    """image_id → sha256 of its picture in blobs."""
+    found: dict[str, str] = {}
+    with facts.read() as db:
+        for part in _chunks(list(ids)):
+            query = select(images.c.image_id, images.c.thumbnail).where(images.c.image_id.in_(part))
+            found.update({image_id: digest for image_id, digest in db.execute(query)})
+    return found
+
+
+def ledger(facts: Facts, ids: Iterable[str]) -> dict[str, set[str]]:
+    """image_id → fingerprints whose vectors are acknowledged; films without any are not listed."""
+    found: dict[str, set[str]] = {}
+    with facts.read() as db:
+        for part in _chunks(list(ids)):
+            query = select(embeddings.c.image_id, embeddings.c.fingerprint).where(embeddings.c.image_id.in_(part))
+            for image_id, fingerprint in db.execute(query):
+                found.setdefault(image_id, set()).add(fingerprint)
+    return found
+
+
+def ids_of(facts: Facts, fingerprint: str | None = None) -> set[str]:
+    """Ids of all films, or of those stored with one encoder."""
+    query = (
+        select(images.c.image_id)
+        if fingerprint is None
+        else select(embeddings.c.image_id).where(embeddings.c.fingerprint == fingerprint)
+    )
+    with facts.read() as db:
+        return set(db.scalars(query))
+
+
+def count_by_model(facts: Facts) -> dict[str, int]:
+    """fingerprint → number of films."""
+    query = select(embeddings.c.fingerprint, func.count()).group_by(embeddings.c.fingerprint)
+    with facts.read() as db:
+        return {fingerprint: count for fingerprint, count in db.execute(query)}
+
+
+def _records(db: Connection, query: Select[tuple[object, ...]]) -> dict[str, ImageRecord]:
+    rows = db.execute(query).mappings().all()
+    stated: dict[str, list[Label]] = {row["image_id"]: [] for row in rows}
+    for part in _chunks(list(stated)):
+        for row in db.execute(select(labels).where(labels.c.image_id.in_(part)).order_by(labels.c.name)):
+            stated[row.image_id].append(Label(row.name, LabelState(row.state), row.source))
+    return {row["image_id"]: _record(row, stated[row["image_id"]]) for row in rows}
+
+
+def _record(row: Mapping[str, object], stated: list[Label]) -> ImageRecord:
+    return ImageRecord(**{name: row[name] for name in _COLUMNS}, labels=tuple(stated))  # type: ignore[arg-type]
+
+
+def _chunks(ids: list[str]) -> Iterable[list[str]]:
+    for start in range(0, len(ids), _CHUNK):
+        yield ids[start : start + _CHUNK]

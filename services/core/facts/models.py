@@ -1,0 +1,42 @@
+"""The encoders an archive knows, and which fingerprint answers for each name."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from sqlalchemy import select, update
+
+from services.core.errors import ErrorCode, HilumError
+from services.core.facts.db import Facts, now
+from services.core.facts.images import insert
+from services.core.facts.schema import models
+from services.core.models import ModelSpec
+
+
+def register(facts: Facts, spec: ModelSpec) -> None:
+    """Make `spec` known and let it answer for its name."""
+    row = {
+        "fingerprint": spec.fingerprint, "name": spec.name, "collection": spec.collection, "spec": asdict(spec),
+        "active": True, "created_at": now(),
+    }  # fmt: skip
+    with facts.write() as db:
+        others = (models.c.name == spec.name) & (models.c.fingerprint != spec.fingerprint)
+        db.execute(update(models).where(others).values(active=False))
+        upsert = insert(facts, models).on_conflict_do_update(index_elements=["fingerprint"], set_={"active": True})
+        db.execute(upsert, [row])
+
+
+def active(facts: Facts) -> dict[str, ModelSpec]:
+    """Name → the spec that answers for it, in the order they came."""
+    query = select(models.c.name, models.c.spec).where(models.c.active).order_by(models.c.created_at, models.c.name)
+    with facts.read() as db:
+        return {name: ModelSpec(**spec) for name, spec in db.execute(query)}
+
+
+def named(facts: Facts, name: str) -> ModelSpec:
+    """The spec that answers for `name`. Raises UNKNOWN_MODEL naming those there are."""
+    known = active(facts)
+    if name not in known:
+        there = ", ".join(known) or "none yet: ingest films first"
+        raise HilumError(ErrorCode.UNKNOWN_MODEL, f"no such model in this archive; there are: {there}")
+    return known[name]
