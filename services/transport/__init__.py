@@ -1,0 +1,1 @@
+"""What every server shares: edges, the error table, jobs, metrics."""

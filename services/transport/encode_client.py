@@ -1,0 +1,75 @@
+"""How query and analytics reach an encoder: by the Encode RPC, or in the same process by the same messages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import grpc
+import numpy as np
+from hilum.v1 import common_pb2, encode_pb2, encode_pb2_grpc
+from numpy.typing import NDArray
+
+from services.core.errors import ErrorCode, HilumError
+from services.core.limits import MAX_MESSAGE_BYTES
+from services.transport import errors
+from services.transport.edge import Call
+
+Vector = NDArray[np.float32]
+
+
+class _Encode(Protocol):
+    """What both an api object and a stub can be called as."""
+
+    def __call__(self, rpc: str, request: Any) -> Any: ...
+
+
+class EncodeClient:
+    """Words and films to vectors, ``(D,) float32`` each."""
+
+    def __init__(self, invoke: _Encode) -> None:
+        self._invoke = invoke
+
+    @classmethod
+    def remote(cls, target: str, timeout: float = 30.0) -> EncodeClient:
+        """Ask the Encode RPC at ``host:port``."""
+        size = [
+            ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+            ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+        ]
+        stub = encode_pb2_grpc.EncodeServiceStub(grpc.insecure_channel(target, options=size))
+
+        def invoke(rpc: str, request: Any) -> Any:
+            try:
+                return getattr(stub, rpc)(request, timeout=timeout)
+            except grpc.RpcError as error:
+                raise errors.from_rpc(error) from None
+
+        return cls(invoke)
+
+    @classmethod
+    def local(cls, api: Any) -> EncodeClient:
+        """Ask an EncodeApi of this process."""
+        methods = {"EncodeTexts": api.encode_texts, "EncodeImages": api.encode_images, "ListModels": api.list_models}
+        return cls(lambda rpc, request: methods[rpc](request, Call(request_id="local", operator=True)))
+
+    def models(self) -> list[encode_pb2.Model]:
+        """The encoders at hand."""
+        return list(self._invoke("ListModels", encode_pb2.ListModelsRequest()).models)
+
+    def encode_texts(self, model: str, texts: Sequence[str]) -> list[Vector | HilumError]:
+        """One vector, or the reason there is none, per text."""
+        return _results(self._invoke("EncodeTexts", encode_pb2.EncodeTextsRequest(model=model, texts=texts)))
+
+    def encode_images(self, model: str, images: Sequence[bytes]) -> list[Vector | HilumError]:
+        """One vector, or the reason there is none, per file."""
+        return _results(self._invoke("EncodeImages", encode_pb2.EncodeImagesRequest(model=model, images=images)))
+
+
+def _results(answer: encode_pb2.EncodeResponse) -> list[Vector | HilumError]:
+    return [
+        HilumError(ErrorCode(common_pb2.ErrorCode.Name(result.error.code)), result.error.message)
+        if result.HasField("error")
+        else np.fromiter(result.vector.values, dtype=np.float32, count=len(result.vector.values))
+        for result in answer.results
+    ]
