@@ -1,1 +1,12 @@
-"""Hilum's Python client: ``from hilum import Client``."""
+"""Hilum's Python client.
+
+from hilum import Client
+Client().search(text="large left pleural effusion")
+"""
+
+from hilum.client import Client
+from hilum.errors import HilumError
+from hilum.jobs import Job
+from hilum.results import Film, Hit, SearchResult
+
+__all__ = ["Client", "Film", "HilumError", "Hit", "Job", "SearchResult"]
