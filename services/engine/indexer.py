@@ -1,0 +1,171 @@
+"""Building the graph without stopping reads: blue/green, in a child process, on a copy.
+
+Edge's `optimize()` holds the interpreter for as long as it runs, so it never runs here. One round:
+
+1. pause writes; flush; copy the live generation to a new directory; start a journal; resume writes;
+2. a child process indexes the copy and syncs it to disk;
+3. open the copy and replay the journal on it, first beside the writers, the last of it with writes paused;
+4. flush, point the registry at the new generation (one atomic rename), swap, resume writes, delete the old one.
+
+A crash before the rename leaves the old generation live, after it the new one. Each holds every acknowledged write;
+the other directory is in no registry and is deleted at the next start.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from .catalog import Catalog
+from .files import copy_tree, remove_tree, sync
+from .journal import Journal
+from .shard import Shard, open_edge
+
+log = logging.getLogger("hilum.engine")
+
+# Index when this many points lie outside the graph and they are a quarter of it, or writing has paused.
+INDEX_AFTER_POINTS = 5_000
+GROWTH = 0.25
+QUIET_SECONDS = 5.0
+FLUSH_SECONDS = 2.0
+RETRY_SECONDS = 60.0
+
+
+class Indexer:
+    """One background thread that indexes collections in need, one at a time, and flushes unwaited writes."""
+
+    def __init__(self, catalog: Catalog, after_points: int = INDEX_AFTER_POINTS) -> None:
+        """`after_points` 0 turns automatic indexing off."""
+        self._catalog = catalog
+        self._after = after_points
+        self._stop = threading.Event()
+        self._child: subprocess.Popen[bytes] | None = None
+        self._retry_at: dict[str, float] = {}
+        self.running: str | None = None
+        self.failures: dict[str, str] = {}
+        self._thread = threading.Thread(target=self._run, name="indexer", daemon=True)
+        self._flusher = threading.Thread(target=self._flush_loop, name="flusher", daemon=True)
+
+    def start(self) -> None:
+        """Begin watching."""
+        self._thread.start()
+        self._flusher.start()
+
+    def stop(self) -> None:
+        """Abandon the round under way (its copy is deleted) and end the threads."""
+        self._stop.set()
+        child = self._child
+        if child is not None and child.poll() is None:
+            child.kill()
+        self._thread.join(timeout=30)
+        self._flusher.join(timeout=30)
+
+    def wants(self, shard: Shard) -> bool:
+        """Whether enough points lie outside the graph."""
+        return bool(self._after) and shard.unindexed >= self._after
+
+    def _due(self, name: str, shard: Shard) -> bool:
+        if not self.wants(shard) or time.monotonic() < self._retry_at.get(name, 0.0):
+            return False
+        quiet = time.monotonic() - shard.last_write > QUIET_SECONDS
+        return quiet or shard.unindexed >= GROWTH * max(1, shard.points() - shard.unindexed)
+
+    def _run(self) -> None:
+        while not self._stop.wait(0.5):
+            for name, shard in self._catalog.opened():
+                if self._stop.is_set():
+                    return
+                try:
+                    if self._due(name, shard):
+                        self.index(name)
+                except Exception as error:  # noqa: BLE001 - the thread must live; the failure is reported
+                    self._failed(name, f"indexing failed ({type(error).__name__})")
+
+    def _flush_loop(self) -> None:
+        while not self._stop.wait(FLUSH_SECONDS):
+            for _, shard in self._catalog.opened():
+                try:
+                    shard.flush()
+                except Exception as error:  # noqa: BLE001 - e.g. disk full: the next wait=true write reports it
+                    log.error("a flush failed (%s)", type(error).__name__)
+
+    def _failed(self, name: str, reason: str) -> None:
+        log.error("%s; trying again in %.0f s", reason, RETRY_SECONDS)
+        self.failures[name] = reason
+        self._retry_at[name] = time.monotonic() + RETRY_SECONDS
+
+    def index(self, name: str) -> None:
+        """One round for one collection. Returns when the new generation is live, or the round was given up."""
+        shard = self._catalog.shard(name)
+        generation = secrets.token_hex(4)
+        path = self._catalog.generation_path(self._catalog.entry(name), generation)
+        started = time.monotonic()
+        self.running = name
+        path.mkdir()
+        journal = Journal(path / "journal")
+        live = False
+        try:
+            covered, points = self._copy(shard, path, journal)
+            if not self._optimize(path / "shard"):
+                if not self._stop.is_set():
+                    self._failed(name, "the indexing process failed")
+                return
+            live = self._switch(name, shard, path, generation, journal, covered, points)
+            self.failures.pop(name, None)
+            log.info("indexed %d points in %.1f s", points, time.monotonic() - started)
+        finally:
+            self.running = None
+            if not live:
+                shard.stop_journal()
+                remove_tree(path)
+            journal.close()
+
+    def _copy(self, shard: Shard, path: Path, journal: Journal) -> tuple[int, int]:
+        """Copy the shard; returns the unindexed count it covers and its points."""
+        with shard.writes_paused():
+            shard.flush()
+            copy_tree(shard.path, path / "shard")
+            shard.start_journal(journal)
+            return shard.unindexed, shard.points()
+
+    def _optimize(self, path: Path) -> bool:
+        command = [sys.executable, "-m", "services.engine.optimize", str(path), str(os.getpid())]
+        self._child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        try:
+            while self._child.poll() is None:
+                if self._stop.wait(0.05):
+                    self._child.kill()
+            return self._child.wait() == 0
+        finally:
+            self._child = None
+
+    def _switch(
+        self, name: str, shard: Shard, path: Path, generation: str, journal: Journal, covered: int, points: int
+    ) -> bool:
+        fresh = open_edge(path / "shard")
+        done = False
+        try:
+            for update in journal.take():
+                fresh.update(update.operation(shard.specs))
+            fresh.flush()
+            with shard.writes_paused():
+                for update in journal.take():
+                    fresh.update(update.operation(shard.specs))
+                fresh.flush()
+                sync(path)
+                sync(path.parent)
+                if not self._catalog.point_to(name, shard, generation, points):
+                    return False
+                old = shard.path
+                shard.swap(path / "shard", fresh, covered, lambda: remove_tree(old.parent))
+                done = True
+        finally:
+            if not done:
+                fresh.close()
+        return done
