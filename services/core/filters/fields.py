@@ -1,0 +1,154 @@
+"""The fields a filter may name, and the leaves built from them: the one place where names and values are checked."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from services.core.errors import ErrorCode, HilumError
+from services.core.filters.ast import Compare, Expr, Operator, Present, any_of
+from services.core.ids import parse_image_id
+from services.core.labels import LabelState, label_key
+
+LABELS = "labels."
+
+
+class Kind(StrEnum):
+    """What values a field takes."""
+
+    KEYWORD = "text"
+    CHOICE = "one of a few"
+    NUMBER = "number"
+    DATE = "date"
+    ID = "image id"
+    STATE = "label state"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field: its name, the kind of its values, and those there are where the list is closed."""
+
+    name: str
+    kind: Kind
+    choices: tuple[str, ...] = ()
+
+
+FIELDS = {
+    field.name: field
+    for field in (
+        Field("dataset", Kind.KEYWORD),
+        Field("patient_id", Kind.KEYWORD),
+        Field("study_id", Kind.KEYWORD),
+        Field("image_id", Kind.ID),
+        Field("view", Kind.CHOICE, ("PA", "AP", "LATERAL")),
+        Field("sex", Kind.CHOICE, ("M", "F", "O")),
+        Field("modality", Kind.KEYWORD),
+        Field("age", Kind.NUMBER),
+        Field("study_date", Kind.DATE),
+    )
+}
+_STATES = tuple(state.value for state in LabelState)
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_KNOWN = ", ".join([*FIELDS, "labels.<finding>"])
+
+
+def refuse(message: str) -> HilumError:
+    """An INVALID_FILTER."""
+    return HilumError(ErrorCode.INVALID_FILTER, message)
+
+
+def field(name: str) -> Field:
+    """The field of a dotted name, a finding's key normalised: ``labels.Pleural Effusion`` → labels.pleural_effusion.
+
+    Raises INVALID_FILTER that lists the fields and the closest match.
+    """
+    if name.startswith(LABELS):
+        key = label_key(name[len(LABELS) :])
+        if not key:
+            raise refuse("a finding's name has letters or digits, as in labels.edema")
+        return Field(LABELS + key, Kind.STATE, _STATES)
+    if name == "labels":
+        raise refuse("name a finding, as in labels.edema = present")
+    if name not in FIELDS:
+        hint = _closest(name.split(".", maxsplit=1)[0].lower(), [*FIELDS, "labels"])
+        raise refuse(f"no such field; fields are {_KNOWN}{hint}")
+    return FIELDS[name]
+
+
+def compare(name: str, operator: Operator, value: str | float) -> Expr:
+    """A checked leaf. Raises INVALID_FILTER without repeating `value`, which may identify somebody."""
+    known = field(name)
+    if operator not in (Operator.EQ, Operator.NE) and known.kind not in (Kind.NUMBER, Kind.DATE):
+        raise refuse(f"{known.name} is compared with = or != only")
+    return Compare(known.name, operator, _value(known, value))
+
+
+def equals(name: str, value: str | float) -> Expr:
+    """``name = value``."""
+    return compare(name, Operator.EQ, value)
+
+
+def one_of(name: str, values: Iterable[str]) -> Expr:
+    """``name = a OR name = b …`` over one or more values; stores answer it as a list."""
+    return any_of(*(equals(name, value) for value in values))
+
+
+def present(name: str) -> Expr:
+    """``name:*``: known, or for a finding: stated by somebody."""
+    return Present(field(name).name)
+
+
+def _value(known: Field, value: str | float) -> str | float:
+    match known.kind:
+        case Kind.NUMBER:
+            return _number(known, value)
+        case Kind.DATE:
+            return _date(known, str(value))
+        case Kind.ID:
+            try:
+                return parse_image_id(str(value))
+            except HilumError as error:
+                raise refuse(error.client_message) from None
+        case Kind.CHOICE | Kind.STATE:
+            return _choice(known, str(value))
+        case Kind.KEYWORD:
+            if not value:
+                raise refuse(f"{known.name} is never empty; films where it is unknown are NOT {known.name}:*")
+            return str(value)
+
+
+def _number(known: Field, value: str | float) -> float:
+    if isinstance(value, str) and not _NUMBER.fullmatch(value):
+        raise refuse(f"{known.name} is compared with a number, as in {known.name} >= 40")
+    if not math.isfinite(number := float(value)):
+        raise refuse(f"{known.name} is compared with a finite number")
+    return number
+
+
+def _date(known: Field, value: str) -> str:
+    try:
+        if not _DATE.fullmatch(value):
+            raise ValueError
+        return date.fromisoformat(value).isoformat()
+    except ValueError:
+        raise refuse(f"{known.name} is compared with a date, as in {known.name} >= 2020-01-31") from None
+
+
+def _choice(known: Field, value: str) -> str:
+    for choice in known.choices:
+        if choice.lower() == value.lower():
+            return choice
+    hint = _closest(value.lower(), known.choices)
+    raise refuse(f"{known.name} is one of {', '.join(known.choices)}{hint}")
+
+
+def _closest(word: str, known: Iterable[str]) -> str:
+    by_lower = {name.lower(): name for name in known}
+    found = difflib.get_close_matches(word[:64], by_lower, n=1)
+    return f"; did you mean {by_lower[found[0]]}?" if found else ""
