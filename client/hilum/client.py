@@ -170,7 +170,7 @@ class Client:
         resolutions: Sequence[float] = (1.0,),
         labels: Sequence[str] = (),
     ) -> Job:
-        """Start an analysis: one kNN graph per model, clusters, a map, metrics, an atlas. The job's result names the run."""
+        """Start an analysis: one kNN graph per model, clusters, map, metrics, atlas; the job's result names the run."""
         request = analytics_pb2.CreateRunRequest(
             models=models, filter=where, sample_size=sample, seed=seed, k=k, resolutions=resolutions, labels=labels
         )

@@ -52,9 +52,7 @@ class Job:
 
     def wait(self) -> Job:
         """The finished job. Raises HilumError when it failed or was cancelled."""
-        last = self
-        for last in self.watch():
-            pass
+        *_, last = (self, *self.watch())
         if last.state != "succeeded":
             raise HilumError("FAILED_PRECONDITION", last.error or f"the job was {last.state}")
         return last

@@ -1,0 +1,41 @@
+"""``hilum``: every command. Heavy imports happen inside commands, so that ``--help`` is quick."""
+
+from __future__ import annotations
+
+import typer
+
+from services.app.commands import analyze, atlas, demo, doctor, ingest, jobs, models, phantom, search, up
+from services.app.version import VERSION
+
+app = typer.Typer(
+    name="hilum",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Embedding vector database for chest X-rays: similar cases, films by words, maps of an archive. Research use.",
+    pretty_exceptions_show_locals=False,
+)
+app.command("up")(up.up)
+app.command("ingest")(ingest.ingest)
+app.command("search")(search.search)
+app.add_typer(analyze.app, name="analyze")
+app.add_typer(atlas.app, name="atlas")
+app.add_typer(models.app, name="models")
+app.add_typer(jobs.app, name="jobs")
+app.command("doctor")(doctor.doctor)
+app.command("phantom")(phantom.phantom)
+app.command("demo")(demo.demo)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(VERSION)
+
+
+def main() -> None:
+    """The console script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""``hilum ingest``: films in."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from hilum import Client, Job
+
+from services.app import local, output
+from services.app.commands import Data, Json, Models, names
+
+
+def ingest(
+    source: Annotated[str, typer.Argument(help="A folder of films, or one film: DICOM, PNG or JPEG.")],
+    dataset: Annotated[str, typer.Option(help="Name of the dataset: a-z, 0-9, '-' and '_'.")],
+    layout: Annotated[str, typer.Option(help="auto, files or dicom.")] = "auto",
+    labels: Annotated[str | None, typer.Option(help="CSV with one row per film: ids, facts, labels.")] = None,
+    reports: Annotated[str | None, typer.Option(help="CSV with study_id and one column per report section.")] = None,
+    models: Models = "",
+    keep_ids: Annotated[
+        bool, typer.Option("--keep-ids", help="The dataset is already de-identified: keep its patient and study ids.")
+    ] = False,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Store films in every model's collection. The same command again goes on where it stopped and doubles nothing."""
+    with output.errors(), local.client(data) as client:
+        job = client.ingest(
+            source, dataset, layout=layout, labels=labels, reports=reports, models=names(models), keep_ids=keep_ids
+        )
+        done = output.follow(job, f"ingest {dataset}")
+        refused = _refused(client, done, source)
+        if json:
+            output.emit(
+                {
+                    "job_id": done.job_id,
+                    "state": done.state,
+                    "counts": done.counts,
+                    "quarantined": refused,
+                    "error": done.error,
+                }  # fmt: skip
+            )
+        else:
+            _show(done, refused)
+    if done.state != "succeeded":
+        output.fail(done.error or f"the job was {done.state}")
+    if refused:
+        raise typer.Exit(output.QUARANTINED)
+
+
+def _refused(client: Client, job: Job, source: str) -> list[dict[str, str]]:
+    """Quarantined and conflicting files by name. The archive keeps no file names; whoever has the folder can tell."""
+    from services.core.ids import load_secret
+    from services.ingest.sources.refs import resolve_refs
+
+    items = [item for outcome in ("quarantined", "conflict") for item in client.items(job.job_id, outcome)]
+    known = resolve_refs(source, load_secret(local.settings(None).data_dir), {item.ref for item in items})
+    return [
+        {"file": known.get(item.ref, item.ref), "outcome": item.outcome, "reason": item.reason, "message": item.message}
+        for item in items
+    ]
+
+
+def _show(job: Job, refused: list[dict[str, str]]) -> None:
+    output.out.print(f"{job.state}: {output.counts(job.counts) or 'nothing to do'}")
+    if refused:
+        rows = [(row["file"], row["outcome"], row["reason"], row["message"]) for row in refused]
+        output.table("Not stored", ("file", "outcome", "reason", "what it means"), rows)

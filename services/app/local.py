@@ -1,0 +1,37 @@
+"""A client for a command: of the Hilum that runs, or of one started for the command's own duration."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from hilum import Client, locate
+
+from services.core.config import Settings, from_environment
+
+
+def settings(data: str | None) -> Settings:
+    """Settings for a command with its ``--data``."""
+    return from_environment(os.environ, data)
+
+
+@contextmanager
+def client(data: str | None) -> Iterator[Client]:
+    """Connect to HILUM_URL or the running Hilum of the data folder; without either, start one on free ports."""
+    chosen = settings(data)
+    if os.environ.get("HILUM_URL") and not data:
+        with Client() as remote:
+            yield remote
+        return
+    found = locate.running(chosen.data_dir)
+    if found:
+        with Client(endpoint=found) as running:
+            yield running
+        return
+    from services.app.stack import Stack  # heavy: only when there is something to start
+
+    with Stack(replace(chosen, grpc_bind="127.0.0.1:0"), http=False) as stack:
+        with Client(endpoint=locate.Endpoint(stack.grpc, token=stack.token)) as own:
+            yield own
