@@ -1,0 +1,63 @@
+"""Fixtures that every test may use. Real parts only: SQLite on disk, and the embedded engine as its own process.
+
+facts        a fresh database of facts
+store        a `VectorStore` on the session's engine; its collections are gone after the test
+own_engine   an engine process of the test's own, to kill, stop and restart
+"""
+
+from __future__ import annotations
+
+import os
+
+# The suite runs beside other work on few cores; numeric libraries read these when they load.
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from services.core.facts import Facts, open_facts
+from services.core.logs import Logger
+from services.core.store import VectorStore
+from services.engine.supervisor import EngineProcess
+
+
+@pytest.fixture(autouse=True)
+def _strict_logs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log field that is not on the allow-list is an error in every test."""
+    monkeypatch.setattr(Logger, "strict", True)
+
+
+@pytest.fixture
+def facts(tmp_path: Path) -> Iterator[Facts]:
+    """A fresh database of facts."""
+    opened = open_facts(f"sqlite:///{tmp_path / 'facts.db'}")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineProcess]:
+    """One engine process for the whole session: leave it running. Tests that harm an engine take `own_engine`."""
+    home = tmp_path_factory.mktemp("engine")
+    with EngineProcess(home / "data", log_file=home / "engine.log") as process:
+        yield process
+
+
+@pytest.fixture
+def store(engine: EngineProcess) -> Iterator[VectorStore]:
+    """A store on the session's engine, empty before and after."""
+    opened = VectorStore(engine.url)
+    yield opened
+    for name in opened.collections():
+        opened.drop(name)
+    opened.close()
+
+
+@pytest.fixture
+def own_engine(tmp_path: Path) -> Iterator[EngineProcess]:
+    """A started engine process that belongs to this test alone."""
+    with EngineProcess(tmp_path / "engine", log_file=tmp_path / "engine.log") as process:
+        yield process
