@@ -30,6 +30,7 @@ check: setup     ## style, types, walls
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 
 bench: setup     ## ratios against a peer or a limit, side by side in one run
+	$(BIN)/python -m pip install -q -r requirements/bench.txt
 	$(BIN)/python -m benchmarks
 
 proto: setup     ## regenerate client/hilum/v1 from proto/

@@ -32,6 +32,8 @@ def client(data: str | None) -> Iterator[Client]:
         return
     from services.app.stack import Stack  # heavy: only when there is something to start
 
-    with Stack(replace(chosen, grpc_bind="127.0.0.1:0"), http=False) as stack:
-        with Client(endpoint=locate.Endpoint(stack.grpc, token=stack.token)) as own:
-            yield own
+    with (
+        Stack(replace(chosen, grpc_bind="127.0.0.1:0"), http=False) as stack,
+        Client(endpoint=locate.Endpoint(stack.grpc, token=stack.token)) as own,
+    ):
+        yield own

@@ -39,7 +39,7 @@ def ingest(
                     "counts": done.counts,
                     "quarantined": refused,
                     "error": done.error,
-                }  # fmt: skip
+                }
             )
         else:
             _show(done, refused)
