@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from hilum import Client, locate
-
 from services.core.config import Settings, from_environment
 
 

@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import typer
-from hilum import HilumError as ClientError
-from hilum import Job
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from hilum import HilumError as ClientError
+from hilum import Job
 from services.core.errors import ErrorCode, HilumError
 
 DONE, FAILED, USAGE, QUARANTINED = 0, 1, 2, 3

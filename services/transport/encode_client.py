@@ -7,9 +7,9 @@ from typing import Any, Protocol
 
 import grpc
 import numpy as np
-from hilum.v1 import common_pb2, encode_pb2, encode_pb2_grpc
 from numpy.typing import NDArray
 
+from hilum.v1 import common_pb2, encode_pb2, encode_pb2_grpc
 from services.core.errors import ErrorCode, HilumError
 from services.core.limits import MAX_MESSAGE_BYTES
 from services.transport import errors
@@ -57,16 +57,26 @@ class EncodeClient:
         """The encoders at hand."""
         return list(self._invoke("ListModels", encode_pb2.ListModelsRequest()).models)
 
-    def encode_texts(self, model: str, texts: Sequence[str]) -> list[Vector | HilumError]:
-        """One vector, or the reason there is none, per text."""
-        return _results(self._invoke("EncodeTexts", encode_pb2.EncodeTextsRequest(model=model, texts=texts)))
+    def encode_texts(self, model: str, texts: Sequence[str], fingerprint: str = "") -> list[Vector | HilumError]:
+        """One vector, or the reason there is none, per text.
 
-    def encode_images(self, model: str, images: Sequence[bytes]) -> list[Vector | HilumError]:
-        """One vector, or the reason there is none, per file."""
-        return _results(self._invoke("EncodeImages", encode_pb2.EncodeImagesRequest(model=model, images=images)))
+        fingerprint: the encoder that the vectors will meet; FAILED_PRECONDITION when another one answers to the name.
+        """
+        answer = self._invoke("EncodeTexts", encode_pb2.EncodeTextsRequest(model=model, texts=texts))
+        return _results(answer, fingerprint)
+
+    def encode_images(self, model: str, images: Sequence[bytes], fingerprint: str = "") -> list[Vector | HilumError]:
+        """One vector, or the reason there is none, per file; `fingerprint` as for `encode_texts`."""
+        answer = self._invoke("EncodeImages", encode_pb2.EncodeImagesRequest(model=model, images=images))
+        return _results(answer, fingerprint)
 
 
-def _results(answer: encode_pb2.EncodeResponse) -> list[Vector | HilumError]:
+def _results(answer: encode_pb2.EncodeResponse, fingerprint: str) -> list[Vector | HilumError]:
+    if fingerprint and answer.model.fingerprint != fingerprint:
+        raise HilumError(
+            ErrorCode.FAILED_PRECONDITION,
+            "this model's weights or preprocessing have changed since the films were stored; ingest them again with it",
+        )
     return [
         HilumError(ErrorCode(common_pb2.ErrorCode.Name(result.error.code)), result.error.message)
         if result.HasField("error")

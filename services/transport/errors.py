@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import grpc
-from hilum.v1 import common_pb2
 
+from hilum.v1 import common_pb2
 from services.core.errors import ErrorCode, HilumError
 
 # code → (gRPC status, HTTP status)

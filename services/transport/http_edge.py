@@ -14,9 +14,9 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from google.protobuf import json_format
 from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor
 from google.protobuf.message import Message
-from hilum.v1 import common_pb2
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+from hilum.v1 import common_pb2
 from services.core.errors import ErrorCode, HilumError, invalid
 from services.core.limits import MAX_HTTP_BODY_BYTES
 from services.transport import errors, metrics, openapi

@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 
 from hilum.v1 import common_pb2, jobs_pb2
-
 from services.core.errors import invalid
 from services.core.facts import Facts, jobs
 from services.core.types import Job, Outcome

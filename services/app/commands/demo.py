@@ -23,8 +23,8 @@ def demo(
 ) -> None:
     """Write phantom films, store them with two encoders, ask for similar cases and by words, map them, serve the UI."""
     from google.protobuf import json_format
-    from hilum import Client, locate
 
+    from hilum import Client, locate
     from services.app import demo as job
     from services.app.stack import Stack
     from services.core import logs

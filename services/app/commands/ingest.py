@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from hilum import Client, Job
 
+from hilum import Client, Job
 from services.app import local, output
 from services.app.commands import Data, Json, Models, names
 
