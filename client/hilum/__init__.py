@@ -4,9 +4,10 @@ from hilum import Client
 Client().search(text="large left pleural effusion")
 """
 
+from hilum.aio import AsyncClient
 from hilum.client import Client
 from hilum.errors import HilumError
 from hilum.jobs import Job
 from hilum.results import Film, Hit, SearchResult
 
-__all__ = ["Client", "Film", "HilumError", "Hit", "Job", "SearchResult"]
+__all__ = ["AsyncClient", "Client", "Film", "HilumError", "Hit", "Job", "SearchResult"]

@@ -59,10 +59,10 @@ class SearchResult(Sequence[Hit]):
 
     hits: list[Hit]
     provenance: dict[str, Any]
-    _thumbnail: Callable[[str], bytes] = field(repr=False, compare=False)
+    _thumbnail: Callable[[str], bytes] | None = field(default=None, repr=False, compare=False)
 
     @classmethod
-    def of(cls, answer: query_pb2.SearchResponse, thumbnail: Callable[[str], bytes]) -> SearchResult:
+    def of(cls, answer: query_pb2.SearchResponse, thumbnail: Callable[[str], bytes] | None) -> SearchResult:
         said = answer.provenance
         hits = [
             Hit(Film.of(h.image), h.score, h.same_patient, [(a.model, a.rank, a.score) for a in h.agreement])
@@ -117,7 +117,9 @@ class SearchResult(Sequence[Hit]):
         )
 
     def _repr_html_(self) -> str:
-        """A grid of films for notebooks; the pictures travel inside it."""
+        """A grid of films for notebooks; the pictures travel inside it. An async result shows its table."""
+        if self._thumbnail is None:
+            return f"<pre>{html.escape(str(self))}</pre>"
         cells = []
         for rank, hit in enumerate(self.hits, 1):
             picture = base64.b64encode(self._thumbnail(hit.image_id)).decode()

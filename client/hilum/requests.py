@@ -1,0 +1,92 @@
+"""Arguments to messages: what the sync and the async client share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hilum.errors import HilumError
+from hilum.v1 import analytics_pb2, ingest_pb2, query_pb2
+
+PathLike = str | os.PathLike[str]
+
+
+def search(
+    *,
+    text: str | None = None,
+    image: PathLike | bytes | None = None,
+    id: str | None = None,
+    vector: Sequence[float] | np.ndarray[Any, Any] | None = None,
+    models: Sequence[str] = (),
+    where: str = "",
+    limit: int = 10,
+    exclude: str = "patient",
+    exact: bool = False,
+) -> query_pb2.SearchRequest:
+    """Films like a stored film (`id`), a film in a file or in bytes (`image`), words (`text`) or a `vector`.
+
+    where: a filter such as ``view = "PA" AND labels.edema = present``.  exclude: whose films do not count beside the
+    query's own: ``patient``, ``study`` or ``none``.  exact: compare with every film instead of the index.
+    """
+    if sum(given is not None for given in (text, image, id, vector)) != 1:
+        raise HilumError("INVALID_ARGUMENT", "give exactly one of text, image, id or vector")
+    query = query_pb2.Query()
+    if text is not None:
+        query.text = text
+    elif image is not None:
+        query.image = image if isinstance(image, bytes) else read(image)
+    elif id is not None:
+        query.image_id = id
+    else:
+        query.vector.values.extend(np.asarray(vector, dtype=np.float32).tolist())
+    return query_pb2.SearchRequest(query=query, models=models, filter=where, limit=limit, exclude=exclude, exact=exact)
+
+
+def ingest(
+    source: PathLike,
+    dataset: str,
+    *,
+    layout: str = "auto",
+    labels: PathLike | None = None,
+    reports: PathLike | None = None,
+    models: Sequence[str] = (),
+    keep_ids: bool = False,
+    request_id: str = "",
+) -> ingest_pb2.CreateIngestJobRequest:
+    """Store a folder of films; `source`, `labels` and `reports` are paths on the server's machine."""
+    return ingest_pb2.CreateIngestJobRequest(
+        source=absolute(source), dataset=dataset, layout=layout, labels=absolute(labels), reports=absolute(reports),
+        models=models, keep_ids=keep_ids, request_id=request_id,
+    )  # fmt: skip
+
+
+def analyze(
+    *,
+    models: Sequence[str] = (),
+    where: str = "",
+    sample: int = 0,
+    seed: int = 0,
+    k: int = 15,
+    resolutions: Sequence[float] = (1.0,),
+    labels: Sequence[str] = (),
+) -> analytics_pb2.CreateRunRequest:
+    """One kNN graph per model, clusters, a map, metrics and an atlas of a sample (0: of every film that matches)."""
+    return analytics_pb2.CreateRunRequest(
+        models=models, filter=where, sample_size=sample, seed=seed, k=k, resolutions=resolutions, labels=labels
+    )
+
+
+def absolute(path: PathLike | None) -> str:
+    return str(Path(path).absolute()) if path else ""
+
+
+def read(path: PathLike) -> bytes:
+    """The bytes of a film. Raises INVALID_ARGUMENT when it cannot be read."""
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise HilumError("INVALID_ARGUMENT", f"cannot read the film: {error.strerror}") from None
