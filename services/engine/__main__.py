@@ -36,9 +36,9 @@ def main() -> int:
     args = _arguments()
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s engine: %(message)s")
     lean.install()
-    from .files import DirectoryBusy, replace_file
+    from .files import DirectoryBusyError, replace_file
     from .indexer import INDEX_AFTER_POINTS
-    from .registry import RegistryBroken
+    from .registry import RegistryBrokenError
     from .server import Engine
 
     stop = threading.Event()
@@ -48,7 +48,7 @@ def main() -> int:
         engine = Engine(
             args.dir, args.host, args.port, INDEX_AFTER_POINTS if args.index_after is None else args.index_after
         )
-    except (DirectoryBusy, RegistryBroken, ValueError, OSError) as error:
+    except (DirectoryBusyError, RegistryBrokenError, ValueError, OSError) as error:
         logging.getLogger("hilum.engine").error("%s", error)
         return EXIT_FAILED
     engine.start()

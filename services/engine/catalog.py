@@ -10,6 +10,7 @@ import logging
 import secrets
 import threading
 from pathlib import Path
+from typing import Any
 
 import grpc
 import qdrant_edge as edge
@@ -29,7 +30,7 @@ class Catalog:
     """Everything one engine process owns."""
 
     def __init__(self, directory: Path) -> None:
-        """Lock and open a data directory. Raises DirectoryBusy or RegistryBroken, with what to do."""
+        """Lock and open a data directory. Raises DirectoryBusyError or RegistryBrokenError, with what to do."""
         self.directory = directory
         self._lock = DirectoryLock(directory)
         self.guard = threading.RLock()
@@ -48,7 +49,7 @@ class Catalog:
         try:
             path = self.generation_path(entry, entry.generation) / "shard"
             self._shards[name] = Shard(path, self.config(entry), entry.indexed_points)
-        except Exception as error:  # noqa: BLE001 - reported to whoever asks for this collection
+        except Exception as error:
             log.error("collection in folder %s cannot be opened (%s)", entry.folder, type(error).__name__)
 
     def _sweep(self) -> None:
@@ -173,13 +174,18 @@ class Catalog:
         else:
             raise invalid("an alias action is empty")
 
+    def has_index(self, name: str, message: points_pb2.CreateFieldIndexCollection) -> bool:
+        """Whether the very same payload index is there already."""
+        with self.guard:
+            return self.entry(name).indexes.get(message.field_name) == _definition(message)
+
     def remember_index(self, name: str, message: points_pb2.CreateFieldIndexCollection | None, field: str) -> None:
         """Note that a payload field is indexed, or with None that it no longer is."""
         with self.guard:
             indexes = self.entry(name).indexes
             indexes.pop(field, None)
             if message is not None:
-                indexes[field] = json_format.MessageToDict(message)
+                indexes[field] = _definition(message)
             self.registry.save()
 
     def point_to(self, name: str, shard: Shard, generation: str, indexed_points: int) -> bool:
@@ -198,3 +204,13 @@ class Catalog:
             shard.close()
         self._shards.clear()
         self._lock.release()
+
+
+def _definition(message: points_pb2.CreateFieldIndexCollection) -> dict[str, Any]:
+    """What an index is, without how it was asked for."""
+    bare = points_pb2.CreateFieldIndexCollection(field_name=message.field_name)
+    if message.HasField("field_type"):
+        bare.field_type = message.field_type
+    if message.HasField("field_index_params"):
+        bare.field_index_params.CopyFrom(message.field_index_params)
+    return json_format.MessageToDict(bare)

@@ -1,5 +1,6 @@
 """Qdrant's Collections service: collections and aliases of the catalog."""
 
+# ruff: noqa: N802 - the method names are the API's
 from __future__ import annotations
 
 from typing import Any

@@ -74,7 +74,7 @@ def rpc(method: Callable[[Any, Any, Any], Any]) -> Callable[[Any, Any, Any], Any
             response = method(self, request, context)
         except EngineError as error:
             context.abort(error.code, error.message)
-        except Exception as error:  # noqa: BLE001 - the boundary: everything becomes a status
+        except Exception as error:
             known = from_edge(error)
             if known.code is grpc.StatusCode.INTERNAL:
                 log.error("%s failed: %s", method.__name__, _where(error))

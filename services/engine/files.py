@@ -7,11 +7,10 @@ import os
 import shutil
 from pathlib import Path
 
-
 _CHUNK = 1 << 22
 
 
-class DirectoryBusy(RuntimeError):
+class DirectoryBusyError(RuntimeError):
     """Another process owns the data directory."""
 
 
@@ -19,7 +18,7 @@ class DirectoryLock:
     """An exclusive lock on a data directory, held until `release` or the end of the process, however it ends."""
 
     def __init__(self, directory: Path) -> None:
-        """Raises DirectoryBusy, naming the owner's process id, if the directory is owned already."""
+        """Raises DirectoryBusyError, naming the owner's process id, if the directory is owned already."""
         directory.mkdir(parents=True, exist_ok=True)
         self._fd = os.open(directory / "LOCK", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -27,7 +26,7 @@ class DirectoryLock:
         except OSError:
             owner = os.read(self._fd, 32).decode(errors="replace").strip() or "unknown"
             os.close(self._fd)
-            raise DirectoryBusy(
+            raise DirectoryBusyError(
                 f"the data directory is in use by process {owner}: stop it, or choose another directory"
             ) from None
         os.ftruncate(self._fd, 0)

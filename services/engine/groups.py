@@ -14,7 +14,8 @@ from qdrant_client.grpc import points_pb2 as pb
 from qdrant_client.grpc import qdrant_common_pb2 as common
 
 from .convert.queries import DEFAULT_LIMIT, QueryContext, query_request
-from .convert.values import scored_point
+from .convert.values import fill_payload, scored_point, with_payload, with_vectors
+from .convert.vectors import fill_vectors
 from .errors import invalid
 from .shard import Shard
 
@@ -103,8 +104,6 @@ def _answer_payload(
     request: pb.QueryPointGroups, hits: list[Any], shard: Shard, ctx: QueryContext
 ) -> dict[Any, pb.ScoredPoint]:
     """Each hit with the payload and vectors that were asked for."""
-    from .convert.values import with_payload, with_vectors
-
     wanted = with_payload(request.with_payload, False), with_vectors(request.with_vectors)
     answers = {}
     with shard.reading() as live:
@@ -113,9 +112,6 @@ def _answer_payload(
         message = scored_point(hit)
         message.ClearField("payload")
         if hit.id in records:
-            from .convert.values import fill_payload
-            from .convert.vectors import fill_vectors
-
             fill_payload(message.payload, records[hit.id].payload)
             fill_vectors(message, records[hit.id].vector)
         answers[hit.id] = message

@@ -20,7 +20,10 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
+
+import qdrant_edge as edge
 
 from .catalog import Catalog
 from .files import copy_tree, remove_tree, sync
@@ -84,7 +87,7 @@ class Indexer:
                 try:
                     if self._due(name, shard):
                         self.index(name)
-                except Exception as error:  # noqa: BLE001 - the thread must live; the failure is reported
+                except Exception as error:
                     self._failed(name, f"indexing failed ({type(error).__name__})")
 
     def _flush_loop(self) -> None:
@@ -92,7 +95,7 @@ class Indexer:
             for _, shard in self._catalog.opened():
                 try:
                     shard.flush()
-                except Exception as error:  # noqa: BLE001 - e.g. disk full: the next wait=true write reports it
+                except Exception as error:
                     log.error("a flush failed (%s)", type(error).__name__)
 
     def _failed(self, name: str, reason: str) -> None:
@@ -102,37 +105,38 @@ class Indexer:
 
     def index(self, name: str) -> None:
         """One round for one collection. Returns when the new generation is live, or the round was given up."""
-        shard = self._catalog.shard(name)
-        generation = secrets.token_hex(4)
-        path = self._catalog.generation_path(self._catalog.entry(name), generation)
         started = time.monotonic()
+        fresh = self._begin(name)
         self.running = name
-        path.mkdir()
-        journal = Journal(path / "journal")
         live = False
         try:
-            covered, points = self._copy(shard, path, journal)
-            if not self._optimize(path / "shard"):
+            self._copy(fresh)
+            if not self._optimize(fresh.path / "shard"):
                 if not self._stop.is_set():
                     self._failed(name, "the indexing process failed")
                 return
-            live = self._switch(name, shard, path, generation, journal, covered, points)
+            live = self._switch(fresh)
             self.failures.pop(name, None)
-            log.info("indexed %d points in %.1f s", points, time.monotonic() - started)
+            log.info("indexed %d points in %.1f s", fresh.points, time.monotonic() - started)
         finally:
             self.running = None
             if not live:
-                shard.stop_journal()
-                remove_tree(path)
-            journal.close()
+                fresh.shard.stop_journal()
+                remove_tree(fresh.path)
+            fresh.journal.close()
 
-    def _copy(self, shard: Shard, path: Path, journal: Journal) -> tuple[int, int]:
-        """Copy the shard; returns the unindexed count it covers and its points."""
-        with shard.writes_paused():
-            shard.flush()
-            copy_tree(shard.path, path / "shard")
-            shard.start_journal(journal)
-            return shard.unindexed, shard.points()
+    def _begin(self, name: str) -> _Round:
+        path = self._catalog.generation_path(self._catalog.entry(name), secrets.token_hex(4))
+        shard = self._catalog.shard(name)
+        path.mkdir()
+        return _Round(name, shard, path, Journal(path / "journal"))
+
+    def _copy(self, fresh: _Round) -> None:
+        with fresh.shard.writes_paused():
+            fresh.shard.flush()
+            copy_tree(fresh.shard.path, fresh.path / "shard")
+            fresh.shard.start_journal(fresh.journal)
+            fresh.covered, fresh.points = fresh.shard.unindexed, fresh.shard.points()
 
     def _optimize(self, path: Path) -> bool:
         command = [sys.executable, "-m", "services.engine.optimize", str(path), str(os.getpid())]
@@ -145,27 +149,43 @@ class Indexer:
         finally:
             self._child = None
 
-    def _switch(
-        self, name: str, shard: Shard, path: Path, generation: str, journal: Journal, covered: int, points: int
-    ) -> bool:
-        fresh = open_edge(path / "shard")
+    def _switch(self, fresh: _Round) -> bool:
+        opened = open_edge(fresh.path / "shard")
         done = False
         try:
-            for update in journal.take():
-                fresh.update(update.operation(shard.specs))
-            fresh.flush()
-            with shard.writes_paused():
-                for update in journal.take():
-                    fresh.update(update.operation(shard.specs))
-                fresh.flush()
-                sync(path)
-                sync(path.parent)
-                if not self._catalog.point_to(name, shard, generation, points):
+            _replay(fresh, opened)
+            with fresh.shard.writes_paused():
+                _replay(fresh, opened)
+                sync(fresh.path)
+                sync(fresh.path.parent)
+                if not self._catalog.point_to(fresh.name, fresh.shard, fresh.path.name, fresh.points):
                     return False
-                old = shard.path
-                shard.swap(path / "shard", fresh, covered, lambda: remove_tree(old.parent))
+                old = fresh.shard.path.parent
+                fresh.shard.swap(fresh.path / "shard", opened, fresh.covered, lambda: remove_tree(old))
                 done = True
         finally:
             if not done:
-                fresh.close()
+                opened.close()
         return done
+
+
+@dataclass
+class _Round:
+    """One indexing round: the new generation's directory, its journal, and what the copy covers."""
+
+    name: str
+    shard: Shard
+    path: Path
+    journal: Journal
+    covered: int = 0
+    points: int = 0
+
+
+def _replay(fresh: _Round, opened: edge.EdgeShard) -> None:
+    """Apply what the journal holds. A write that Edge refused on the live shard is refused here alike."""
+    for update in fresh.journal.take():
+        try:
+            opened.update(update.operation(fresh.shard.specs))
+        except Exception as error:
+            log.warning("a journaled write was refused again (%s)", type(error).__name__)
+    opened.flush()

@@ -1,5 +1,6 @@
 """Qdrant's Points service: every method converts, calls the shard, converts back."""
 
+# ruff: noqa: N802 - the method names are the API's
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -63,6 +64,8 @@ class Points(points_service_pb2_grpc.PointsServicer):
 
     @rpc
     def CreateFieldIndex(self, request: pb.CreateFieldIndexCollection, context: Any) -> pb.PointsOperationResponse:
+        if self._catalog.has_index(request.collection_name, request):
+            return pb.PointsOperationResponse(result=_status(True))
         answer = self._write("create_index", request)
         self._catalog.remember_index(request.collection_name, request, request.field_name)
         return answer

@@ -19,7 +19,7 @@ log = logging.getLogger("hilum.engine")
 FORMAT = 1
 
 
-class RegistryBroken(RuntimeError):
+class RegistryBrokenError(RuntimeError):
     """Neither copy of the registry can be read, yet the directory holds collections."""
 
 
@@ -49,7 +49,7 @@ class Registry:
 
     @classmethod
     def open(cls, directory: Path) -> Registry:
-        """Read the registry, from the copy if need be. Raises RegistryBroken if data would be orphaned."""
+        """Read the registry, from the copy if need be. Raises RegistryBrokenError if data would be orphaned."""
         registry = cls(directory)
         for path in registry.paths:
             body = _read(path)
@@ -60,7 +60,7 @@ class Registry:
             if path.exists():
                 log.warning("%s is torn or altered", path.name)
         if any(path.exists() for path in registry.paths) or any((directory / "collections").glob("*")):
-            raise RegistryBroken(
+            raise RegistryBrokenError(
                 "registry.json and its copy cannot be read but the directory holds collections: "
                 "restore registry.json from a backup, or move the directory away to start empty"
             )

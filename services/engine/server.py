@@ -1,5 +1,6 @@
 """The gRPC server of one engine process, on loopback only."""
 
+# ruff: noqa: N802 - the method names are the API's
 from __future__ import annotations
 
 from concurrent import futures
@@ -35,7 +36,7 @@ class Engine:
 
     def __init__(self, directory: Path, host: str = "127.0.0.1", port: int = 0, index_after: int = INDEX_AFTER_POINTS):
         """Open the directory and bind. Raises ValueError for a host that is not loopback, OSError if the port is taken,
-        DirectoryBusy or RegistryBroken from the catalog."""
+        DirectoryBusyError or RegistryBrokenError from the catalog."""
         if host not in LOOPBACK:
             raise ValueError("the embedded engine has no authentication and listens on 127.0.0.1 only")
         self.catalog = Catalog(directory)

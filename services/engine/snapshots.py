@@ -1,5 +1,6 @@
 """Qdrant's Snapshots service: a consistent copy of one collection as a tar file in the data directory."""
 
+# ruff: noqa: N802 - the method names are the API's
 from __future__ import annotations
 
 import hashlib

@@ -22,7 +22,7 @@ BACKOFF_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
 STEADY_SECONDS = 30.0
 
 
-class EngineFailed(RuntimeError):
+class EngineFailedError(RuntimeError):
     """The engine did not start; the message holds what it said."""
 
 
@@ -57,7 +57,7 @@ class EngineProcess:
         return self._process.pid if self._process is not None else None
 
     def start(self) -> str:
-        """Start and wait until it serves; returns `url`. Raises EngineFailed."""
+        """Start and wait until it serves; returns `url`. Raises EngineFailedError."""
         if self._process is not None:
             return self.url
         self._stopping.clear()
@@ -112,7 +112,7 @@ class EngineProcess:
                     self._process = self._spawn()
                     self.restarts += 1
                     break
-                except EngineFailed as error:
+                except EngineFailedError as error:
                     died += 1
                     log.error("the engine did not start: %s", error)
         # stop() may have looked for a process just before the last spawn
@@ -137,15 +137,15 @@ class EngineProcess:
 
 
 def _port_when_ready(process: subprocess.Popen[str]) -> int:
-    """Wait for the ready line and return the port. Raises EngineFailed."""
+    """Wait for the ready line and return the port. Raises EngineFailedError."""
     assert process.stdout is not None
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
         if not selector.select(READY_SECONDS):
-            raise EngineFailed(f"not ready within {READY_SECONDS:.0f} s")
+            raise EngineFailedError(f"not ready within {READY_SECONDS:.0f} s")
     line = process.stdout.readline()
     if not line:
-        raise EngineFailed(f"it ended with code {process.wait()}; its log says why")
+        raise EngineFailedError(f"it ended with code {process.wait()}; its log says why")
     return int(json.loads(line)["grpc"].rsplit(":", 1)[1])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import qdrant_edge as edge
 from qdrant_client.grpc import qdrant_common_pb2 as common
 
@@ -13,7 +14,8 @@ from .values import point_id
 _MATCH: dict[str, Any] = {
     "keyword": edge.MatchValue,
     "integer": edge.MatchValue,
-    "boolean": edge.MatchValue,
+    # pyo3 takes a Python bool for the integer 1; numpy's has no __index__ and stays a bool.
+    "boolean": lambda value: edge.MatchValue(np.bool_(value)),
     "text": edge.MatchText,
     "text_any": edge.MatchTextAny,
     "phrase": edge.MatchPhrase,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -49,7 +50,7 @@ def json_value(value: json_with_int_pb2.Value) -> Any:
     if kind == "list_value":
         return [json_value(item) for item in value.list_value.values]
     plain = getattr(value, kind)
-    if kind == "double_value" and (plain != plain or plain in (float("inf"), float("-inf"))):
+    if kind == "double_value" and not math.isfinite(plain):
         raise invalid("a payload number is not finite")
     return plain
 
