@@ -13,8 +13,8 @@ from typing import TextIO
 
 import uvicorn
 
+from services.analytics import atlas_router
 from services.analytics.api import AnalyticsApi
-from services.analytics.atlas_router import atlas_router
 from services.analytics.jobs import AnalyticsWorker
 from services.app.version import VERSION
 from services.core.blobs import Blobs
@@ -94,7 +94,7 @@ class Stack:
         ingest = IngestWorker(settings, facts, store, blobs, registry, pool, secret)
         encode = EncodeApi(facts, registry, pool)
         analytics = AnalyticsWorker(settings, facts)
-        query = QueryApi(facts, store, blobs, EncodeClient.local(encode))
+        query = QueryApi(facts, store, EncodeClient.local(encode), blobs)
         apis = [query, encode, IngestApi(settings, facts, registry), JobsApi(facts), AnalyticsApi(facts)]
 
         server = grpc_edge.serve(apis, settings.grpc_bind, self.token)
@@ -103,7 +103,7 @@ class Stack:
         if self._http:
             app = http_edge.build(
                 apis,
-                [web_router(facts, query), atlas_router(settings.data_dir / "runs", facts)],
+                [web_router(facts, query), atlas_router.build(settings.data_dir)],
                 ready=lambda: {"engine": store.alive(), "facts": _answers(facts)},
                 operator_token=self.token,
                 version=VERSION,
