@@ -1,0 +1,83 @@
+"""Runs in the browser: the atlas of each model, live from the run's folder, and the run's report.
+
+/v1/runs/{run_id}/atlas/            the models of the run (straight to the atlas when there is one)
+/v1/runs/{run_id}/atlas/{model}/…   Embedding Atlas' front end over this model's snapshot
+/v1/runs/{run_id}/report            the run's report
+"""
+
+from __future__ import annotations
+
+import mimetypes
+from pathlib import Path
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
+
+from services.analytics import atlas, manifest
+from services.core.errors import ErrorCode, HilumError
+
+# WebAssembly and workers of our own, nothing from anywhere else. The bundle compiles chart code with Function(), and
+# Svelte styles elements directly: hence the two 'unsafe-…'. What data says is never code: connect-src keeps it here.
+CSP = (
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval' 'unsafe-eval' blob:; worker-src 'self' blob:;"
+    " connect-src 'self' blob: data:; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; font-src 'self' data:;"
+    " base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+)
+REPORT_CSP = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; frame-ancestors 'self'; base-uri 'none'"
+_HEADERS = {"content-security-policy": CSP, "x-content-type-options": "nosniff", "referrer-policy": "no-referrer"}
+_TYPES = {".js": "text/javascript", ".wasm": "application/wasm", ".parquet": "application/octet-stream"}
+_DATA = {"data/dataset.parquet": "dataset.parquet", "data/metadata.json": "metadata.json"}
+
+
+def build(data_dir: Path) -> APIRouter:
+    """A router over the finished runs below `data_dir`."""
+    router = APIRouter(include_in_schema=False)
+    runs = manifest.runs_dir(data_dir)
+
+    @router.get("/v1/runs/{run_id}/report")
+    def report(run_id: str) -> Response:
+        page = (manifest.folder(runs, run_id) / "report.html").read_text()
+        return HTMLResponse(page, headers={**_HEADERS, "content-security-policy": REPORT_CSP})
+
+    @router.get("/v1/runs/{run_id}/atlas")
+    def without_slash(run_id: str) -> Response:
+        return RedirectResponse("atlas/")
+
+    @router.get("/v1/runs/{run_id}/atlas/")
+    def index(run_id: str) -> Response:
+        names = atlas.models(manifest.folder(runs, run_id))
+        if len(names) == 1:
+            return RedirectResponse(f"{names[0]}/")
+        return HTMLResponse(
+            atlas.contents_page(run_id, names, "../report"), headers={**_HEADERS, "content-security-policy": REPORT_CSP}
+        )
+
+    @router.get("/v1/runs/{run_id}/atlas/{model}")
+    def model_without_slash(run_id: str, model: str) -> Response:
+        atlas.atlas_of(manifest.folder(runs, run_id), model)
+        return RedirectResponse(f"{model}/")
+
+    @router.api_route("/v1/runs/{run_id}/atlas/{model}/{path:path}", methods=["GET", "HEAD"])
+    def file(run_id: str, model: str, path: str, request: Request) -> Response:
+        snapshot = atlas.atlas_of(manifest.folder(runs, run_id), model)
+        if path in ("", "index.html"):
+            return HTMLResponse(atlas.index_page(model, run_id), headers=_HEADERS | {"cache-control": "no-cache"})
+        if path in _DATA:
+            return _file(snapshot / _DATA[path], "private, max-age=3600")  # a run never changes
+        return _file(_static(path), "public, max-age=31536000, immutable" if path.startswith("assets/") else "no-cache")
+
+    return router
+
+
+def _static(path: str) -> Path:
+    """A file of the front end. Raises NOT_FOUND for anything outside of it."""
+    root = atlas.frontend()
+    found = (root / path).resolve()
+    if not found.is_relative_to(root) or not found.is_file():
+        raise HilumError(ErrorCode.NOT_FOUND, "the atlas has no such file")
+    return found
+
+
+def _file(path: Path, cache: str) -> Response:
+    kind = _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    return FileResponse(path, media_type=kind, headers=_HEADERS | {"cache-control": cache})

@@ -1,0 +1,102 @@
+"""The one kNN graph of a run: clusters, map, agreement and the atlas all come from it.
+
+Small samples get exact neighbours by blocked matrix products, which need no compiling; larger ones get pynndescent on
+unit vectors, with its recall measured against exact neighbours of a few hundred films.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.analytics.progress import Progress
+
+EXACT_FILMS = 30_000  # see docs/decisions/0005: below this the exact graph is there before pynndescent has compiled
+RECALL_FILMS = 500
+_BLOCK_NUMBERS = 2**24  # 64 MB of similarities at a time
+
+
+@dataclass(frozen=True)
+class Graph:
+    """ids: (N, k) int32 rows of the sample, nearest first, never the film itself.
+    distances: (N, k) float32 cosine distances, 0 to 2.  recall: share of the true neighbours found (1 when exact),
+    estimated from `recall_films` films."""
+
+    ids: NDArray[np.int32]
+    distances: NDArray[np.float32]
+    method: str
+    recall: float
+    recall_films: int
+
+    @property
+    def k(self) -> int:
+        return self.ids.shape[1]
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(np.ascontiguousarray(self.ids).tobytes()).hexdigest()
+
+
+def build(
+    unit: NDArray[np.float32],
+    k: int,
+    seed: int,
+    progress: Progress,
+    stage: str = "graph",
+    exact_films: int = EXACT_FILMS,
+) -> Graph:
+    """The k nearest other films of each row of `unit`, (N, D) float32, L2-normalised, N > k."""
+    films = len(unit)
+    progress(stage, 0, films)
+    if films <= exact_films:
+        ids, distances = exact(unit, k, np.arange(films), lambda done: progress(stage, done, films))
+        return Graph(ids, distances, "exact", 1.0, films)
+    ids, distances = descent(unit, k, seed)
+    rows = np.sort(np.random.default_rng(seed).choice(films, min(RECALL_FILMS, films), replace=False))
+    _, true = exact(unit, k, rows)
+    # By distance, not by id: among films at equal distance any is right.
+    recall = float((distances[rows] <= true[:, -1:] + 1e-6).mean())
+    progress(stage, films, films)
+    return Graph(ids, distances, "pynndescent", recall, len(rows))
+
+
+def exact(
+    unit: NDArray[np.float32], k: int, rows: NDArray[np.int64], progress: object = None
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Exact neighbours of `rows`: ids and cosine distances, (R, k) each. Films at equal distance come by their row."""
+    films = len(unit)
+    ids = np.empty((len(rows), k), dtype=np.int32)
+    distances = np.empty((len(rows), k), dtype=np.float32)
+    step = max(1, _BLOCK_NUMBERS // films)
+    for start in range(0, len(rows), step):
+        block = rows[start : start + step]
+        similar = unit[block] @ unit.T
+        similar[np.arange(len(block)), block] = -np.inf  # a film is no neighbour of itself; its duplicates are
+        top = np.argpartition(similar, films - k, axis=1)[:, films - k :]
+        near = np.take_along_axis(similar, top, axis=1)
+        order = np.lexsort((top, -near), axis=1)
+        ids[start : start + step] = np.take_along_axis(top, order, axis=1)
+        distances[start : start + step] = np.clip(1.0 - np.take_along_axis(near, order, axis=1), 0.0, 2.0)
+        if callable(progress):
+            progress(start + len(block))
+    return ids, distances
+
+
+def descent(unit: NDArray[np.float32], k: int, seed: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Approximate neighbours by pynndescent: euclidean on unit vectors, where cos = 1 − d²/2 keeps the order."""
+    from pynndescent import NNDescent
+
+    index = NNDescent(np.asarray(unit), metric="euclidean", n_neighbors=k + 1, random_state=seed)
+    near, far = index.neighbor_graph  # with the film itself, mostly first; among duplicates anywhere or not at all
+    row = np.arange(len(unit))[:, None]
+    itself = near == row
+    itself[~itself.any(axis=1), -1] = True
+    ids = near[~itself].reshape(len(unit), k).astype(np.int32)
+    distances = np.clip(far[~itself].reshape(len(unit), k) ** 2 / 2, 0.0, 2.0).astype(np.float32)
+    holes = np.flatnonzero((ids < 0).any(axis=1))  # pynndescent gives up on a row now and then
+    if len(holes):
+        ids[holes], distances[holes] = exact(unit, k, holes)
+    return ids, distances

@@ -1,0 +1,219 @@
+"""A whole run, stage by stage, into one folder. Called in the child process; needs no other service."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from services.analytics import atlas, cluster, fuzzy, graph, layout, manifest, metrics, report, sample, vectors
+from services.analytics.agreement import Agreement, Resampler, agreement, compare
+from services.analytics.progress import Progress
+from services.analytics.sample import Sample
+from services.analytics.spec import RunSpec
+from services.core.blobs import Blobs
+from services.core.errors import ErrorCode, HilumError
+from services.core.facts import Facts, now
+from services.core.facts import models as known_models
+from services.core.models import ModelSpec
+from services.core.store import VectorStore
+
+MIN_STATED = 20  # a finding is measured unasked when so many films have it, and so many have it not
+
+
+@dataclass(frozen=True)
+class View:
+    """What a run found of one model: everything the report and the atlas draw."""
+
+    spec: ModelSpec
+    graph: graph.Graph
+    partitions: dict[float, cluster.Partition]
+    place: NDArray[np.float32]
+    agreement: dict[str, Agreement]
+    metrics: dict[str, object]
+
+
+def check(facts: Facts, asked: RunSpec) -> list[ModelSpec]:
+    """The models' specs, when this run can be made. Raises UNKNOWN_MODEL, INVALID_FILTER, INVALID_ARGUMENT,
+    FAILED_PRECONDITION."""
+    specs = [known_models.named(facts, name) for name in asked.models]
+    strange = set(asked.labels) - sample.label_names(facts)
+    if strange:
+        raise HilumError(
+            ErrorCode.INVALID_ARGUMENT,
+            f"no film states {len(strange)} of these labels; leave labels empty to measure those that are stated",
+        )
+    _enough(sample.count(facts, asked.filter, specs), asked)
+    return specs
+
+
+def _enough(films: int, asked: RunSpec) -> None:
+    films = min(films, asked.sample_size or films)
+    if films < asked.k + 2:
+        which = "every one of these models holds" if len(asked.models) > 1 else "this model holds"
+        raise HilumError(
+            ErrorCode.FAILED_PRECONDITION,
+            f"{films} films match that {which}; a graph of k={asked.k} needs {asked.k + 2}: widen the filter,"
+            " ingest more films or lower k",
+        )
+
+
+def run(
+    asked: RunSpec, run_id: str, part: Path, facts: Facts, store: VectorStore, blobs: Blobs, progress: Progress
+) -> None:
+    """Make the run `run_id` in the empty folder `part`; the caller puts it in its place."""
+    started = now()
+    specs = check(facts, asked)
+    films, found = sample.draw(facts, asked.filter, specs, asked.sample_size, asked.seed, progress)
+    _enough(len(films), asked)
+    pq.write_table(films.table(), part / "sample.parquet")
+    labels = _labels(films, asked)
+    classes = _classes(films, labels)
+    resampler = Resampler(films.patients, asked.seed)
+    pictures = atlas.thumbnails(facts, blobs, films.ids, progress)
+    views = []
+    for spec in specs:
+        scratch = part / f"vectors-{spec.name}.npy"
+        unit = vectors.fetch(store, spec, films.ids, scratch, progress)
+        view = look(unit, spec, asked, classes, resampler, progress)
+        del unit
+        scratch.unlink()  # vectors leave the engine by their own door only
+        manifest.write_graph(part, spec.name, view.graph)
+        manifest.write_map(part, spec.name, films.ids, view.place, view.partitions)
+        atlas.write(
+            part / "atlas" / spec.name, run_id, films, labels, view.graph, view.partitions, view.place, pictures
+        )
+        views.append(view)
+    progress("report", 0, 1)
+    _compare(views)
+    figures = {v.spec.name: v.metrics for v in views}
+    manifest.write_json(part / "metrics.json", figures)
+    progress.close()
+    content: dict[str, object] = {
+        "format": manifest.FORMAT,
+        "run_id": run_id,
+        "asked": asked.as_json(),
+        "films": len(films),
+        "films_matching": found,
+        "patients": resampler.people,
+        "sample_sha256": films.sha256,
+        "sample_note": films.note(found),
+        "labels": labels,
+        "models": {v.spec.name: _made_of(v) for v in views},
+        "versions": manifest.versions(),
+        "started_at": started,
+        "finished_at": now(),
+        "seconds": progress.seconds,
+    }
+    (part / "report.html").write_text(report.page(content, films, labels, views))
+    manifest.write_json(part / "manifest.json", content)
+
+
+def look(
+    unit: NDArray[np.float32],
+    spec: ModelSpec,
+    asked: RunSpec,
+    classes: dict[str, NDArray[np.int32]],
+    resampler: Resampler,
+    progress: Progress,
+) -> View:
+    """Everything about one model's space, from one graph. unit: (N, D) float32, L2-normalised."""
+    name = spec.name
+    near = graph.build(unit, asked.k, asked.seed, progress, f"graph of {name}")
+    progress(f"clusters of {name}", 0, len(asked.resolutions))
+    edges = fuzzy.weights(near)
+    partitions = {}
+    for done, resolution in enumerate(asked.resolutions, 1):
+        partitions[resolution] = cluster.leiden(edges, resolution, asked.seed)
+        progress(f"clusters of {name}", done, len(asked.resolutions))
+    progress(f"map of {name}", 0, 1)
+    place = layout.project(edges, unit, asked.seed, lambda done, total: progress(f"map of {name}", done, total))
+    steps = len(partitions) + len(classes) + 1
+    stage = f"metrics of {name}"
+    progress(stage, 0, steps)
+    clusters = []
+    for done, (resolution, partition) in enumerate(partitions.items(), 1):
+        clusters.append({
+            "resolution": resolution,
+            "clusters": len(partition.sizes),
+            "sizes": partition.sizes,
+            "modularity": partition.modularity,
+            "silhouette": metrics.silhouette(unit, partition.members),
+            "davies_bouldin": metrics.davies_bouldin(unit, partition.members),
+            "labels": {label: metrics.purity(partition.members, codes) for label, codes in classes.items()},
+        })  # fmt: skip
+        progress(stage, done, steps)
+    agreed: dict[str, Agreement] = {}
+    for done, (label, codes) in enumerate(classes.items(), len(partitions) + 1):
+        found = agreement(near, codes, resampler)
+        if found is not None:
+            agreed[label] = found
+        progress(stage, done, steps)
+    seen = metrics.trustworthiness(unit, place, near, asked.seed)
+    figures: dict[str, object] = {
+        "films": len(unit),
+        "dim": spec.dim,
+        "k": near.k,
+        "graph": near.method,
+        "recall": near.recall,
+        "recall_films": near.recall_films,
+        **{name: clusters[0][name] for name in ("clusters", "modularity", "silhouette", "davies_bouldin")},
+        "trustworthiness": seen["trustworthiness"],
+        "map_neighbours_kept": seen["kept"],
+        "map_films": seen["films"],
+        "partitions": clusters,
+        "neighbours": {label: found.as_json() for label, found in agreed.items()},
+    }
+    progress(stage, steps, steps)
+    return View(spec, near, partitions, place, agreed, figures)
+
+
+def _labels(films: Sample, asked: RunSpec) -> list[str]:
+    """The findings to measure: those asked for, or those stated often enough both ways."""
+    if asked.labels:
+        return list(asked.labels)
+    stated = {name: np.bincount(codes[codes >= 0], minlength=2)[:2] for name, codes in films.labels.items()}
+    return [name for name, (absent, present) in stated.items() if min(absent, present) >= MIN_STATED]
+
+
+def _classes(films: Sample, labels: list[str]) -> dict[str, NDArray[np.int32]]:
+    """What agreement is measured on: findings (0 absent, 1 present; uncertain and unknown left out as −1), then what
+    may confound them."""
+    classes: dict[str, NDArray[np.int32]] = {}
+    for name in labels:
+        codes = films.labels.get(name, np.full(len(films), sample.UNKNOWN, dtype=np.int8)).astype(np.int32)
+        classes[name] = np.where(codes > 1, -1, codes)
+    for name, values in (("view", films.view), ("sex", films.sex), ("dataset", films.dataset)):
+        kinds = sorted(set(values) - {""})
+        if len(kinds) > 1:
+            place = {kind: code for code, kind in enumerate(kinds)}
+            classes[f"({name})"] = np.array([place.get(value, -1) for value in values], dtype=np.int32)
+    return classes
+
+
+def _compare(views: list[View]) -> None:
+    """Set each model against every other, on every label both could be measured on: the films are the same and so are
+    the draws of patients."""
+    for view in views:
+        against: dict[str, dict[str, object]] = {}
+        for other in views:
+            shared = sorted(view.agreement.keys() & other.agreement.keys()) if other is not view else []
+            if shared:
+                pairs = {label: compare(view.agreement[label], other.agreement[label]) for label in shared}
+                against[other.spec.name] = dict(pairs)
+        view.metrics["against"] = against
+
+
+def _made_of(view: View) -> dict[str, object]:
+    return {
+        "fingerprint": view.spec.fingerprint,
+        "collection": view.spec.collection,
+        "graph_sha256": view.graph.sha256,
+        "map_sha256": manifest.sha256(view.place),
+        "clusters_sha256": {f"{r:g}": manifest.sha256(p.members) for r, p in view.partitions.items()},
+        "graph_method": view.graph.method,
+        "recall": view.graph.recall,
+    }

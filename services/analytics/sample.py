@@ -1,0 +1,159 @@
+"""Draw the films of a run: from the facts, by a filter, the same for every model and every repetition."""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from sqlalchemy import Select, func, select
+
+from services.analytics.progress import Progress
+from services.core.facts import Facts, images
+from services.core.facts.schema import embeddings
+from services.core.facts.schema import images as films
+from services.core.facts.schema import labels as statements
+from services.core.filters import parse, to_sql
+from services.core.labels import LabelState, merge
+from services.core.models import ModelSpec
+from services.core.types import ImageRecord
+
+STATES = (LabelState.ABSENT, LabelState.PRESENT, LabelState.UNCERTAIN)
+UNKNOWN = -1
+_CHUNK = 5_000
+
+
+@dataclass(frozen=True)
+class Sample:
+    """N films in the order of their ids; row i of every array of a run is film i.
+
+    patients: (N,) int32, numbers that mean nothing outside this run; a film without a patient is one of its own.
+    age: (N,) float32 years, NaN unknown.  dataset, view, sex: N strings, empty unknown.
+    labels: finding → (N,) int8 position in STATES (0 absent, 1 present, 2 uncertain), −1 unknown.
+    """
+
+    ids: list[str]
+    patients: NDArray[np.int32]
+    dataset: list[str]
+    view: list[str]
+    sex: list[str]
+    age: NDArray[np.float32]
+    labels: dict[str, NDArray[np.int8]]
+    nameless: int  # films without a patient
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def sha256(self) -> str:
+        """Of the ids: two runs with one hash looked at the same films."""
+        return hashlib.sha256("\n".join(self.ids).encode()).hexdigest()
+
+    def note(self, matching: int) -> str:
+        """One sentence on what this sample can and cannot say."""
+        people = int(self.patients.max()) + 1 if len(self) else 0
+        drawn = (
+            f"{len(self)} of {matching} films that match"
+            if len(self) < matching
+            else f"all {matching} films that match"
+        )
+        nameless = f" ({self.nameless} films name no patient; each counts as one)" if self.nameless else ""
+        return (
+            f"{drawn}, of {people} patients{nameless}. Films of one patient are not independent: they are no neighbours of"
+            " each other in agreement, and confidence intervals resample patients, not films."
+        )
+
+    def table(self) -> pa.Table:
+        """As it is written to sample.parquet."""
+        columns: dict[str, object] = {
+            "image_id": self.ids, "patient": self.patients, "dataset": self.dataset, "view": self.view, "sex": self.sex,
+            "age": pa.array(self.age, from_pandas=True),
+        }  # fmt: skip
+        for name, codes in self.labels.items():
+            columns[f"label.{name}"] = words(codes)
+        return pa.table(columns)
+
+
+def words(codes: NDArray[np.int8]) -> list[str]:
+    """Label codes as words; unknown stays unknown."""
+    names = {UNKNOWN: LabelState.UNKNOWN.value} | {code: state.value for code, state in enumerate(STATES)}
+    return [names[int(code)] for code in codes]
+
+
+def matching(where: str, specs: Sequence[ModelSpec]) -> Select[tuple[str]]:
+    """A select of the ids of films that pass `where` and are stored with every one of `specs`.
+    Raises INVALID_FILTER."""
+    query = select(films.c.image_id).where(to_sql(parse(where)))
+    for spec in specs:
+        held = select(embeddings.c.image_id).where(embeddings.c.fingerprint == spec.fingerprint)
+        query = query.where(films.c.image_id.in_(held))
+    return query
+
+
+def count(facts: Facts, where: str, specs: Sequence[ModelSpec]) -> int:
+    """How many films `draw` draws from."""
+    with facts.read() as db:
+        return int(db.scalar(select(func.count()).select_from(matching(where, specs).subquery())) or 0)
+
+
+def label_names(facts: Facts) -> set[str]:
+    """Every finding that somebody stated of some film."""
+    with facts.read() as db:
+        return set(db.scalars(select(statements.c.name).distinct()))
+
+
+def draw(
+    facts: Facts, where: str, specs: Sequence[ModelSpec], size: int, seed: int, progress: Progress
+) -> tuple[Sample, int]:
+    """The sample and how many films matched.
+
+    A film's place in the draw is a hash of the seed and its id: the same films for every model, on every database, in
+    every order of ingest, and when the archive grows most of a sample stays as it was.
+    """
+    progress("sample", 0, 1)
+    with facts.read() as db:
+        ids = list(db.scalars(matching(where, specs)))
+    found = len(ids)
+    if size and size < found:
+        key = seed.to_bytes(8, "big")
+        ids = heapq.nsmallest(
+            size, ids, key=lambda i: (hashlib.blake2b(i.encode(), key=key, digest_size=8).digest(), i)
+        )
+    ids.sort()
+    records: list[ImageRecord] = []
+    for start in range(0, len(ids), _CHUNK):
+        part = ids[start : start + _CHUNK]
+        known = images.get(facts, part)
+        records.extend(known[i] for i in part)
+        progress("sample", len(records), len(ids))
+    return assemble(records), found
+
+
+def assemble(records: Sequence[ImageRecord]) -> Sample:
+    """Records → columns."""
+    people: dict[object, int] = {}
+    patients = np.empty(len(records), dtype=np.int32)
+    labels: dict[str, NDArray[np.int8]] = {}
+    codes = {state: code for code, state in enumerate(STATES)}
+    for row, record in enumerate(records):
+        key = (record.dataset, record.patient_id) if record.patient_id else record.image_id
+        patients[row] = people.setdefault(key, len(people))
+        for name, state in merge(list(record.labels)).items():
+            column = labels.get(name)
+            if column is None:
+                column = labels[name] = np.full(len(records), UNKNOWN, dtype=np.int8)
+            column[row] = codes[state]
+    return Sample(
+        ids=[r.image_id for r in records],
+        patients=patients,
+        dataset=[r.dataset for r in records],
+        view=[r.view or "" for r in records],
+        sex=[r.sex or "" for r in records],
+        age=np.array([np.nan if r.age is None else r.age for r in records], dtype=np.float32),
+        labels=dict(sorted(labels.items())),
+        nameless=sum(not r.patient_id for r in records),
+    )
