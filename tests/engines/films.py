@@ -121,7 +121,9 @@ FILTERS: dict[str, tuple[m.Filter, Predicate]] = {
     "range": (m.Filter(must=[ADULT]), lambda i, p: 40 <= _age(p) < 60),
     "float range": (m.Filter(must=[field("dose", range=m.Range(gt=3.0, lte=9.5))]), lambda i, p: 3 < p["dose"] <= 9.5),
     "datetime range": (
-        m.Filter(must=[field("taken", range=m.DatetimeRange(gte=START + timedelta(days=30), lt=START + timedelta(60)))]),
+        m.Filter(
+            must=[field("taken", range=m.DatetimeRange(gte=START + timedelta(days=30), lt=START + timedelta(60)))]
+        ),
         lambda i, p: 30 <= i < 60,
     ),
     "is empty": (m.Filter(must=[m.IsEmptyCondition(is_empty=m.PayloadField(key="age"))]), lambda i, p: "age" not in p),

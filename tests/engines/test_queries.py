@@ -34,9 +34,7 @@ def test_nearest_with_scores_offset_and_threshold(archive: tuple[QdrantClient, s
     later = client.query_points(name, QUERY.tolist(), using="image", limit=5, offset=10, search_params=EXACT)
     assert ids(later) == order[10:15]
     bar = (whole.points[7].score + whole.points[8].score) / 2
-    over = client.query_points(
-        name, QUERY.tolist(), using="image", limit=50, score_threshold=bar, search_params=EXACT
-    )
+    over = client.query_points(name, QUERY.tolist(), using="image", limit=50, score_threshold=bar, search_params=EXACT)
     assert ids(over) == order[:8]
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import pytest
 from qdrant_client import QdrantClient
 from qdrant_client import models as m
 
@@ -97,7 +96,9 @@ def test_batch_of_operations_in_order(own: Archive) -> None:
         name,
         [
             m.UpsertOperation(
-                upsert=m.PointsList(points=[m.PointStruct(id=77, vector={"image": [1.0] * films.DIM}, payload={"a": 1})])
+                upsert=m.PointsList(
+                    points=[m.PointStruct(id=77, vector={"image": [1.0] * films.DIM}, payload={"a": 1})]
+                )
             ),
             m.SetPayloadOperation(set_payload=m.SetPayload(payload={"b": 2}, points=[77])),
             m.DeletePayloadOperation(delete_payload=m.DeletePayload(keys=["a"], points=[77])),
