@@ -1,0 +1,78 @@
+"""hilum.v1.QueryService: convert, call the use case, convert.
+
+api = QueryApi(facts, store, encode, blobs)
+"""
+
+from __future__ import annotations
+
+from hilum.v1 import common_pb2, query_pb2
+from services.core.blobs import Blobs
+from services.core.errors import HilumError
+from services.core.facts import Facts
+from services.core.store import VectorStore
+from services.query import convert
+from services.query.asked import SearchQuery
+from services.query.batch import Outcome, SearchBatch
+from services.query.facets import facets
+from services.query.images import Images
+from services.query.search import Search
+from services.transport import errors
+from services.transport.edge import Call, Route
+from services.transport.encode_client import EncodeClient
+
+
+class QueryApi:
+    """Search, films and their counts."""
+
+    service = query_pb2.DESCRIPTOR.services_by_name["QueryService"]
+    routes = (
+        Route("POST", "/v1/search", "Search"),
+        Route("POST", "/v1/search:batch", "SearchBatch"),
+        Route("GET", "/v1/images/{image_id}", "GetImage"),
+        Route("GET", "/v1/images/{image_id}/thumbnail", "GetThumbnail"),
+        Route("POST", "/v1/images:query", "QueryImages"),
+        Route("POST", "/v1/images:facets", "FacetImages"),
+    )
+
+    def __init__(self, facts: Facts, store: VectorStore, encode: EncodeClient, blobs: Blobs) -> None:
+        self._facts = facts
+        self.images = Images(facts, blobs)
+        self._search = Search(facts, store, encode)
+        self._batch = SearchBatch(self._search)
+
+    def search(self, request: query_pb2.SearchRequest, call: Call) -> query_pb2.SearchResponse:
+        return convert.search_response(self._search(convert.search_query(request), call.cancelled))
+
+    def search_batch(self, request: query_pb2.SearchBatchRequest, call: Call) -> query_pb2.SearchBatchResponse:
+        outcomes = self._batch([_read(one) for one in request.requests], call.cancelled)
+        return query_pb2.SearchBatchResponse(outcomes=[_outcome(outcome, call) for outcome in outcomes])
+
+    def get_image(self, request: query_pb2.GetImageRequest, call: Call) -> common_pb2.Image:
+        return convert.image(self.images.get(request.image_id))
+
+    def get_thumbnail(self, request: query_pb2.GetImageRequest, call: Call) -> common_pb2.Blob:
+        picture = self.images.picture(request.image_id)
+        return common_pb2.Blob(content_type=picture.content_type, data=picture.data)
+
+    def query_images(self, request: query_pb2.QueryImagesRequest, call: Call) -> query_pb2.QueryImagesResponse:
+        return convert.page_response(self.images.page(request.filter, request.page_size, request.page_token))
+
+    def facet_images(self, request: query_pb2.FacetImagesRequest, call: Call) -> query_pb2.FacetImagesResponse:
+        return convert.facets_response(facets(self._facts, request.filter, request.fields))
+
+    def close(self) -> None:
+        self._batch.close()
+        self._search.close()
+
+
+def _read(request: query_pb2.SearchRequest) -> SearchQuery | HilumError:
+    try:
+        return convert.search_query(request)
+    except HilumError as error:
+        return error
+
+
+def _outcome(outcome: Outcome, call: Call) -> query_pb2.SearchOutcome:
+    if isinstance(outcome, HilumError):
+        return query_pb2.SearchOutcome(error=errors.message(outcome, call.request_id))
+    return query_pb2.SearchOutcome(response=convert.search_response(outcome))

@@ -1,0 +1,120 @@
+"""The archive's films as facts state them: one, a page of those a filter selects, their pictures and relatives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+
+from services.core import filters
+from services.core.blobs import Blobs
+from services.core.errors import ErrorCode, HilumError
+from services.core.facts import Facts, images
+from services.core.facts.schema import images as table
+from services.core.ids import parse_image_id
+from services.core.types import ImageRecord
+from services.query.asked import StoredImage
+from services.query.films import shown, with_models
+from services.transport import paging
+
+DEFAULT_PAGE = 50
+_RELATIVES = 200
+_KINDS = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"RIFF", "image/webp"))
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A film to look at: the file and its content type."""
+
+    data: bytes
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some of the films that a filter selects, in the order of their ids. `total` counts all of them, exactly."""
+
+    films: tuple[StoredImage, ...]
+    next_token: str
+    total: int
+
+
+class Images:
+    """Reads films. Safe to share between threads."""
+
+    def __init__(self, facts: Facts, blobs: Blobs) -> None:
+        self._facts, self._blobs = facts, blobs
+
+    def get(self, image_id: str) -> StoredImage:
+        """One film. Raises INVALID_ARGUMENT when the id is none, NOT_FOUND when no film has it."""
+        canonical = parse_image_id(image_id)
+        found = shown(self._facts, [canonical])
+        if canonical not in found:
+            raise _missing()
+        return found[canonical]
+
+    def picture(self, image_id: str) -> Picture:
+        """The stored picture of a film. Raises NOT_FOUND."""
+        canonical = parse_image_id(image_id)
+        digest = images.thumbnails(self._facts, [canonical]).get(canonical)
+        if digest is None:
+            raise _missing()
+        data = self._blobs.get(digest)
+        for magic, kind in _KINDS:
+            if data.startswith(magic):
+                return Picture(data, kind)
+        raise HilumError(ErrorCode.INTERNAL, "the stored picture is damaged; ingest the film again")
+
+    def page(self, filter_text: str = "", page_size: int = 0, page_token: str = "") -> Page:
+        """A page of the films that a filter selects. Films that come or go elsewhere shift no page."""
+        where = filters.to_sql(filters.parse(filter_text))
+        size = paging.size(page_size, DEFAULT_PAGE)
+        after = _position(page_token)
+        # One more than asked: whether there is a next page is then a fact, not a guess.
+        records = images.page(self._facts, select(table.c.image_id).where(where).correlate(None), after, size + 1)
+        with self._facts.read() as db:
+            total = db.scalar(select(func.count()).select_from(table).where(where)) or 0
+        more = len(records) > size
+        films = with_models(self._facts, records[:size])
+        token = paging.token(films[-1].record.image_id) if more else ""
+        return Page(tuple(films), token, total)
+
+    def of_same_patient(self, record: ImageRecord) -> list[ImageRecord]:
+        """The films of the same patient in time order, `record` among them; itself alone when nobody knows whose it is.
+
+        Films without a date stand last.
+        """
+        if not record.patient_id:
+            return [record]
+        query = select(table.c.image_id).where(
+            table.c.dataset == record.dataset, table.c.patient_id == record.patient_id
+        )
+        ordered = query.order_by(table.c.study_date.is_(None), table.c.study_date, table.c.image_id).limit(_RELATIVES)
+        with self._facts.read() as db:
+            ids = list(db.scalars(ordered))
+        found = images.get(self._facts, ids)
+        return [found[image_id] for image_id in ids if image_id in found]
+
+    def report(self, record: ImageRecord) -> dict[str, str]:
+        """Section → text of the film's study; empty when none is stored."""
+        return images.reports_of(self._facts, record.dataset, record.study_id) if record.study_id else {}
+
+
+def _position(token: str) -> str:
+    position = paging.position(token)
+    if position:
+        try:
+            return parse_image_id(position)
+        except HilumError:
+            paging.position("~")  # raises the one message for tokens that are not ours
+    return position
+
+
+def _missing() -> HilumError:
+    return HilumError(ErrorCode.NOT_FOUND, "no such film; `images:query` lists those there are")
+
+
+def ids(films: Sequence[StoredImage]) -> list[str]:
+    """Their ids, in order."""
+    return [film.record.image_id for film in films]

@@ -1,0 +1,51 @@
+"""Which of the archive's models answer a question."""
+
+from __future__ import annotations
+
+from services.core.errors import ErrorCode, HilumError
+from services.core.facts import Facts, images
+from services.core.facts import models as known
+from services.core.models import ModelSpec
+from services.query.asked import RawVector, SearchQuery, StoredFilm, UploadedFilm, Words
+from services.transport.encode_client import EncodeClient
+
+
+def choose(facts: Facts, encode: EncodeClient, query: SearchQuery) -> list[ModelSpec]:
+    """The specs of the models named, or of the first one that can answer.
+
+    Raises UNKNOWN_MODEL for a name the archive does not know, and FAILED_PRECONDITION when a model cannot answer this
+    kind of question or the archive is empty.
+    """
+    active = known.active(facts)
+    if not active:
+        raise HilumError(ErrorCode.FAILED_PRECONDITION, "the archive is empty; ingest films first")
+    if missing := [name for name in query.models if name not in active]:
+        count = "no such model" if len(missing) == 1 else f"no such models ({len(missing)} of {len(query.models)})"
+        raise HilumError(ErrorCode.UNKNOWN_MODEL, f"{count} in this archive; there are: {', '.join(active)}")
+    chosen = [active[name] for name in query.models] or [_first(facts, encode, query, active)]
+    if isinstance(query.by, Words):
+        _need_words(chosen, active)
+    return chosen
+
+
+def _first(facts: Facts, encode: EncodeClient, query: SearchQuery, active: dict[str, ModelSpec]) -> ModelSpec:
+    candidates = list(active.values())
+    match query.by:
+        case StoredFilm(image_id):
+            held = images.ledger(facts, [image_id]).get(image_id, set())
+            able = [spec for spec in candidates if spec.fingerprint in held]
+        case Words():
+            able = [spec for spec in candidates if spec.text_space]
+        case UploadedFilm() | RawVector():
+            able = candidates
+    if len(able) > 1 and isinstance(query.by, Words | UploadedFilm):
+        at_hand = {model.fingerprint for model in encode.models() if model.available}
+        able = [spec for spec in able if spec.fingerprint in at_hand] or able
+    return (able or candidates)[0]
+
+
+def _need_words(chosen: list[ModelSpec], active: dict[str, ModelSpec]) -> None:
+    if mute := [spec.name for spec in chosen if not spec.text_space]:
+        able = ", ".join(name for name, spec in active.items() if spec.text_space)
+        advice = f"models that answer words: {able}" if able else "none of this archive's models does; search by a film"
+        raise HilumError(ErrorCode.FAILED_PRECONDITION, f"{', '.join(mute)} cannot answer words; {advice}")
