@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -12,9 +13,11 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, TimeoutError
 
 from services.core.errors import ErrorCode, HilumError
+
+_MIGRATION_LOCK = 0x48494C554D  # any number of our own
 
 
 class Facts:
@@ -22,6 +25,7 @@ class Facts:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self._writing = threading.local()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -32,11 +36,18 @@ class Facts:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction: committed whole or not at all. On SQLite it takes the write lock at once, so that two writers
-        wait for each other instead of failing midway."""
+        wait for each other instead of failing midway. Within another `write` of this thread it joins that one."""
+        outer: Connection | None = getattr(self._writing, "connection", None)
+        if outer is not None:
+            yield outer
+            return
         with _answering(), self.engine.connect() as connection:
-            connection = connection.execution_options(hilum_write=True)
-            with connection.begin():
-                yield connection
+            with connection.execution_options(hilum_write=True).begin():
+                self._writing.connection = connection
+                try:
+                    yield connection
+                finally:
+                    self._writing.connection = None
 
     def close(self) -> None:
         self.engine.dispose()
@@ -44,7 +55,7 @@ class Facts:
 
 def open_facts(url: str) -> Facts:
     """Open `url`, bringing its schema up to date. Several processes may open it at once."""
-    engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+    engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"), hide_parameters=True)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _tune_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
@@ -65,8 +76,10 @@ def now() -> str:
 
 def _migrate(engine: Engine) -> None:
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     with _answering(), engine.begin() as connection:
+        if engine.dialect.name == "postgresql":  # one process migrates, the others wait for it
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
@@ -90,5 +103,5 @@ def _begin_sqlite(connection: Connection) -> None:
 def _answering() -> Iterator[None]:
     try:
         yield
-    except OperationalError as error:
+    except (OperationalError, TimeoutError) as error:  # the latter: every connection is in use
         raise HilumError(ErrorCode.UNAVAILABLE, "the database of facts does not answer; try again shortly") from error

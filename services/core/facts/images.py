@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 
-from sqlalchemy import Connection, Select, delete, func, select
+from sqlalchemy import Connection, RowMapping, Select, Table, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from services.core.facts.db import Facts, now
 from services.core.facts.schema import embeddings, images, labels, reports
-from services.core.labels import Label, LabelState
+from services.core.labels import Label, LabelState, settle
 from services.core.types import ImageRecord, Report
 
 _COLUMNS = [field.name for field in fields(ImageRecord) if field.name != "labels"]
@@ -26,14 +26,14 @@ class Stored:
     fingerprints: tuple[str, ...]
 
 
-def insert(facts: Facts, table: object) -> sqlite.Insert | postgresql.Insert:
+def insert(facts: Facts, table: Table) -> sqlite.Insert | postgresql.Insert:
     """The dialect's INSERT, which knows ON CONFLICT."""
-    dialect = postgresql if facts.engine.dialect.name == "postgresql" else sqlite
-    return dialect.insert(table)  # type: ignore[arg-type]
+    return postgresql.insert(table) if facts.engine.dialect.name == "postgresql" else sqlite.insert(table)
 
 
 def commit(facts: Facts, stored: Sequence[Stored]) -> None:
     """Write films, labels and ledger in one transaction. The same film again replaces its facts and adds encoders."""
+    stored = list({item.record.image_id: item for item in stored}.values())  # of the same film twice, the last counts
     if not stored:
         return
     stamp = now()
@@ -50,8 +50,7 @@ def commit(facts: Facts, stored: Sequence[Stored]) -> None:
     label_rows = [
         {"image_id": item.record.image_id, "name": label.name, "source": label.source, "state": label.state.value}
         for item in stored
-        for label in item.record.labels
-        if label.state is not LabelState.UNKNOWN
+        for label in settle(item.record.labels)
     ]
     ledger = [
         {"image_id": item.record.image_id, "fingerprint": fingerprint, "created_at": stamp}
@@ -94,7 +93,7 @@ def reports_of(facts: Facts, dataset: str, study_id: str) -> dict[str, str]:
         reports.c.dataset == dataset, reports.c.study_id == study_id
     )
     with facts.read() as db:
-        return {section: text for section, text in db.execute(query)}
+        return dict(db.execute(query).tuples().all())
 
 
 def get(facts: Facts, ids: Iterable[str]) -> dict[str, ImageRecord]:
@@ -104,6 +103,24 @@ def get(facts: Facts, ids: Iterable[str]) -> dict[str, ImageRecord]:
         for part in _chunks(list(ids)):
             found.update(_records(db, select(images).where(images.c.image_id.in_(part))))
     return found
+
+
+def by_bytes(facts: Facts, dataset: str, digests: Iterable[str]) -> dict[str, list[str]]:
+    """bytes_sha256 → ids of the films of `dataset` that were read from exactly these bytes."""
+    found: dict[str, list[str]] = {}
+    with facts.read() as db:
+        for part in _chunks(list(digests)):
+            same = images.c.bytes_sha256.in_(part) & (images.c.dataset == dataset)
+            for digest, image_id in db.execute(select(images.c.bytes_sha256, images.c.image_id).where(same)):
+                found.setdefault(digest, []).append(image_id)
+    return found
+
+
+def studies(facts: Facts, dataset: str) -> set[str]:
+    """The study ids that films of `dataset` have."""
+    query = select(images.c.study_id).where(images.c.dataset == dataset, images.c.study_id.is_not(None)).distinct()
+    with facts.read() as db:
+        return {study_id for study_id in db.scalars(query) if study_id is not None}
 
 
 def page(facts: Facts, query: Select[tuple[str]], after: str, size: int) -> list[ImageRecord]:
@@ -119,7 +136,7 @@ def thumbnails(facts: Facts, ids: Iterable[str]) -> dict[str, str]:
     with facts.read() as db:
         for part in _chunks(list(ids)):
             query = select(images.c.image_id, images.c.thumbnail).where(images.c.image_id.in_(part))
-            found.update({image_id: digest for image_id, digest in db.execute(query)})
+            found.update(db.execute(query).tuples().all())
     return found
 
 
@@ -149,20 +166,21 @@ def count_by_model(facts: Facts) -> dict[str, int]:
     """fingerprint → number of films."""
     query = select(embeddings.c.fingerprint, func.count()).group_by(embeddings.c.fingerprint)
     with facts.read() as db:
-        return {fingerprint: count for fingerprint, count in db.execute(query)}
+        return dict(db.execute(query).tuples().all())
 
 
 def _records(db: Connection, query: Select[tuple[object, ...]]) -> dict[str, ImageRecord]:
     rows = db.execute(query).mappings().all()
     stated: dict[str, list[Label]] = {row["image_id"]: [] for row in rows}
     for part in _chunks(list(stated)):
-        for row in db.execute(select(labels).where(labels.c.image_id.in_(part)).order_by(labels.c.name)):
+        said = select(labels).where(labels.c.image_id.in_(part)).order_by(labels.c.name, labels.c.source)
+        for row in db.execute(said):
             stated[row.image_id].append(Label(row.name, LabelState(row.state), row.source))
     return {row["image_id"]: _record(row, stated[row["image_id"]]) for row in rows}
 
 
-def _record(row: Mapping[str, object], stated: list[Label]) -> ImageRecord:
-    return ImageRecord(**{name: row[name] for name in _COLUMNS}, labels=tuple(stated))  # type: ignore[arg-type]
+def _record(row: RowMapping, stated: list[Label]) -> ImageRecord:
+    return ImageRecord(**{name: row[name] for name in _COLUMNS}, labels=tuple(stated))
 
 
 def _chunks(ids: list[str]) -> Iterable[list[str]]:

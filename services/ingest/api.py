@@ -1,0 +1,77 @@
+"""hilum.v1.IngestService."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict
+from pathlib import Path
+
+from hilum.v1 import ingest_pb2, jobs_pb2
+
+from services.core.config import Settings
+from services.core.errors import ErrorCode, HilumError, invalid
+from services.core.facts import Facts, jobs
+from services.encoders.registry import Registry
+from services.ingest.jobs import KIND
+from services.ingest.pipeline import Plan
+from services.ingest.sources.files import LAYOUTS
+from services.transport.edge import Call, Route
+from services.transport.jobs import job_message
+
+
+class IngestApi:
+    """Takes ingest jobs; the worker does them."""
+
+    service = ingest_pb2.DESCRIPTOR.services_by_name["IngestService"]
+    routes = (Route("POST", "/v1/ingest/jobs", "CreateIngestJob"),)
+
+    def __init__(self, settings: Settings, facts: Facts, registry: Registry) -> None:
+        self._settings, self._facts, self._registry = settings, facts, registry
+
+    def create_ingest_job(self, request: ingest_pb2.CreateIngestJobRequest, call: Call) -> jobs_pb2.Job:
+        plan = self._plan(request, call.operator)
+        return job_message(jobs.submit(self._facts, KIND, asdict(plan), request.request_id or None))
+
+    def _plan(self, request: ingest_pb2.CreateIngestJobRequest, operator: bool) -> Plan:
+        if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,62}", request.dataset):
+            raise invalid("dataset is a name of a-z, 0-9, '-' and '_', at most 63 characters")
+        if (layout := request.layout or "auto") not in LAYOUTS:
+            raise invalid(f"layout is one of {', '.join(LAYOUTS)}")
+        if len(request.request_id) > 64:
+            raise invalid("request_id has at most 64 characters")
+        for name in request.models:
+            self._registry.loader(name)
+        source = self._allowed(request.source, "source", operator)
+        if not source.is_dir() and not source.is_file():
+            raise invalid("source is neither a folder nor a file on this server; check the path")
+        labels, reports = (
+            str(self._table(path, what, operator)) if path else ""
+            for path, what in ((request.labels, "labels"), (request.reports, "reports"))
+        )
+        models = tuple(dict.fromkeys(request.models))
+        return Plan(str(source), request.dataset, layout, labels, reports, models, request.keep_ids)
+
+    def _table(self, text: str, what: str, operator: bool) -> Path:
+        path = self._allowed(text, what, operator)
+        if not path.is_file():
+            raise invalid(f"{what} is no file on this server; check the path")
+        return path
+
+    def _allowed(self, text: str, what: str, operator: bool) -> Path:
+        """The real path; a client that is not this machine's operator stays below the server's ingest roots."""
+        if not text or "\0" in text:
+            raise invalid(f"{what} must be a path on the server")
+        path = Path(text)
+        if not path.is_absolute():
+            raise invalid(f"{what} must be an absolute path on the server")
+        try:
+            real = path.resolve()
+        except (OSError, RuntimeError):
+            raise invalid(f"{what} cannot be resolved; check the path") from None
+        roots = [root.resolve() for root in self._settings.ingest_roots]
+        if not operator and not any(real.is_relative_to(root) for root in roots):
+            raise HilumError(
+                ErrorCode.PERMISSION_DENIED,
+                f"{what} is not below a folder that this server takes films from; ask its operator for an --ingest-root",
+            )
+        return real

@@ -1,0 +1,215 @@
+"""One ingest from its source to its end: the stages in a row, with bounded queues between them.
+
+While the encoders are at one batch, the next one is read and decoded, and the one before is written.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from services.core.blobs import Blobs
+from services.core.config import Settings
+from services.core.facts import Facts, images, jobs, models
+from services.core.ids import image_id
+from services.core.store import VectorStore
+from services.core.types import JobProgress, Outcome, Report
+from services.encoders.registry import Registry
+from services.ingest import stages
+from services.ingest.claim import claimed
+from services.ingest.crash import Reached, nowhere
+from services.ingest.decode_pool import DecodePool
+from services.ingest.flow import prefetch
+from services.ingest.records import Identities
+from services.ingest.sources.files import Listed, list_films
+from services.ingest.sources.refs import ref_of
+from services.ingest.sources.tables import FilmTable, read_films, read_reports
+from services.ingest.stages import Tools, Work
+
+BATCH_FILMS = 32
+BATCH_BYTES = 256 * 2**20
+_PAGE = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What an ingest job was asked to do; it survives restarts as the job's spec."""
+
+    source: str
+    dataset: str
+    layout: str = "auto"
+    labels: str = ""
+    reports: str = ""
+    models: tuple[str, ...] = ()
+    keep_ids: bool = False
+
+    @classmethod
+    def of(cls, spec: Mapping[str, object]) -> Plan:
+        return cls(**{**spec, "models": tuple(spec.get("models", ()))})  # type: ignore[arg-type]
+
+
+@dataclass(slots=True)
+class Tally:
+    """How far a run is. `fresh` counts what this process did itself, for the estimate of the time left."""
+
+    total: int = 0
+    stage: str = "listing"
+    counts: Counter[str] = field(default_factory=Counter)
+    fresh: int = 0
+    started: float = field(default_factory=time.monotonic)
+
+    def add(self, batch: Iterable[Work]) -> None:
+        for work in batch:
+            assert work.outcome is not None
+            self.counts[work.outcome.value] += 1
+            self.fresh += 1
+
+    def progress(self) -> JobProgress:
+        done, elapsed = self.counts.total(), time.monotonic() - self.started
+        left = elapsed / self.fresh * (self.total - done) if self.fresh and elapsed > 1 else None
+        return JobProgress(self.stage, done, self.total, left, dict(self.counts))
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """What stays the same from job to job."""
+
+    settings: Settings
+    facts: Facts
+    store: VectorStore
+    blobs: Blobs
+    registry: Registry
+    pool: DecodePool
+    secret: bytes
+    reached: Reached = nowhere
+
+    def run(self, job_id: str, plan: Plan, tally: Tally, stopped: Callable[[], bool]) -> dict[str, object]:
+        """Ingest; returns the job's result. Ends early, with everything acknowledged kept, when `stopped` says so.
+
+        Raises HilumError when the whole job cannot go on; what single films have is in their outcomes.
+        """
+        with (
+            claimed(self.settings.data_dir, plan.dataset, stopped) as held,
+            ThreadPoolExecutor(self.pool.workers + 1, thread_name_prefix="ingest-film") as threads,
+        ):
+            return self._run(job_id, plan, tally, stopped, threads) if held else {}
+
+    def _run(
+        self, job_id: str, plan: Plan, tally: Tally, stopped: Callable[[], bool], threads: ThreadPoolExecutor
+    ) -> dict[str, object]:
+        who = Identities(plan.dataset, self.secret, plan.keep_ids)
+        table = read_films(Path(plan.labels), Path(plan.source)) if plan.labels else FilmTable()
+        table.identify(lambda key: image_id(plan.dataset, key))
+        films = list_films(Path(plan.source), plan.layout)
+        tally.total = len(films)
+        tally.stage = "loading models"
+        encoders = [self.registry.get(name) for name in plan.models or self.registry.names()]
+        tools = Tools(
+            self.facts, self.store, self.blobs, self.pool, threads, encoders, who, table, plan.layout, self.reached
+        )
+        self._prepare(tools)
+        done, seen = self._already(job_id, tally)
+        todo = [Work(ref, film) for film in films if (ref := ref_of(self.secret, film.name)) not in done]
+        self.reached("listed")
+        tally.stage = "films"
+        tally.started = time.monotonic()
+        self._line(tools, job_id, todo, seen, tally, stopped)
+        tally.stage = "reports"
+        reports = self._reports(plan, who) if plan.reports and not stopped() else 0
+        if not stopped():
+            for encoder in encoders:
+                models.register(self.facts, encoder.spec)
+        self.reached("before_finish")
+        took = time.monotonic() - tally.started
+        return {
+            **{outcome.value: tally.counts[outcome.value] for outcome in Outcome},
+            "models": {e.spec.name: e.spec.fingerprint for e in encoders}, "table_rows": table.rows,
+            "reports": reports, "elapsed_seconds": round(took, 3), "films_per_second": round(tally.fresh / took, 2),
+        }  # fmt: skip
+
+    def _line(
+        self, tools: Tools, job_id: str, todo: list[Work], seen: dict[str, str], tally: Tally,
+        stopped: Callable[[], bool],
+    ) -> None:  # fmt: skip
+        def front() -> Iterator[list[Work]]:
+            for batch in _batches(todo):
+                if stopped():
+                    return
+                work = stages.known(tools, stages.read(tools, batch), seen)
+                work = stages.settled(tools, stages.decoded(tools, work), seen)
+                self.reached("decoded")
+                yield work
+
+        def middle() -> Iterator[list[Work]]:
+            for work in prefetch(front()):
+                yield stages.encoded(tools, work)
+                self.reached("encoded")
+
+        for work in prefetch(middle()):
+            tally.add(stages.stored(tools, work, job_id))
+            if stopped():
+                return
+
+    def _prepare(self, tools: Tools) -> None:
+        """Collections with their indexes. A model whose name nobody answers to yet answers from the first film on;
+        a new fingerprint takes its name over only when the job is through."""
+        answering = models.active(self.facts)
+        for encoder in tools.encoders:
+            self.store.ensure(encoder.spec)
+            for finding in sorted(tools.table.findings):
+                self.store.index_label(encoder.spec, finding)
+            if encoder.spec.name not in answering:
+                models.register(self.facts, encoder.spec)
+
+    def _already(self, job_id: str, tally: Tally) -> tuple[set[str], dict[str, str]]:
+        """Refs that this job has decided before a restart, and the films it has taken."""
+        refs, seen, after = set[str](), dict[str, str](), ""
+        while page := jobs.items(self.facts, job_id, after=after, size=_PAGE):
+            for item in page:
+                refs.add(item.ref)
+                tally.counts[item.outcome.value] += 1
+                if item.image_id and item.outcome in (Outcome.STORED, Outcome.UNCHANGED):
+                    seen[item.image_id] = ""
+            after = page[-1].ref
+        return refs, seen
+
+    def _reports(self, plan: Plan, who: Identities) -> int:
+        """Store the reports of studies that have films here; how many studies that were."""
+        known, batch, count = images.studies(self.facts, plan.dataset), list[Report](), 0
+        for study, sections in read_reports(Path(plan.reports)):
+            if (study_id := who.study(study)) not in known:
+                continue
+            count += 1
+            batch += [Report(plan.dataset, str(study_id), section, text) for section, text in sections.items()]
+            if len(batch) >= _PAGE:
+                images.save_reports(self.facts, batch)
+                batch = []
+        images.save_reports(self.facts, batch)
+        return count
+
+
+def _batches(todo: list[Work]) -> Iterator[list[Work]]:
+    """So many films, or so many bytes, whichever is less. Work is handed over, not kept."""
+    batch, size = list[Work](), 0
+    todo.reverse()
+    while todo:
+        work = todo.pop()
+        weight = _size(work.listed)
+        if batch and (len(batch) == BATCH_FILMS or size + weight > BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(work)
+        size += weight
+    if batch:
+        yield batch
+
+
+def _size(listed: Listed) -> int:
+    try:
+        return (listed.root / listed.name).stat().st_size
+    except OSError:
+        return 0

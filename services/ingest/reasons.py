@@ -1,0 +1,90 @@
+"""Why a film was not taken: one closed list, each with a sentence for the person who runs the ingest."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Codes of refusal. They go into job items, logs and answers; none carries a value of the file."""
+
+    NOT_AN_IMAGE = "NOT_AN_IMAGE"
+    EMPTY = "EMPTY"
+    FILE_TOO_LARGE = "FILE_TOO_LARGE"
+    UNREADABLE_FILE = "UNREADABLE_FILE"
+    OUTSIDE_SOURCE = "OUTSIDE_SOURCE"
+    BROKEN_HEADER = "BROKEN_HEADER"
+    NESTED_TOO_DEEP = "NESTED_TOO_DEEP"
+    TRUNCATED = "TRUNCATED"
+    LENGTH_MISMATCH = "LENGTH_MISMATCH"
+    DIMENSIONS_MISMATCH = "DIMENSIONS_MISMATCH"
+    CORRUPT_PIXELS = "CORRUPT_PIXELS"
+    UNSUPPORTED_ENCODING = "UNSUPPORTED_ENCODING"
+    NO_PIXELS = "NO_PIXELS"
+    MULTIFRAME = "MULTIFRAME"
+    WRONG_SOP_CLASS = "WRONG_SOP_CLASS"
+    FOR_PROCESSING = "FOR_PROCESSING"
+    WRONG_MODALITY = "WRONG_MODALITY"
+    WRONG_BODY_PART = "WRONG_BODY_PART"
+    COLOUR = "COLOUR"
+    TOO_LARGE = "TOO_LARGE"
+    TOO_SMALL = "TOO_SMALL"
+    CONSTANT = "CONSTANT"
+    BAD_WINDOW = "BAD_WINDOW"
+    BURNED_IN_TEXT = "BURNED_IN_TEXT"
+    DECODER_CRASHED = "DECODER_CRASHED"
+    DECODER_TIMEOUT = "DECODER_TIMEOUT"
+    OUT_OF_MEMORY = "OUT_OF_MEMORY"
+    ENCODER_FAILED = "ENCODER_FAILED"
+    NON_FINITE_VECTOR = "NON_FINITE_VECTOR"
+    SAME_KEY_OTHER_PIXELS = "SAME_KEY_OTHER_PIXELS"
+    SAME_KEY_SAME_PIXELS = "SAME_KEY_SAME_PIXELS"
+
+    @property
+    def message(self) -> str:
+        """The reason in a sentence, with what to do where something can be done."""
+        return _MESSAGES[self]
+
+
+_MESSAGES = {
+    Reason.NOT_AN_IMAGE: "the file is neither DICOM (with preamble), PNG nor JPEG",
+    Reason.EMPTY: "the file is empty; copy it again",
+    Reason.FILE_TOO_LARGE: "the file is larger than 64 MiB, more than one radiograph needs",
+    Reason.UNREADABLE_FILE: "the file cannot be opened; check its permissions and the disk",
+    Reason.OUTSIDE_SOURCE: "the file is a link that leads outside the source folder; copy the file itself",
+    Reason.BROKEN_HEADER: "the header cannot be read: cut off or damaged; export the film again",
+    Reason.NESTED_TOO_DEEP: "the header nests sequences deeper than any radiograph does",
+    Reason.TRUNCATED: "the pixels end before the film does; copy or export it again",
+    Reason.LENGTH_MISMATCH: "there are more pixel bytes than Rows × Columns says; the header or the pixels are wrong",
+    Reason.DIMENSIONS_MISMATCH: "the compressed picture has another size than the header says",
+    Reason.CORRUPT_PIXELS: "the compressed pixels cannot be decoded; export the film again",
+    Reason.UNSUPPORTED_ENCODING: "the pixel encoding is not supported; export as explicit VR little endian",
+    Reason.NO_PIXELS: "the object holds no pixels",
+    Reason.MULTIFRAME: "the object has several frames; a radiograph has one",
+    Reason.WRONG_SOP_CLASS: "not a radiograph: only CR and DX objects and secondary captures tagged CR or DX are taken",
+    Reason.FOR_PROCESSING: "the film is 'for processing', not for viewing; export the 'for presentation' film",
+    Reason.WRONG_MODALITY: "not a radiograph: Modality must be CR or DX",
+    Reason.WRONG_BODY_PART: "not a chest film: BodyPartExamined names another part",
+    Reason.COLOUR: "the film has colours; a radiograph is grey",
+    Reason.TOO_LARGE: "the header claims more than 64 million pixels, more than any radiograph has",
+    Reason.TOO_SMALL: "the film is smaller than 32 × 32 pixels",
+    Reason.CONSTANT: "every pixel has the same value: there is nothing to see",
+    Reason.BAD_WINDOW: "the display window or lookup table is invalid (a width of 0, say); mend the header",
+    Reason.BURNED_IN_TEXT: "BurnedInAnnotation is YES: names may be burnt into the pixels; redact the film first",
+    Reason.DECODER_CRASHED: "the decoder crashed on this file twice",
+    Reason.DECODER_TIMEOUT: "decoding this file took too long twice",
+    Reason.OUT_OF_MEMORY: "decoding this file needs more memory than a film may use",
+    Reason.ENCODER_FAILED: "an encoder failed on this film alone",
+    Reason.NON_FINITE_VECTOR: "an encoder gave a vector that is zero or not finite for this film",
+    Reason.SAME_KEY_OTHER_PIXELS: "this film's key is stored with other pixels; the stored film was kept. "
+    "Give one of the two another key, or delete the stored one first",
+    Reason.SAME_KEY_SAME_PIXELS: "the same film came twice in this job; it was stored once",
+}
+
+
+class BadFilm(Exception):
+    """A film that is not taken, and why."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason.value)
+        self.reason = reason

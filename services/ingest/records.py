@@ -1,0 +1,73 @@
+"""Stated facts → the canonical record. Ids of people and studies become keyed pseudonyms here, and nowhere later."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from services.core.ids import image_id, pseudonym
+from services.core.types import ImageRecord
+from services.ingest.decode import Decoded
+from services.ingest.sources.tables import Row
+from services.ingest.stated import Stated
+
+
+@dataclass(frozen=True, slots=True)
+class Identities:
+    """How this job names films, patients and studies.
+
+    keep_ids: the dataset is already de-identified, so its own ids and its (shifted) dates are kept. Otherwise ids are
+    pseudonyms and dates are left out: with an age they come close to naming a person.
+    """
+
+    dataset: str
+    secret: bytes
+    keep_ids: bool = False
+
+    def film(self, sop_uid: str | None, row: Row | None, name: str) -> str:
+        """image_id from the dataset's own key: SOPInstanceUID, else the table's, else the path below the source."""
+        return image_id(self.dataset, sop_uid or (row.key if row and row.key else name))
+
+    def study(self, study_id: str | None) -> str | None:
+        return self._person("study", study_id)
+
+    def settle(self, stated: Stated) -> Stated:
+        """The same facts under the names that the archive may keep."""
+        return replace(
+            stated,
+            patient_id=self._person("patient", stated.patient_id),
+            study_id=self.study(stated.study_id),
+            study_date=stated.study_date if self.keep_ids else None,
+        )
+
+    def _person(self, kind: str, value: str | None) -> str | None:
+        if value is None or self.keep_ids:
+            return value
+        return pseudonym(self.secret, kind, self.dataset, value)
+
+
+def new_record(who: Identities, name: str, decoded: Decoded, row: Row | None, bytes_sha256: str) -> ImageRecord:
+    """The record of a decoded film. Where the table and the header both speak, the table's word counts."""
+    rows, columns = decoded.film.display.shape
+    blank = ImageRecord(
+        who.film(decoded.sop_uid, row, name), who.dataset, rows=rows, columns=columns, bytes_sha256=bytes_sha256,
+        pixel_sha256=decoded.pixel_sha256, phash=decoded.phash,
+    )  # fmt: skip
+    return _told(blank, who.settle(row.stated.over(decoded.stated) if row else decoded.stated))
+
+
+def retold(who: Identities, record: ImageRecord, row: Row | None) -> ImageRecord:
+    """A stored film's record after a table has spoken (again); what the table leaves out stays."""
+    return _told(record, who.settle(row.stated)) if row else record
+
+
+def _told(record: ImageRecord, stated: Stated) -> ImageRecord:
+    old = Stated(
+        record.patient_id, record.study_id, record.view, record.sex, record.age, record.study_date, record.modality,
+        record.licence, record.attribution, record.labels,
+    )  # fmt: skip
+    new = stated.over(old)
+    return replace(
+        record, patient_id=new.patient_id, study_id=new.study_id, view=new.view, sex=new.sex, age=new.age,
+        study_date=new.study_date, modality=new.modality, licence=new.licence, attribution=new.attribution,
+        labels=tuple(sorted(new.labels or (), key=lambda label: (label.name, label.source))),
+    )  # fmt: skip

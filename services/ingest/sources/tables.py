@@ -1,0 +1,210 @@
+"""Tables that speak of films: a CSV of facts and labels, a CSV of reports. Columns are found by name.
+
+Labels come in either of two shapes: one column ``labels`` with names joined by ``|`` (what is listed is present, the
+rest unknown), or one column per finding with 1, 0, -1 or blank. A blank is unknown and never becomes absent.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+from services.core.errors import HilumError, invalid
+from services.core.labels import CHEXPERT, NIH, Label, LabelState, label_key, label_state
+from services.ingest import stated
+from services.ingest.stated import Stated
+
+_COLUMNS = {
+    "path": ("file", "filename", "path", "imagepath", "filepath", "imageindex", "pathtoimage", "image"),
+    "key": ("imageid", "dicomid", "sopinstanceuid", "sopuid", "sop"),
+    "patient_id": ("patientid", "subjectid", "patient", "empianon", "deidpatientid"),
+    "study_id": ("studyid", "studyinstanceuid", "study", "studyuid"),
+    "view": ("view", "viewposition", "projection"),
+    "sex": ("sex", "gender", "patientsex", "patientgender"),
+    "age": ("age", "patientage", "ageyears"),
+    "study_date": ("studydate", "studydateanon"),
+    "modality": ("modality",),
+    "licence": ("licence", "license"),
+    "attribution": ("attribution",),
+    "labels": ("labels", "findinglabels"),
+    "label_source": ("labelsource",),
+}
+_READ: dict[str, Callable[[str], object]] = {
+    "patient_id": lambda cell: stated.text(cell, 128),
+    "study_id": lambda cell: stated.text(cell, 128),
+    "view": stated.view,
+    "sex": stated.sex,
+    "age": stated.age,
+    "study_date": stated.date,
+    "modality": stated.modality,
+    "licence": lambda cell: stated.text(cell, 128),
+    "attribution": lambda cell: stated.text(cell, 2_000),
+}
+SECTIONS = (
+    "findings", "impression", "indication", "technique", "comparison", "history", "examination", "report",
+)  # fmt: skip
+_FINDINGS = {label_key(name) for name in (*CHEXPERT, *NIH)}
+_MAX_LABEL_NAMES = 500  # a column with more holds something else than findings: free text, perhaps
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What a table states of one film, and the film's own key where the table has one."""
+
+    stated: Stated
+    key: str | None
+
+
+@dataclass(slots=True)
+class FilmTable:
+    """Rows by every name that a film may be found under."""
+
+    rows: int = 0
+    findings: set[str] = field(default_factory=set)  # every finding that some row speaks of
+    _by_path: dict[str, Row] = field(default_factory=dict)
+    _by_name: dict[str, Row | None] = field(default_factory=dict)  # None: several rows, so none of them
+    _by_key: dict[str, Row] = field(default_factory=dict)
+    _by_id: dict[str, Row] = field(default_factory=dict)
+
+    def find(self, name: str, sop_uid: str | None = None) -> Row | None:
+        """The row of the file `name` (a path below the source): by path, by key, then by file name where it is unique."""
+        path = Path(name)
+        for key in (sop_uid, path.stem, path.name):
+            if key and (row := self._by_key.get(key)):
+                return row
+        return self._by_path.get(name) or self._by_name.get(path.name)
+
+    def of(self, image_id: str) -> Row | None:
+        """The row whose own key makes `image_id`, once `identify` has been told how."""
+        return self._by_id.get(image_id)
+
+    def identify(self, name: Callable[[str], str]) -> None:
+        """Tell how a key becomes an image id."""
+        self._by_id = {name(key): row for key, row in self._by_key.items()}
+
+    def add(self, row: Row, path: str, bases: Sequence[str]) -> None:
+        self.rows += 1
+        if row.key:
+            self._by_key[row.key] = row
+        if path:
+            for base in bases:
+                self._by_path[f"{base}{path}"] = row
+            name = path.rsplit("/", 1)[-1]
+            self._by_name[name] = None if name in self._by_name else row
+
+
+def read_films(path: Path, source: Path) -> FilmTable:
+    """Read a table of films. Paths in it count from the table's own folder or from the source. Raises INVALID_ARGUMENT."""
+    table = FilmTable()
+    with _opened(path) as reader:
+        columns = _mapped(reader.fieldnames or ())
+        findings = _finding_columns(reader.fieldnames or ())
+        if "path" not in columns and "key" not in columns:
+            raise invalid("the table of labels needs a column that names the film: file, path, image_id or dicom_id")
+        bases = _bases(path, source)
+        for cells in reader:
+            row = _row(cells, columns, findings)
+            table.findings.update(label.name for label in row.stated.labels or ())
+            if len(table.findings) > _MAX_LABEL_NAMES:
+                raise invalid("the column of labels holds more than 500 different names; it needs names of findings")
+            name = str(cells.get(columns.get("path", ""), "") or "").strip().replace("\\", "/").removeprefix("./")
+            table.add(row, name, bases)
+    if not table.rows:
+        raise invalid("the table of labels has a header but no rows")
+    return table
+
+
+def read_reports(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    """(study id, section → text) per row; blank sections are left out. Raises INVALID_ARGUMENT."""
+    with _opened(path) as reader:
+        study = _mapped(reader.fieldnames or ()).get("study_id")
+        sections = {name: name.strip().lower() for name in reader.fieldnames or () if name.strip().lower() in SECTIONS}
+        if study is None or not sections:
+            raise invalid(f"the table of reports needs study_id and at least one of {', '.join(SECTIONS)}")
+        for cells in reader:
+            texts = {key: text for name, key in sections.items() if (text := (cells[name] or "").strip())}
+            if (study_id := stated.text(cells[study], 128)) and texts:
+                yield study_id, texts
+
+
+def _row(cells: dict[str, str | None], columns: dict[str, str], findings: dict[str, str]) -> Row:
+    values = {name: read(cells.get(columns[name]) or "") for name, read in _READ.items() if name in columns}
+    source = stated.text(cells.get(columns.get("label_source", "")), 64) or "table"
+    labels = _listed(cells.get(columns["labels"]) or "", source) if "labels" in columns else []
+    for column, name in findings.items():
+        state = label_state(cells.get(column))
+        if state is not None and state is not LabelState.UNKNOWN:
+            labels.append(_label(name, state, source))
+    speaks = "labels" in columns or bool(findings)
+    key = stated.text(cells.get(columns.get("key", "")), 128)
+    return Row(Stated(**values, labels=tuple(dict.fromkeys(labels)) if speaks else None), key)  # type: ignore[arg-type]
+
+
+def _listed(cell: str, source: str) -> list[Label]:
+    names = [label_key(name) for name in cell.split("|") if name.strip()]
+    if any(len(name) > 64 for name in names):
+        raise invalid("the column of labels holds text longer than a name; it needs findings joined by '|'")
+    return [_label(name, LabelState.PRESENT, source) for name in names if name]
+
+
+@lru_cache(10_000)
+def _label(name: str, state: LabelState, source: str) -> Label:
+    return Label(name, state, source)  # shared: an archive has millions of labels and few different ones
+
+
+def _mapped(header: Sequence[str]) -> dict[str, str]:
+    """Our name → the table's column; the first of our spellings that the table has."""
+    known = {re.sub(r"[^a-z0-9]", "", name.lower()): name for name in reversed(header)}
+    found = {ours: next((known[s] for s in spellings if s in known), None) for ours, spellings in _COLUMNS.items()}
+    return {ours: column for ours, column in found.items() if column is not None}
+
+
+def _finding_columns(header: Sequence[str]) -> dict[str, str]:
+    """Column → finding: CheXpert's and NIH's names, those with a side, and whatever is called ``label:<name>``."""
+    found: dict[str, str] = {}
+    for column in header:
+        plain = re.sub(r"^labels?[:.]", "", column.strip(), flags=re.IGNORECASE)
+        key = label_key(plain)
+        finding = re.sub(r"_(right|left)$", "", key)
+        sided = key if finding == key else f"{label_key(finding)}{key[len(finding) :]}"
+        if plain != column.strip() or label_key(finding) in _FINDINGS:
+            found[column] = sided[:64]
+    return found
+
+
+def _bases(table: Path, source: Path) -> list[str]:
+    """What to put before a path of the table so that it counts from the source: nothing, and the table's folder."""
+    folder, root = table.resolve().parent, (source if source.is_dir() else source.parent).resolve()
+    if folder.is_relative_to(root) and folder != root:
+        return ["", f"{folder.relative_to(root).as_posix()}/"]
+    return [""]
+
+
+class _opened:  # noqa: N801 - used as a function
+    """A CSV as dictionaries, plain or gzipped; whatever is wrong with it is said with its line."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> csv.DictReader[str]:
+        try:
+            raw = gzip.open(self._path) if self._path.suffix == ".gz" else self._path.open("rb")
+        except OSError:
+            raise invalid("the table cannot be opened; check its path and permissions") from None
+        self._file = io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")  # type: ignore[arg-type]
+        self._reader = csv.DictReader(self._file, restkey="")
+        return self._reader
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        line = getattr(getattr(self, "_reader", None), "line_num", 0)
+        self._file.close()
+        if isinstance(error, HilumError) or error is None:
+            return
+        if isinstance(error, (csv.Error, UnicodeDecodeError, OSError, EOFError)):
+            raise invalid(f"the table cannot be read after line {line}; it needs UTF-8 CSV") from None

@@ -1,0 +1,83 @@
+"""What a header or a table states about a film: an allow-list, normalised on reading. Nothing else is ever read."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from dataclasses import dataclass, fields
+
+from services.core.labels import Label
+
+OLDEST = 90.0  # ages above 89 identify people: HIPAA's safe harbour
+IMPLAUSIBLE = 120.0
+
+_SEX = {"M": "M", "MALE": "M", "F": "F", "FEMALE": "F", "O": "O", "OTHER": "O"}
+_YEARS = {"Y": 1.0, "M": 1 / 12, "W": 7 / 365.25, "D": 1 / 365.25}
+_LATERAL = {"LATERAL", "LL", "RL", "LAT", "L", "LLAT", "RLAT", "LEFT_LATERAL", "RIGHT_LATERAL"}
+_FRONTAL = {"PA": "PA", "POSTERO_ANTERIOR": "PA", "POSTEROANTERIOR": "PA",
+            "AP": "AP", "ANTERO_POSTERIOR": "AP", "ANTEROPOSTERIOR": "AP", "AP_HORIZONTAL": "AP", "AP_SUPINE": "AP",
+            "AP_ERECT": "AP"}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """Facts of one film as its source states them; None is *not stated*. Ids are still the source's own."""
+
+    patient_id: str | None = None
+    study_id: str | None = None
+    view: str | None = None
+    sex: str | None = None
+    age: float | None = None
+    study_date: str | None = None
+    modality: str | None = None
+    licence: str | None = None
+    attribution: str | None = None
+    labels: tuple[Label, ...] | None = None
+
+    def over(self, other: Stated) -> Stated:
+        """This source's word where it speaks, `other`'s where it is silent."""
+        pairs = ((getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
+        return Stated(*(mine if mine is not None else theirs for mine, theirs in pairs))
+
+
+def view(text: object) -> str | None:
+    """PA, AP or LATERAL (also from LL, RL, "left lateral", "postero-anterior"); None for blank or anything else."""
+    key = re.sub(r"[^A-Z]+", "_", str(text or "").upper()).strip("_")
+    return "LATERAL" if key in _LATERAL else _FRONTAL.get(key)
+
+
+def sex(text: object) -> str | None:
+    """M, F or O; None for anything else."""
+    return _SEX.get(str(text or "").strip().upper())
+
+
+def age(text: object) -> float | None:
+    """``063Y``, ``63``, ``63.0``, ``018M`` → years, at most 90; None when blank or beyond 120 (``999Y``)."""
+    match = re.fullmatch(r"(\d{1,4}(?:\.\d+)?)\s*([YMWD]?)", str(text if text is not None else "").strip().upper())
+    if match is None:
+        return None
+    years = float(match[1]) * _YEARS[match[2] or "Y"]
+    return None if years > IMPLAUSIBLE else (OLDEST if years > 89 else round(years, 2))
+
+
+def date(text: object) -> str | None:
+    """``21800506``, ``2180.05.06`` or ``2180-05-06`` → ``2180-05-06``; None when it is no date."""
+    match = re.fullmatch(r"(\d{4})[-./]?(\d{2})[-./]?(\d{2})", str(text or "").strip())
+    if match is None:
+        return None
+    try:
+        return datetime.date(*map(int, match.groups())).isoformat()
+    except ValueError:
+        return None
+
+
+def modality(text: object) -> str | None:
+    """A modality code such as CR or DX: capitals only, so that no free text passes."""
+    code = str(text or "").strip().upper()
+    return code if re.fullmatch(r"[A-Z]{2,8}", code) else None
+
+
+def text(value: object, longest: int) -> str | None:
+    """A stripped string of at most `longest` characters; None when blank."""
+    stripped = re.sub(r"[\x00-\x1f\x7f]+", " ", str(value if value is not None else "")).strip()
+    return stripped[:longest] or None
