@@ -92,14 +92,11 @@ def test_update_and_delete_vectors(own: Archive) -> None:
 
 def test_batch_of_operations_in_order(own: Archive) -> None:
     client, name = own
+    added = m.PointStruct(id=77, vector={"image": [1.0] * films.DIM}, payload={"a": 1})
     client.batch_update_points(
         name,
         [
-            m.UpsertOperation(
-                upsert=m.PointsList(
-                    points=[m.PointStruct(id=77, vector={"image": [1.0] * films.DIM}, payload={"a": 1})]
-                )
-            ),
+            m.UpsertOperation(upsert=m.PointsList(points=[added])),
             m.SetPayloadOperation(set_payload=m.SetPayload(payload={"b": 2}, points=[77])),
             m.DeletePayloadOperation(delete_payload=m.DeletePayload(keys=["a"], points=[77])),
             m.DeleteOperation(delete=m.PointIdsList(points=SOME)),

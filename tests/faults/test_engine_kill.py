@@ -139,7 +139,7 @@ def run_kills(directory: Path, kills: int, dim: int, longest: float) -> None:
 
 
 def test_kills_at_random_moments(tmp_path: Path) -> None:
-    run_kills(tmp_path, kills=5, dim=32, longest=2.0)
+    run_kills(tmp_path, kills=4, dim=32, longest=1.5)
 
 
 @pytest.mark.slow
