@@ -53,7 +53,7 @@ class Words:
         if not self.text.strip():
             raise invalid("the text is empty; say what the films should show")
         if len(self.text) > MAX_TEXT_CHARS:
-            raise invalid(f"the text is too long; at most {MAX_TEXT_CHARS} characters")
+            raise HilumError(ErrorCode.PAYLOAD_TOO_LARGE, f"a text has at most {MAX_TEXT_CHARS} characters")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from hilum.v1 import encode_pb2
 from services.core.blobs import Blobs
-from services.core.errors import ErrorCode, HilumError
 from services.core.facts import Facts, images, models
 from services.core.facts.images import Stored
 from services.core.models import ModelSpec
 from services.core.store import VectorStore, payload
 from services.core.types import Film, ImageRecord
-from services.transport import errors
-from services.transport.edge import Call
+from services.encoders.registry import Registry
+from services.ingest.decode_pool import DecodePool
+from services.ingest.encode_api import EncodeApi
 from services.transport.encode_client import EncodeClient
-from tests.kit.encoders import TinyEncoder
+from tests.kit.places import PlacesEncoder
 from tests.kit.records import make_record
 
 
@@ -34,14 +34,15 @@ class Archive:
     facts: Facts
     store: VectorStore
     blobs: Blobs
-    encoders: Sequence[TinyEncoder]
+    encoders: Sequence[PlacesEncoder]
     _pending: list[_Pending] = field(default_factory=list)
     _written: set[str] = field(default_factory=set)
 
-    @property
-    def encode(self) -> EncodeClient:
-        """The encoders by the messages of the Encode RPC."""
-        return EncodeClient.local(EncodeApi(self.encoders))
+    def __post_init__(self) -> None:
+        self.pool = DecodePool(1)
+        registry = Registry({encoder.spec.name: partial(_same, encoder) for encoder in self.encoders})
+        self.encode_api = EncodeApi(self.facts, registry, self.pool)
+        self.encode = EncodeClient.local(self.encode_api)
 
     def open(self) -> None:
         """Make the encoders' collections, where they are missing, and let the facts know them."""
@@ -88,6 +89,10 @@ class Archive:
             if self._written:
                 self.store.delete(encoder.spec, sorted(self._written))
 
+    def close(self) -> None:
+        """End the decoder's children."""
+        self.pool.close()
+
     def spec(self, name: str) -> ModelSpec:
         return next(encoder.spec for encoder in self.encoders if encoder.spec.name == name)
 
@@ -97,7 +102,7 @@ class _Pending:
     record: ImageRecord
     shown: NDArray[np.uint8]
     data: bytes
-    used: list[TinyEncoder]
+    used: list[PlacesEncoder]
     torn: frozenset[str]
     commit: bool
 
@@ -106,10 +111,14 @@ class _Pending:
         return Stored(self.record, blobs.put(self.data), marks)
 
 
-def spot(row: float, column: float, size: int = 64) -> NDArray[np.uint8]:
+def spot(row: float, column: float, size: int = 128) -> NDArray[np.uint8]:
     """(size, size) uint8: black with one soft bright spot at `row`, `column` in 0..1."""
     y, x = np.mgrid[0:size, 0:size] / size
     return (255 * np.exp(-((y - row) ** 2 + (x - column) ** 2) / 0.05)).astype(np.uint8)
+
+
+def _same(encoder: PlacesEncoder) -> PlacesEncoder:
+    return encoder
 
 
 def film(display: NDArray[np.uint8]) -> Film:
@@ -127,48 +136,3 @@ def png(picture: NDArray[np.uint8]) -> bytes:
 def _place(key: str) -> tuple[float, float]:
     row, column = np.random.default_rng(int(sha256(key.encode()).hexdigest()[:8], 16)).random(2)
     return float(row), float(column)
-
-
-class EncodeApi:
-    """hilum.v1.EncodeService over tiny encoders, for PNG files."""
-
-    def __init__(self, encoders: Sequence[TinyEncoder]) -> None:
-        self._encoders: Mapping[str, TinyEncoder] = {encoder.spec.name: encoder for encoder in encoders}
-
-    def encode_texts(self, request: encode_pb2.EncodeTextsRequest, call: Call) -> encode_pb2.EncodeResponse:
-        encoder = self._encoder(request.model)
-        return self._answer(encoder, [_result(vector) for vector in encoder.encode_texts(request.texts)])
-
-    def encode_images(self, request: encode_pb2.EncodeImagesRequest, call: Call) -> encode_pb2.EncodeResponse:
-        encoder = self._encoder(request.model)
-        return self._answer(encoder, [self._image(encoder, data) for data in request.images])
-
-    def list_models(self, request: encode_pb2.ListModelsRequest, call: Call) -> encode_pb2.ListModelsResponse:
-        return encode_pb2.ListModelsResponse(models=[_model(encoder.spec) for encoder in self._encoders.values()])
-
-    def _encoder(self, name: str) -> TinyEncoder:
-        if name not in self._encoders:
-            raise HilumError(ErrorCode.UNKNOWN_MODEL, "no such encoder here")
-        return self._encoders[name]
-
-    def _image(self, encoder: TinyEncoder, data: bytes) -> encode_pb2.EncodeResult:
-        try:
-            picture = np.asarray(Image.open(io.BytesIO(data)).convert("L"))
-        except UnidentifiedImageError:
-            error = HilumError(ErrorCode.UNREADABLE_IMAGE, "this file is no picture that can be read")
-            return encode_pb2.EncodeResult(error=errors.message(error))
-        return _result(encoder.encode_images(encoder.preprocess(film(picture))[None])[0])
-
-    def _answer(self, encoder: TinyEncoder, results: list[encode_pb2.EncodeResult]) -> encode_pb2.EncodeResponse:
-        return encode_pb2.EncodeResponse(model=_model(encoder.spec), results=results)
-
-
-def _model(spec: ModelSpec) -> encode_pb2.Model:
-    return encode_pb2.Model(
-        name=spec.name, fingerprint=spec.fingerprint, collection=spec.collection, dim=spec.dim,
-        text=spec.text_space is not None, available=True,
-    )  # fmt: skip
-
-
-def _result(vector: NDArray[np.float32]) -> encode_pb2.EncodeResult:
-    return encode_pb2.EncodeResult(vector=encode_pb2.Vector(values=vector.tolist()))

@@ -17,17 +17,20 @@ from services.engine.supervisor import EngineProcess
 from services.query.asked import Exclude, RawVector, SearchAnswer, SearchQuery, StoredFilm, UploadedFilm, Words
 from services.query.search import Search
 from tests.kit.archive import Archive, film, png, spot
-from tests.kit.encoders import TinyEncoder
+from tests.kit.places import PlacesEncoder
 
 Ask = Callable[..., SearchAnswer]
 
 
 @pytest.fixture
 def archive(facts: Facts, store: VectorStore, tmp_path: Path) -> Iterator[Archive]:
-    made = Archive(facts, store, Blobs(tmp_path / "blobs"), [TinyEncoder("tiny"), TinyEncoder("mute", 24, 1, False)])
+    made = Archive(
+        facts, store, Blobs(tmp_path / "blobs"), [PlacesEncoder("tiny"), PlacesEncoder("mute", 24, 1, False)]
+    )
     made.open()
     yield made
     made.clear()
+    made.close()
 
 
 @pytest.fixture(scope="module")
@@ -204,7 +207,7 @@ def test_the_default_model_is_one_that_holds_the_film(archive: Archive, search: 
 
 def test_an_encoder_that_changed_since_is_not_compared_with_old_vectors(archive: Archive, search: Ask) -> None:
     row(archive, 2)
-    models.register(archive.facts, TinyEncoder("tiny", seed=7).spec)
+    models.register(archive.facts, PlacesEncoder("tiny", seed=7).spec)
     message = refused(ErrorCode.FAILED_PRECONDITION, lambda: search(SearchQuery(Words("left"), models=("tiny",))))
     assert "ingest" in message
 
@@ -227,7 +230,7 @@ def test_questions_that_cannot_be_asked_are_refused() -> None:
     bad = ErrorCode.INVALID_ARGUMENT
     refused(bad, lambda: StoredFilm("../../etc"))
     refused(bad, lambda: Words("  "))
-    refused(bad, lambda: Words("x" * 5000))
+    refused(ErrorCode.PAYLOAD_TOO_LARGE, lambda: Words("x" * 5000))
     refused(bad, lambda: UploadedFilm(b""))
     refused(ErrorCode.PAYLOAD_TOO_LARGE, lambda: UploadedFilm(bytes(64 * 2**20 + 1)))
     refused(bad, lambda: SearchQuery(Words("a"), limit=-1))
@@ -241,6 +244,7 @@ def test_an_empty_archive_says_so(facts: Facts, store: VectorStore, tmp_path: Pa
     search = Search(facts, store, archive.encode)
     assert "ingest" in refused(ErrorCode.FAILED_PRECONDITION, lambda: search(SearchQuery(Words("left"))))
     search.close()
+    archive.close()
 
 
 def test_a_client_that_went_away_stops_the_work(archive: Archive, search: Ask) -> None:
