@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
+# isort: off
 import services.encoders.offline
 import services.encoders.torchvision_compat  # noqa: F401
+# isort: on
+
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from transformers import Dinov2Config, Dinov2Model

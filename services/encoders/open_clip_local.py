@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
+# isort: off
 import services.encoders.offline
 import services.encoders.torchvision_compat  # noqa: F401
+# isort: on
+
+import numpy as np
+import open_clip
 import torch
 from numpy.typing import NDArray
-
-import open_clip  # isort: skip
-from open_clip.transform import PreprocessCfg  # isort: skip
+from open_clip.transform import PreprocessCfg
 
 from services.core.errors import invalid
 from services.core.models import ModelSpec

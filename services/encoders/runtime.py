@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import services.encoders.torchvision_compat  # noqa: F401
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
+from torch.nn.functional import normalize
 
 CHUNK = 32  # films or texts per forward pass
 
@@ -25,5 +24,5 @@ def forward(network: Callable[[torch.Tensor], torch.Tensor], batch: torch.Tensor
     with torch.inference_mode():
         for start in range(0, len(batch), CHUNK):
             vectors = network(batch[start : start + CHUNK]).float()
-            out[start : start + CHUNK] = F.normalize(vectors, dim=1).numpy()
+            out[start : start + CHUNK] = normalize(vectors, dim=1).numpy()
     return out

@@ -30,7 +30,7 @@ def blur(field: Array, sigma: float) -> Array:
     if sigma < LARGE_SIGMA:
         return gaussian_filter(field, sigma)
     # Three boxes of width w have variance 3 (w^2 - 1) / 12.
-    width = int(round(np.sqrt(4 * sigma**2 + 1))) | 1
+    width = round(float(np.sqrt(4 * sigma**2 + 1))) | 1
     for _ in range(3):
         field = uniform_filter(field, width)
     return field

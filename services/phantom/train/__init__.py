@@ -1,0 +1,1 @@
+"""Training and evaluation of the bundled encoders: ``python -m services.phantom.train --help``."""
