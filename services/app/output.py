@@ -20,6 +20,8 @@ from services.core.errors import ErrorCode, HilumError
 DONE, FAILED, USAGE, QUARANTINED = 0, 1, 2, 3
 
 out = Console(highlight=False, soft_wrap=True)
+if not out.is_terminal:
+    out = Console(highlight=False, soft_wrap=True, width=240)  # a file or a pipe wraps nothing
 err = Console(stderr=True, highlight=False)
 
 _USAGE_CODES = {
@@ -41,8 +43,14 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
     for column in columns:
         shown.add_column(column, overflow="fold")
     for row in rows:
-        shown.add_row(*("" if cell is None else str(cell) for cell in row))
+        shown.add_row(*map(_cell, row))
     out.print(shown)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 @contextmanager

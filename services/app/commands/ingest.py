@@ -30,7 +30,7 @@ def ingest(
             source, dataset, layout=layout, labels=labels, reports=reports, models=names(models), keep_ids=keep_ids
         )
         done = output.follow(job, f"ingest {dataset}")
-        refused = _refused(client, done, source)
+        refused = _refused(client, done, source, data)
         if json:
             output.emit(
                 {
@@ -49,13 +49,13 @@ def ingest(
         raise typer.Exit(output.QUARANTINED)
 
 
-def _refused(client: Client, job: Job, source: str) -> list[dict[str, str]]:
+def _refused(client: Client, job: Job, source: str, data: str | None) -> list[dict[str, str]]:
     """Quarantined and conflicting files by name. The archive keeps no file names; whoever has the folder can tell."""
     from services.core.ids import load_secret
     from services.ingest.sources.refs import resolve_refs
 
     items = [item for outcome in ("quarantined", "conflict") for item in client.items(job.job_id, outcome)]
-    known = resolve_refs(source, load_secret(local.settings(None).data_dir), {item.ref for item in items})
+    known = resolve_refs(source, load_secret(local.settings(data).data_dir), {item.ref for item in items})
     return [
         {"file": known.get(item.ref, item.ref), "outcome": item.outcome, "reason": item.reason, "message": item.message}
         for item in items
