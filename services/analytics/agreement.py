@@ -64,8 +64,8 @@ class Resampler:
         return np.bincount(self.patients, weights=values, minlength=self.people)
 
 
-def agreement(graph: Graph, classes: NDArray[np.int32], resampler: Resampler) -> Agreement | None:
-    """classes: (N,) int32, −1 unknown; 1 is *present* where the classes are 0 absent and 1 present.
+def agreement(graph: Graph, classes: NDArray[np.int32], resampler: Resampler, finding: bool = True) -> Agreement | None:
+    """classes: (N,) int32, −1 unknown. `finding`: they are 0 absent and 1 present.
 
     None when no film can be compared with a neighbour.
     """
@@ -81,7 +81,7 @@ def agreement(graph: Graph, classes: NDArray[np.int32], resampler: Resampler) ->
     share = np.divide(same, used, out=np.zeros(len(used)), where=films)
     expected, possible = _chance(classes, patients)
     films &= possible
-    one = films & (classes == 1)
+    one = films & (classes == 1) & finding
     counted = films.astype(float)
     per_patient = np.stack([resampler.by_patient(v) for v in (counted, share * counted, expected * counted)], axis=1)
     totals = resampler.totals(per_patient)

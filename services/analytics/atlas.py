@@ -38,11 +38,12 @@ COLUMNS = ("row", "x", "y", "cluster", "caption", "findings", "dataset", "view",
 NOTE = "Research use only. Not a medical device; not for diagnosis."
 _FEW, _MANY = 20_000, 200_000  # films: above the first pictures get small, above the second there are none
 _HEAD, _APP = "<title>Embedding Atlas</title>", '<div id="app"'
+_HIDDEN = ("row", "x", "y", "findings", "neighbors", "image_id")  # of the cards; the table shows them
 _STYLE = """<style>
   #app { position: fixed; inset: 30px 0 0 0; transform: translateZ(0); }
-  .hilum { position: fixed; inset: 0 0 auto 0; height: 30px; display: flex; gap: 1em; align-items: center; padding: 0 12px;
-    font: 13px/1 system-ui, sans-serif; background: #12303a; color: #e8f1f2; box-sizing: border-box; white-space: nowrap;
-    overflow: hidden; }
+  .hilum { position: fixed; inset: 0 0 auto 0; height: 30px; box-sizing: border-box; padding: 0 12px; display: flex;
+    gap: 1em; align-items: center; font: 13px/1 system-ui, sans-serif; white-space: nowrap; overflow: hidden;
+    background: #12303a; color: #e8f1f2; }
   .hilum b { font-weight: 600; } .hilum span { color: #f3c969; margin-left: auto; }
 </style>"""
 
@@ -103,7 +104,7 @@ def write(
     pq.write_table(pa.table(columns), folder / "dataset.parquet", compression="zstd", row_group_size=20_000)
     charts = [n for n in columns if n not in {"row", "x", "y", "caption", "image", "image_id", "neighbors", "patient"}]
     metadata = {
-        "props": _props(charts, label_points(films, labels, first, place)),
+        "props": _props(charts, label_points(films, labels, first, place), place),
         "isStatic": True,
         "database": {"type": "wasm", "load": True},
     }
@@ -120,7 +121,8 @@ def label_points(
         middle = np.median(place[inside], axis=0)
         rich = _richest(films, labels, inside)
         text = f"{name} · {rich[0].replace('_', ' ')} {rich[1]:.0%}" if rich else name
-        points.append({"x": float(middle[0]), "y": float(middle[1]), "text": text, "level": 0, "priority": size})
+        place_x, place_y = map(float, middle)
+        points.append({"x": place_x, "y": place_y, "content": text, "level": 0, "priority": size})
     return points
 
 
@@ -145,10 +147,10 @@ def frontend() -> Path:
 def index_page(model: str, run_id: str) -> str:
     """The front end's page under Hilum's name, with the note that it is for research."""
     page = (frontend() / "index.html").read_text()
-    title = f"Hilum atlas · {html.escape(model)} · run {html.escape(run_id[:8])}"
-    bar = f'<div class="hilum"><b>Hilum atlas</b>{html.escape(model)} · run {html.escape(run_id[:8])}<span>{NOTE}</span></div>\n'
+    what = f"{html.escape(model)} · run {html.escape(run_id[:8])}"
+    bar = f'<div class="hilum"><b>Hilum atlas</b>{what}<span>{NOTE}</span></div>\n'
     icon = '<link rel="icon" href="data:,">'  # or the browser asks the server's root for one
-    page = page.replace(_HEAD, f"<title>{title}</title>{icon}{_STYLE}", 1)
+    page = page.replace(_HEAD, f"<title>Hilum atlas · {what}</title>{icon}{_STYLE}", 1)
     return page.replace(_APP, bar + _APP, 1)
 
 
@@ -176,7 +178,8 @@ def contents_page(run_id: str, names: Sequence[str], report: str) -> str:
     """Where a run's atlases are: one for each model."""
     rows = "".join(f'<li><a href="{html.escape(name)}/">{html.escape(name)}</a></li>' for name in names)
     return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Hilum atlas</title><link rel="icon" href="data:,">'
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Hilum atlas</title>'
+        '<link rel="icon" href="data:,">'
         "<style>body{font:16px/1.5 system-ui,sans-serif;max-width:36rem;margin:3rem auto;padding:0 1rem;color:#12303a}"
         "a{color:#0b6e75}small{color:#6b5a1e}</style></head><body>"
         f"<h1>Atlas of run {html.escape(run_id[:8])}</h1><p>The same films in each model's space:</p><ul>{rows}</ul>"
@@ -196,15 +199,25 @@ def atlas_of(run: Path, model: str) -> Path:
     return run / "atlas" / model
 
 
-def _props(charts: list[str], points: list[dict[str, object]]) -> dict[str, object]:
+def _props(charts: list[str], points: list[dict[str, object]], place: NDArray[np.float32]) -> dict[str, object]:
+    """What the front end of embedding-atlas 0.22 reads: columns, first view, charts, and cards under the map."""
     projection = {"x": "x", "y": "y"}
     data = {"text": "caption", "image": "image", "importance": "neighbour_of", "neighbors": "neighbors"}
+    low, high = place.min(axis=0), place.max(axis=0)
+    wide, tall = (float(v) for v in (high - low) / 2)
+    scale = 1 / max(1.1 * wide, 2.4 * tall, 1e-6)  # in the front end's terms; its window is about twice as wide as high
+    middle = {"x": float(low[0] + high[0]) / 2, "y": float(low[1] + high[1]) / 2, "scale": scale}
     return {
         "data": {"id": "row", "projection": projection, **data},
         "embeddingViewLabels": points,
         "defaultChartsConfig": {
             "embedding": {"title": "Map", "data": {**projection, **data, "category": "cluster"}},
+            "table": {"viewMode": "cards", "columns": ["image", "caption", "cluster", "dataset"]},
             "include": charts,
+        },
+        "initialState": {
+            "chartStates": {"1": {"viewport": middle}},
+            "columnStyles": {"image": {"display": "full"}, **{name: {"display": "hidden"} for name in _HIDDEN}},
         },
     }
 

@@ -20,7 +20,8 @@ from services.core.errors import ErrorCode, HilumError
 # Svelte styles elements directly: hence the two 'unsafe-…'. What data says is never code: connect-src keeps it here.
 CSP = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval' 'unsafe-eval' blob:; worker-src 'self' blob:;"
-    " connect-src 'self' blob: data:; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; font-src 'self' data:;"
+    " connect-src 'self' blob: data:; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline';"
+    " font-src 'self' data:;"
     " base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
 REPORT_CSP = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; frame-ancestors 'self'; base-uri 'none'"
@@ -64,7 +65,8 @@ def build(data_dir: Path) -> APIRouter:
             return HTMLResponse(atlas.index_page(model, run_id), headers=_HEADERS | {"cache-control": "no-cache"})
         if path in _DATA:
             return _file(snapshot / _DATA[path], "private, max-age=3600")  # a run never changes
-        return _file(_static(path), "public, max-age=31536000, immutable" if path.startswith("assets/") else "no-cache")
+        hashed = path.startswith("assets/")  # its file names change with their content
+        return _file(_static(path), "public, max-age=31536000, immutable" if hashed else "no-cache")
 
     return router
 

@@ -1,19 +1,22 @@
-"""The 2-D map: UMAP's layout of the run's graph, from a PCA start.
+"""The 2-D map: UMAP's layout of the run's graph (McInnes et al. 2018, algorithm 5), from a PCA start.
 
-One thread, so that the same seed draws the same map.
+umap-learn itself compiles for half a minute before its first point, because importing it brings pynndescent along; this
+one compiles in two seconds, once. It draws as well (tested: trustworthiness of both, side by side). One thread, so that
+the same seed draws the same map.
 """
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-MIN_DIST = 0.1
-SPREAD = 1.0
+# The curve 1 / (1 + a·d^2b) that fits min_dist 0.1, spread 1: umap-learn's defaults (tested against its own fit).
+A, B = 1.5769434602697652, 0.8950608779665827
+NEGATIVES = 5  # films pushed away for each pair drawn together
 _BLOCK = 50_000
 
 
@@ -26,24 +29,18 @@ def project(
     graph: sparse.csr_matrix, unit: NDArray[np.float32], seed: int, progress: Callable[[int, int], None]
 ) -> NDArray[np.float32]:
     """(N, 2) float32 coordinates. `graph`: (N, N) symmetric weights; `unit`: (N, D) float32 for the start."""
-    from umap.layouts import optimize_layout_euclidean
-    from umap.umap_ import find_ab_params
-
     rounds = epochs(len(unit))
     edges = graph.tocoo()
     keep = edges.data >= edges.data.max() / rounds  # the others would never be drawn
     head, tail, strength = edges.row[keep], edges.col[keep], edges.data[keep]
-    each = (strength.max() / strength).astype(np.float64)  # an edge is drawn once in so many rounds
-    a, b = find_ab_params(SPREAD, MIN_DIST)
-    random = np.random.RandomState(seed)
+    every = (strength.max() / strength).astype(np.float64)  # an edge is drawn once in so many rounds
+    random = np.random.default_rng(seed)
     place = _start(unit, random)
-    state = random.randint(np.iinfo(np.int32).min + 1, np.iinfo(np.int32).max - 1, 3).astype(np.int64)
-    place = optimize_layout_euclidean(
-        place, place, head.astype(np.int32), tail.astype(np.int32), rounds, len(unit), each, a, b, state,
-        parallel=False, verbose=True, move_other=True,
-        tqdm_kwds={"file": _Rounds(rounds, progress), "bar_format": "{n}", "mininterval": 0.3},
-    )  # fmt: skip
-    progress(rounds, rounds)
+    state = random.integers(1, 2**63, 1, dtype=np.uint64)
+    due, pushed = every.copy(), every / NEGATIVES
+    for now in range(rounds):
+        _round(place, head, tail, every, due, pushed, float(now), 1.0 - now / rounds, state)
+        progress(now + 1, rounds)
     return np.ascontiguousarray(place - place.mean(axis=0), dtype=np.float32)
 
 
@@ -56,11 +53,11 @@ def pca(unit: NDArray[np.float32], dimensions: int = 2) -> NDArray[np.float32]:
         covariance += block.T @ block
     _, axes = np.linalg.eigh(covariance)
     axes = axes[:, ::-1][:, :dimensions]
-    axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(dimensions)])
+    axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])])
     return np.asarray((unit - mean.astype(np.float32)) @ axes.astype(np.float32), dtype=np.float32)
 
 
-def _start(unit: NDArray[np.float32], random: np.random.RandomState) -> NDArray[np.float32]:
+def _start(unit: NDArray[np.float32], random: np.random.Generator) -> NDArray[np.float32]:
     place = pca(unit)
     place = place * (10.0 / max(float(np.abs(place).max()), 1e-12))
     place += random.normal(scale=1e-4, size=place.shape)  # duplicates must not start in one point
@@ -68,14 +65,44 @@ def _start(unit: NDArray[np.float32], random: np.random.RandomState) -> NDArray[
     return np.ascontiguousarray(10.0 * (place - low) / np.maximum(high - low, 1e-12), dtype=np.float32)
 
 
-class _Rounds(io.TextIOBase):
-    """What umap's progress bar writes, read as the number of the round."""
+@numba.njit(cache=True, fastmath=True)
+def _clip(value):  # type: ignore[no-untyped-def]
+    return min(max(value, -4.0), 4.0)
 
-    def __init__(self, rounds: int, progress: Callable[[int, int], None]) -> None:
-        self._rounds = rounds
-        self._progress = progress
 
-    def write(self, text: str) -> int:
-        if text.strip().isdecimal():
-            self._progress(int(text), self._rounds)
-        return len(text)
+@numba.njit(cache=True, fastmath=True)
+def _round(place, head, tail, every, due, pushed, now, rate, state):  # type: ignore[no-untyped-def]
+    """Draw together the pairs that are due, and push each of their films from a few others, in place.
+
+    place (N, 2) float32; head, tail (E,) int32; every, due, pushed (E,) float64: the rounds between two draws of an
+    edge, the round of its next draw, and up to when its films were pushed; state (1,) uint64.
+    """
+    films = place.shape[0]
+    for edge in range(head.shape[0]):
+        if due[edge] > now:
+            continue
+        j, k = head[edge], tail[edge]
+        x, y = place[j, 0] - place[k, 0], place[j, 1] - place[k, 1]
+        square = x * x + y * y
+        if square > 0.0:
+            pull = -2.0 * A * B * square ** (B - 1.0) / (A * square**B + 1.0)
+            x, y = _clip(pull * x) * rate, _clip(pull * y) * rate
+            place[j, 0] += x
+            place[j, 1] += y
+            place[k, 0] -= x
+            place[k, 1] -= y
+        due[edge] += every[edge]
+        gap = every[edge] / NEGATIVES
+        draws = int((now - pushed[edge]) / gap)
+        for _ in range(draws):
+            state[0] ^= state[0] << np.uint64(13)
+            state[0] ^= state[0] >> np.uint64(7)
+            state[0] ^= state[0] << np.uint64(17)
+            k = np.int64(state[0] % np.uint64(films))
+            x, y = place[j, 0] - place[k, 0], place[j, 1] - place[k, 1]
+            square = x * x + y * y
+            if k != j and square > 0.0:
+                push = 2.0 * B / ((0.001 + square) * (A * square**B + 1.0))
+                place[j, 0] += _clip(push * x) * rate
+                place[j, 1] += _clip(push * y) * rate
+        pushed[edge] += draws * gap

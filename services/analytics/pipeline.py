@@ -110,6 +110,7 @@ def run(
     }
     (part / "report.html").write_text(report.page(content, films, labels, views))
     manifest.write_json(part / "manifest.json", content)
+    progress("report", 1, 1)
 
 
 def look(
@@ -148,7 +149,7 @@ def look(
         progress(stage, done, steps)
     agreed: dict[str, Agreement] = {}
     for done, (label, codes) in enumerate(classes.items(), len(partitions) + 1):
-        found = agreement(near, codes, resampler)
+        found = agreement(near, codes, resampler, finding=not label.startswith("("))
         if found is not None:
             agreed[label] = found
         progress(stage, done, steps)

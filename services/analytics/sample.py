@@ -56,15 +56,11 @@ class Sample:
     def note(self, matching: int) -> str:
         """One sentence on what this sample can and cannot say."""
         people = int(self.patients.max()) + 1 if len(self) else 0
-        drawn = (
-            f"{len(self)} of {matching} films that match"
-            if len(self) < matching
-            else f"all {matching} films that match"
-        )
+        part = f"{len(self)} of {matching}" if len(self) < matching else f"all {matching}"
         nameless = f" ({self.nameless} films name no patient; each counts as one)" if self.nameless else ""
         return (
-            f"{drawn}, of {people} patients{nameless}. Films of one patient are not independent: they are no neighbours of"
-            " each other in agreement, and confidence intervals resample patients, not films."
+            f"{part} films that match, of {people} patients{nameless}. Films of one patient are not independent: they"
+            " are no neighbours of each other in agreement, and confidence intervals resample patients, not films."
         )
 
     def table(self) -> pa.Table:

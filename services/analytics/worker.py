@@ -1,8 +1,10 @@
-"""The heavy work, in a process of its own: ``python -m services.analytics.worker --run-dir DIR --run-id ID --spec FILE``.
+"""The heavy work, in a process of its own.
 
-Speaks JSON lines on stdout: {"stage", "done", "total", "eta_seconds"} while it works, then {"ok": true} or
-{"error": CODE, "message": …}. Where state lives comes by the environment (HILUM_*), so that no key is on a command line.
-Ends at once when its stdin closes: a worker without its service is of no use.
+    python -m services.analytics.worker --run-dir DIR --run-id ID --spec FILE
+
+Speaks JSON lines on stdout: {"stage", "done", "total", "eta_seconds"} while it works, then {"ok": true} or {"error":
+CODE, "message": …}. Where state lives comes by the environment (HILUM_*), so that no key is on a command line. Ends at
+once when its stdin closes: a worker without its service is of no use.
 """
 
 from __future__ import annotations
