@@ -7,7 +7,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 from hilum.v1 import ingest_pb2, jobs_pb2
-
 from services.core.config import Settings
 from services.core.errors import ErrorCode, HilumError, invalid
 from services.core.facts import Facts, jobs
@@ -72,6 +71,6 @@ class IngestApi:
         if not operator and not any(real.is_relative_to(root) for root in roots):
             raise HilumError(
                 ErrorCode.PERMISSION_DENIED,
-                f"{what} is not below a folder that this server takes films from; ask its operator for an --ingest-root",
+                f"{what} is outside the folders that this server takes films from; ask its operator",
             )
         return real

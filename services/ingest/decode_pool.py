@@ -48,7 +48,7 @@ class DecodePool:
     """`workers` children, started when first needed. Safe to share between threads."""
 
     def __init__(
-        self, workers: int = 2, bounds: Bounds = Bounds(), module: str = "services.ingest.decode_child"  # noqa: B008
+        self, workers: int = 2, bounds: Bounds = Bounds(), module: str = "services.ingest.decode_child"
     ) -> None:  # fmt: skip
         self.workers = max(1, workers)
         self._bounds, self._module = bounds, module

@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import numpy as np
-from hilum.v1 import common_pb2, encode_pb2
 from numpy.typing import NDArray
 
+from hilum.v1 import common_pb2, encode_pb2
 from services.core.errors import ErrorCode, HilumError, invalid
 from services.core.facts import Facts, images, models
 from services.core.limits import MAX_BATCH, MAX_TEXT_CHARS, MAX_UPLOAD_BYTES

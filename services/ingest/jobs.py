@@ -1,4 +1,4 @@
-"""The worker that takes ingest jobs: one at a time, reported each second, stopped when asked, resumed after a restart."""
+"""The worker that takes ingest jobs: one at a time, reported as it goes, stopped when asked, resumed later."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PNG and JPEG → `Film`. EXIF is ignored: orientation tags of re-encoded radiographs are wrong more often than right."""
+"""PNG and JPEG → `Film`. EXIF is ignored: orientation tags of re-encoded films are wrong more often than right."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def is_picture(data: bytes) -> bool:
 def film_from_picture(data: bytes) -> Film:
     """Decode a PNG or JPEG of any depth and mode.
 
-    8-bit pictures are shown as they are. 16-bit ones are stretched from their minimum to their maximum, as many archives
-    keep 10 or 12 bits in them. Colour (RGBA exports of grey films) becomes luminance. Raises BadFilm.
+    8-bit pictures are shown as they are. 16-bit ones are stretched from minimum to maximum, as many archives keep 10 or
+    12 bits in them. Colour (RGBA exports of grey films) becomes luminance. Raises BadFilm.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

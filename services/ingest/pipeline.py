@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 from services.core.blobs import Blobs
@@ -23,7 +24,7 @@ from services.ingest import stages
 from services.ingest.claim import claimed
 from services.ingest.crash import Reached, nowhere
 from services.ingest.decode_pool import DecodePool
-from services.ingest.flow import prefetch
+from services.ingest.flow import gathered, prefetch
 from services.ingest.records import Identities
 from services.ingest.sources.files import Listed, list_films
 from services.ingest.sources.refs import ref_of
@@ -32,6 +33,7 @@ from services.ingest.stages import Tools, Work
 
 BATCH_FILMS = 32
 BATCH_BYTES = 256 * 2**20
+GATHERED_BATCHES = 8  # a durable write costs the same for one film and for hundreds
 _PAGE = 1_000
 
 
@@ -149,8 +151,8 @@ class Pipeline:
                 yield stages.encoded(tools, work)
                 self.reached("encoded")
 
-        for work in prefetch(middle()):
-            tally.add(stages.stored(tools, work, job_id))
+        for ready in gathered(middle(), GATHERED_BATCHES):
+            tally.add(stages.stored(tools, list(chain.from_iterable(ready)), job_id))
             if stopped():
                 return
 
@@ -160,8 +162,7 @@ class Pipeline:
         answering = models.active(self.facts)
         for encoder in tools.encoders:
             self.store.ensure(encoder.spec)
-            for finding in sorted(tools.table.findings):
-                self.store.index_label(encoder.spec, finding)
+            self.store.index_labels(encoder.spec, sorted(tools.table.findings))
             if encoder.spec.name not in answering:
                 models.register(self.facts, encoder.spec)
 

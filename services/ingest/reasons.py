@@ -82,7 +82,7 @@ _MESSAGES = {
 }
 
 
-class BadFilm(Exception):
+class BadFilm(Exception):  # noqa: N818 - it is the film that is bad
     """A film that is not taken, and why."""
 
     def __init__(self, reason: Reason) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -74,15 +75,18 @@ class VectorStore:
             except HilumError:
                 if not self._exists(spec):  # somebody else was faster: that is fine
                     raise
-        for field, kind in INDEXES.items():  # before the first point: an index made later is made from scratch
-            self._index(spec, field, kind)
+        self._index(spec, INDEXES)  # before the first point: an index made later is made from scratch
         aliases = answered(lambda: self._client.get_aliases().aliases, READ_PATIENCE)
         if (spec.alias, spec.collection) not in {(a.alias_name, a.collection_name) for a in aliases}:
             self.switch_alias(spec)
 
     def index_label(self, spec: ModelSpec, name: str) -> None:
         """Index one finding, so that filters on it are fast."""
-        self._index(spec, f"labels.{name}", models.PayloadSchemaType.KEYWORD)
+        self.index_labels(spec, [name])
+
+    def index_labels(self, spec: ModelSpec, names: Sequence[str]) -> None:
+        """Index findings; those that are indexed already cost no more than a look."""
+        self._index(spec, {f"labels.{name}": models.PayloadSchemaType.KEYWORD for name in names})
 
     def switch_alias(self, spec: ModelSpec) -> None:
         """Let this fingerprint answer for its model's name."""
@@ -226,8 +230,13 @@ class VectorStore:
     def _exists(self, spec: ModelSpec) -> bool:
         return answered(lambda: self._client.collection_exists(spec.collection), WRITE_PATIENCE)
 
-    def _index(self, spec: ModelSpec, field: str, kind: models.PayloadSchemaType) -> None:
-        answered(lambda: self._client.create_payload_index(spec.collection, field, kind, wait=True), WRITE_PATIENCE)
+    def _index(self, spec: ModelSpec, fields: Mapping[str, models.PayloadSchemaType]) -> None:
+        known = answered(lambda: self._client.get_collection(spec.collection).payload_schema, WRITE_PATIENCE)
+        missing = [(field, kind) for field, kind in fields.items() if field not in known]
+        for field, kind in missing:
+            last = field == missing[-1][0]  # to wait for the last is to wait for all
+            call = partial(self._client.create_payload_index, spec.collection, field, kind, wait=last)
+            answered(call, WRITE_PATIENCE)
 
 
 def check_vectors(spec: ModelSpec, vectors: NDArray[np.float32]) -> None:

@@ -73,7 +73,7 @@ class FilmTable:
     _by_id: dict[str, Row] = field(default_factory=dict)
 
     def find(self, name: str, sop_uid: str | None = None) -> Row | None:
-        """The row of the file `name` (a path below the source): by path, by key, then by file name where it is unique."""
+        """The row of the file `name` (a path below the source): by key, by path, or by file name where it is unique."""
         path = Path(name)
         for key in (sop_uid, path.stem, path.name):
             if key and (row := self._by_key.get(key)):
@@ -100,7 +100,7 @@ class FilmTable:
 
 
 def read_films(path: Path, source: Path) -> FilmTable:
-    """Read a table of films. Paths in it count from the table's own folder or from the source. Raises INVALID_ARGUMENT."""
+    """Read a table of films; paths in it count from its own folder or from the source. Raises INVALID_ARGUMENT."""
     table = FilmTable()
     with _opened(path) as reader:
         columns = _mapped(reader.fieldnames or ())
