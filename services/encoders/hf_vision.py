@@ -17,7 +17,9 @@ import services.encoders.torchvision_compat  # noqa: F401
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from transformers import Dinov2Config, Dinov2Model
+from transformers.utils.logging import disable_progress_bar
 
 from services.core.errors import ErrorCode, HilumError
 from services.core.models import ModelSpec
@@ -81,11 +83,17 @@ def _config(folder: Path) -> Dinov2Config:
 
 def _load(folder: Path) -> Dinov2Model:
     """The network with its weights; transformers maps older tensor names, and any gap is refused."""
-    _config(folder)
-    model, found = Dinov2Model.from_pretrained(
-        folder, local_files_only=True, use_safetensors=True, dtype=torch.float32, output_loading_info=True
-    )
-    refuse_gaps(found["missing_keys"], found["unexpected_keys"], [str(k[0]) for k in found["mismatched_keys"]])
+    config = _config(folder)
+    disable_progress_bar()  # a library's bar is no business of a service's log
+    try:
+        model, found = Dinov2Model.from_pretrained(
+            folder, config=config, local_files_only=True, use_safetensors=True, dtype=torch.float32,
+            ignore_mismatched_sizes=True, output_loading_info=True,
+        )  # fmt: skip
+    except (OSError, RuntimeError, ValueError, SafetensorError) as error:
+        raise broken("the checkpoint's weights cannot be read; fetch them again") from error
+    # Sizes that differ are let through by the library only to be refused here with the rest.
+    refuse_gaps(found["missing_keys"], found["unexpected_keys"], [str(key[0]) for key in found["mismatched_keys"]])
     return model.eval().requires_grad_(False)
 
 

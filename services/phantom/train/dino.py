@@ -5,11 +5,11 @@ cosines of the truths; and another view of the same film, or another study of th
 heads are dropped. This is distillation from the phantom's truth in DINOv2's architecture, not DINO's own objective.
 """
 
+import copy
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional
 
@@ -147,7 +147,6 @@ def _loss(
 
 
 def export(trained: Trained, out: Path) -> None:
-    """Write the encoder alone, in half precision."""
-    state = trained.encoder.state_dict()
-    tensors = {name: t.half().contiguous() if t.ndim > 1 else t.contiguous() for name, t in state.items()}
-    save_file(tensors, out / "model.safetensors", metadata={"format": "pt"})
+    """Write the encoder alone, in half precision, with the tensor names that DINOv2 checkpoints are published with."""
+    copy.deepcopy(trained.encoder).half().save_pretrained(out)
+    layout.dino_layout(out)
