@@ -63,7 +63,8 @@ _WANTED = [
 ] + [Tag(0x6000 + 2 * n, 0x0102) for n in range(16)]  # OverlayBitPosition: do overlays share the pixels' high bits?
 _FIRST_INFLATED = 2**20
 _SLACK = 2**16  # what may follow the pixels: padding and a trailing element
-_RECURSION = 330  # pydicom spends about seven frames a level: sequences deeper than some 32 levels are refused
+_FRAMES_PER_LEVEL, _FRAMES_BESIDE = 4, 32  # what pydicom spends on a nested sequence, and before the first
+_DEEPEST = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +135,7 @@ def _in_front_of_pixels(tag: BaseTag, _vr: str | None, _length: int) -> bool:
 def _parsing() -> Iterator[None]:
     """Every way in which a header can be damaged is one of two reasons."""
     before = sys.getrecursionlimit()
-    sys.setrecursionlimit(_RECURSION)
+    sys.setrecursionlimit(_stack_depth() + _FRAMES_BESIDE + _FRAMES_PER_LEVEL * _DEEPEST)
     try:
         yield
     except BadFilm:
@@ -147,3 +148,10 @@ def _parsing() -> Iterator[None]:
         raise BadFilm(Reason.BROKEN_HEADER) from None
     finally:
         sys.setrecursionlimit(before)
+
+
+def _stack_depth() -> int:
+    depth, frame = 0, sys._getframe()
+    while frame is not None:
+        depth, frame = depth + 1, frame.f_back  # type: ignore[assignment]
+    return depth

@@ -72,7 +72,7 @@ class Room:
         return jobs.items(self.facts, job.job_id, size=10_000)
 
     def everywhere(self) -> set[str]:
-        """The ids of all films, having checked that facts, ledger and every collection hold the same ones, once each."""
+        """The ids of all films; facts, ledger and every collection hold the same ones, once each."""
         ids = images.ids_of(self.facts)
         for spec in self.registry.specs().values():
             held, _ = self.store.vectors(spec)
@@ -104,3 +104,9 @@ def write_pictures(folder: Path, count: int, seed: int = 0, side: int = 96) -> l
         coarse = np.random.default_rng([seed, i]).integers(0, 256, (12, 12), dtype=np.uint8)
         Image.fromarray(coarse).resize((side, side), Image.Resampling.BICUBIC).save(folder / name)
     return names
+
+
+def status_kib(pid: int, name: str) -> int:
+    """A figure of /proc/PID/status in KiB, e.g. ``VmHWM``: the most memory it ever had resident."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
