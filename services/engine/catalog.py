@@ -19,7 +19,7 @@ from qdrant_client.grpc import collections_pb2, points_pb2
 
 from .convert.schema import check_create, edge_config
 from .errors import EngineError, invalid, not_found
-from .files import DirectoryLock, remove_tree, sync
+from .files import DirectoryLock, remove_tree, require_space, sync
 from .registry import Entry, Registry
 from .shard import Shard
 
@@ -77,17 +77,18 @@ class Catalog:
         return self.directory / "collections" / entry.folder / generation
 
     def resolve(self, name: str) -> str:
-        """The collection behind a name or alias. NOT_FOUND if there is none."""
-        with self.guard:
-            target = self.registry.aliases.get(name, name)
-            if target not in self.registry.collections:
-                raise not_found(f"Collection `{name}` doesn't exist!")
-            return target
+        """The collection behind a name or alias. NOT_FOUND if there is none.
+
+        Takes no lock, so that no read waits for a registry being written: dicts are replaced or changed in one step.
+        """
+        target = self.registry.aliases.get(name, name)
+        if target not in self.registry.collections:
+            raise not_found(f"Collection `{name}` doesn't exist!")
+        return target
 
     def shard(self, name: str) -> Shard:
         """The shard behind a name or alias."""
-        with self.guard:
-            found = self._shards.get(self.resolve(name))
+        found = self._shards.get(self.resolve(name))
         if found is None:
             raise EngineError(
                 grpc.StatusCode.FAILED_PRECONDITION,
@@ -97,17 +98,19 @@ class Catalog:
 
     def entry(self, name: str) -> Entry:
         """The registry's entry behind a name or alias."""
-        with self.guard:
-            return self.registry.collections[self.resolve(name)]
+        found = self.registry.collections.get(self.resolve(name))
+        if found is None:
+            raise not_found(f"Collection `{name}` doesn't exist!")
+        return found
 
     def opened(self) -> list[tuple[str, Shard]]:
         """Every open collection by name."""
-        with self.guard:
-            return list(self._shards.items())
+        return list(self._shards.items())
 
     def create(self, message: collections_pb2.CreateCollection) -> None:
         """Create a collection. ALREADY_EXISTS if its name is taken by one or by an alias."""
         check_create(message)
+        require_space(self.directory)
         with self.guard:
             name = message.collection_name
             if name in self.registry.collections or name in self.registry.aliases:
@@ -120,10 +123,15 @@ class Catalog:
             shard.close()
             for folder in (path, *list(path.parents)[:3]):
                 sync(folder)
-            opened = Shard(path, message, 0)
+            self.adopt(name, entry)
+
+    def adopt(self, name: str, entry: Entry) -> None:
+        """Take in a collection whose files are in place and on disk already."""
+        with self.guard:
+            path = self.generation_path(entry, entry.generation) / "shard"
+            self._shards[name] = Shard(path, self.config(entry), entry.indexed_points)
             self.registry.collections[name] = entry
             self.registry.save()
-            self._shards[name] = opened
 
     def delete(self, name: str) -> bool:
         """Delete a collection and the aliases that name it; False if there is none of this name."""
@@ -176,8 +184,7 @@ class Catalog:
 
     def has_index(self, name: str, message: points_pb2.CreateFieldIndexCollection) -> bool:
         """Whether the very same payload index is there already."""
-        with self.guard:
-            return self.entry(name).indexes.get(message.field_name) == _definition(message)
+        return self.entry(name).indexes.get(message.field_name) == _definition(message)
 
     def remember_index(self, name: str, message: points_pb2.CreateFieldIndexCollection | None, field: str) -> None:
         """Note that a payload field is indexed, or with None that it no longer is."""

@@ -11,6 +11,8 @@ from typing import Any
 
 import grpc
 
+from .files import DiskFullError
+
 log = logging.getLogger("hilum.engine")
 
 # What Edge says is passed on only where the whole message is known to name fields, vectors or sizes and no payload.
@@ -74,6 +76,8 @@ def rpc(method: Callable[[Any, Any, Any], Any]) -> Callable[[Any, Any, Any], Any
             response = method(self, request, context)
         except EngineError as error:
             context.abort(error.code, error.message)
+        except DiskFullError as error:
+            context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, str(error))
         except Exception as error:
             known = from_edge(error)
             if known.code is grpc.StatusCode.INTERNAL:

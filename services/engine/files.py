@@ -10,6 +10,26 @@ from pathlib import Path
 _CHUNK = 1 << 22
 
 
+# Edge maps preallocated files into memory: where the disk is full, touching a new page kills the process.
+RESERVE_BYTES = 256 * 1024 * 1024
+
+
+class DiskFullError(OSError):
+    """Too little disk is left to write safely."""
+
+
+def require_space(directory: Path, needed: int = 0) -> None:
+    """Raises DiskFullError unless `needed` bytes and the reserve are free where `directory` lies."""
+    stat = os.statvfs(directory)
+    if stat.f_bavail * stat.f_frsize < needed + RESERVE_BYTES:
+        raise DiskFullError("the disk is nearly full: free some space, or move the data directory, and try again")
+
+
+def disk_usage(root: Path) -> int:
+    """Bytes that the files below `root` occupy, holes left out."""
+    return sum(Path(folder, name).stat().st_blocks * 512 for folder, _, names in os.walk(root) for name in names)
+
+
 class DirectoryBusyError(RuntimeError):
     """Another process owns the data directory."""
 

@@ -51,8 +51,8 @@ def _widen(
     request: pb.QueryPointGroups, shard: Shard, ctx: QueryContext, limit: int, size: int
 ) -> tuple[dict[Key, list[Any]], bool]:
     """Hits by key, best group first, and whether there are no more hits."""
-    width = limit * size
-    most = shard.points()
+    most = max(shard.points(), 1)
+    width = min(limit * size, most)
     while True:
         with shard.reading() as live:
             hits = live.query(query_request(request, width, ctx))
@@ -63,7 +63,7 @@ def _widen(
         exhausted = len(hits) < width or width >= most
         if exhausted or len(groups) >= limit:
             return groups, exhausted
-        width *= WIDEN
+        width = min(width * WIDEN, most)
 
 
 def _keyed(request: pb.QueryPointGroups) -> pb.QueryPointGroups:

@@ -26,16 +26,17 @@ from pathlib import Path
 import qdrant_edge as edge
 
 from .catalog import Catalog
-from .files import copy_tree, remove_tree, sync
+from .files import copy_tree, disk_usage, remove_tree, require_space, sync
 from .journal import Journal
 from .shard import Shard, open_edge
 
 log = logging.getLogger("hilum.engine")
 
-# Index when this many points lie outside the graph and they are a quarter of it, or writing has paused.
+# A round is due when this many points lie outside the graph, and either writing has paused, or they outnumber those
+# inside, or the last round is long enough ago that rounds take at most a fifth of the time.
 INDEX_AFTER_POINTS = 5_000
-GROWTH = 0.25
 QUIET_SECONDS = 5.0
+REST = 4.0
 FLUSH_SECONDS = 2.0
 RETRY_SECONDS = 60.0
 
@@ -50,6 +51,7 @@ class Indexer:
         self._stop = threading.Event()
         self._child: subprocess.Popen[bytes] | None = None
         self._retry_at: dict[str, float] = {}
+        self._rest_until: dict[str, float] = {}
         self.running: str | None = None
         self.failures: dict[str, str] = {}
         self._thread = threading.Thread(target=self._run, name="indexer", daemon=True)
@@ -76,8 +78,9 @@ class Indexer:
     def _due(self, name: str, shard: Shard) -> bool:
         if not self.wants(shard) or time.monotonic() < self._retry_at.get(name, 0.0):
             return False
-        quiet = time.monotonic() - shard.last_write > QUIET_SECONDS
-        return quiet or shard.unindexed >= GROWTH * max(1, shard.points() - shard.unindexed)
+        now = time.monotonic()
+        quiet = now - shard.last_write > QUIET_SECONDS
+        return quiet or now > self._rest_until.get(name, 0.0) or shard.unindexed >= shard.points() / 2
 
     def _run(self) -> None:
         while not self._stop.wait(0.5):
@@ -99,6 +102,8 @@ class Indexer:
                     log.error("a flush failed (%s)", type(error).__name__)
 
     def _failed(self, name: str, reason: str) -> None:
+        if name not in dict(self._catalog.opened()):
+            return  # deleted meanwhile
         log.error("%s; trying again in %.0f s", reason, RETRY_SECONDS)
         self.failures[name] = reason
         self._retry_at[name] = time.monotonic() + RETRY_SECONDS
@@ -117,7 +122,9 @@ class Indexer:
                 return
             live = self._switch(fresh)
             self.failures.pop(name, None)
-            log.info("indexed %d points in %.1f s", fresh.points, time.monotonic() - started)
+            took = time.monotonic() - started
+            self._rest_until[name] = time.monotonic() + REST * took
+            log.info("indexed %d points in %.1f s", fresh.points, took)
         finally:
             self.running = None
             if not live:
@@ -128,6 +135,7 @@ class Indexer:
     def _begin(self, name: str) -> _Round:
         path = self._catalog.generation_path(self._catalog.entry(name), secrets.token_hex(4))
         shard = self._catalog.shard(name)
+        require_space(shard.path, 2 * disk_usage(shard.path))
         path.mkdir()
         return _Round(name, shard, path, Journal(path / "journal"))
 

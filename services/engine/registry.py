@@ -71,8 +71,13 @@ class Registry:
         body = {"collections": {n: asdict(e) for n, e in self.collections.items()}, "aliases": self.aliases}
         text = json.dumps(body, sort_keys=True)
         document = {"format": FORMAT, "sha256": hashlib.sha256(text.encode()).hexdigest(), "body": body}
-        for path in self.paths:
-            replace_file(path, json.dumps(document, sort_keys=True).encode())
+        data = json.dumps(document, sort_keys=True).encode()
+        first, second = self.paths
+        replace_file(first, data)
+        try:
+            replace_file(second, data)
+        except OSError as error:
+            log.error("%s could not be written (%s)", second.name, type(error).__name__)
 
 
 def _read(path: Path) -> dict[str, Any] | None:

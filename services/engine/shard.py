@@ -20,7 +20,7 @@ from qdrant_client.grpc import collections_pb2
 from .convert import vectors
 from .convert.updates import Update
 from .errors import from_edge, not_found
-from .files import remove_tree
+from .files import remove_tree, require_space
 from .journal import Journal
 
 log = logging.getLogger("hilum.engine")
@@ -89,6 +89,11 @@ class Shard:
         self.unindexed = max(0, self.points() - indexed_points)
 
     @property
+    def closed(self) -> bool:
+        """Whether the collection was closed or deleted."""
+        return self._closed
+
+    @property
     def path(self) -> Path:
         """Directory of the live generation."""
         return self._live.path
@@ -112,8 +117,12 @@ class Shard:
             return shard.info().points_count
 
     def apply(self, updates: Sequence[Update], wait: bool) -> None:
-        """Apply all of `updates` in order, or none if any of them is wrong. Durable on return if `wait`."""
+        """Apply all of `updates` in order, or none if any of them is wrong. Durable on return if `wait`.
+
+        Raises EngineError, or DiskFullError before anything is written.
+        """
         operations = [update.operation(self.specs) for update in updates]
+        require_space(self.path)
         with self._write_lock:
             if self._closed:
                 raise not_found("Collection doesn't exist!")

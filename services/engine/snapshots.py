@@ -18,7 +18,7 @@ from qdrant_client.grpc import snapshots_service_pb2_grpc
 
 from .catalog import Catalog
 from .errors import not_found, rpc
-from .files import copy_tree, remove_tree, replace_file, sync
+from .files import copy_tree, disk_usage, remove_tree, replace_file, require_space, sync
 
 
 class Snapshots(snapshots_service_pb2_grpc.SnapshotsServicer):
@@ -40,6 +40,7 @@ class Snapshots(snapshots_service_pb2_grpc.SnapshotsServicer):
 
     def _write(self, collection: str, folder: Path, name: str) -> Path:
         shard, entry = self._catalog.shard(collection), self._catalog.entry(collection)
+        require_space(folder, 2 * disk_usage(shard.path))
         copy, part = folder / f"{name}.dir", folder / f"{name}.part"
         try:
             with shard.writes_paused():

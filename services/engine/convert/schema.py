@@ -10,6 +10,7 @@ from qdrant_client.grpc import collections_pb2 as pb
 from qdrant_client.grpc import points_pb2
 
 from ..errors import invalid, refuse_fields, unsupported
+from .vectors import dense_params
 
 HNSW_M, HNSW_EF_CONSTRUCT = 16, 100
 # KB of vectors below which a filtered search scans: Edge's default of 10,000 made builds 3.6 times dearer.
@@ -56,8 +57,6 @@ def check_create(message: pb.CreateCollection) -> None:
 
 def edge_config(message: pb.CreateCollection) -> edge.EdgeConfig:
     """The configuration of a new shard. WAL is always on: it is also Edge's directory lock."""
-    from .vectors import dense_params
-
     vectors = {name: _vector(params, message) for name, params in dense_params(message).items()}
     sparse = {name: _sparse(params) for name, params in message.sparse_vectors_config.map.items()}
     if not vectors and not sparse:

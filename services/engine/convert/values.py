@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from qdrant_client.grpc import json_with_int_pb2, points_pb2, qdrant_common_pb2
+from qdrant_edge import PayloadSelector
 
 from ..errors import invalid
+from .vectors import fill_vectors
 
 PointId = int | str
 INT64_MAX = 2**63 - 1
@@ -87,8 +89,6 @@ def fill_value(target: json_with_int_pb2.Value, item: Any) -> None:
 
 def scored_point(hit: Any) -> points_pb2.ScoredPoint:
     """The answer for one hit of an Edge query."""
-    from .vectors import fill_vectors
-
     out = points_pb2.ScoredPoint(id=id_message(hit.id), score=hit.score, version=hit.version)
     fill_payload(out.payload, hit.payload)
     fill_vectors(out, hit.vector)
@@ -98,8 +98,6 @@ def scored_point(hit: Any) -> points_pb2.ScoredPoint:
 
 def retrieved_point(record: Any) -> points_pb2.RetrievedPoint:
     """The answer for one record of an Edge scroll or retrieve."""
-    from .vectors import fill_vectors
-
     out = points_pb2.RetrievedPoint(id=id_message(record.id))
     fill_payload(out.payload, record.payload)
     fill_vectors(out, record.vector)
@@ -116,8 +114,6 @@ def _fill_order(out: Any, value: int | float | None) -> None:
 
 def with_payload(selector: points_pb2.WithPayloadSelector, default: bool) -> Any:
     """Edge's payload selection: True, False, or a PayloadSelector."""
-    from qdrant_edge import PayloadSelector
-
     kind = selector.WhichOneof("selector_options")
     if kind is None:
         return default
