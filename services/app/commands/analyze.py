@@ -65,14 +65,33 @@ def show_run(run_id: str, data: Data = None, json: Json = False) -> None:
             show(found)
 
 
+_FIGURES = (
+    "films", "dim", "k", "graph", "recall", "clusters", "modularity", "silhouette", "davies_bouldin", "trustworthiness",
+)  # fmt: skip
+
+
 def show(run: dict[str, Any]) -> None:
-    """Print the figures of a run as small tables."""
+    """Print the figures of a run: one column per model, then what neighbours share, per finding."""
+    metrics: dict[str, dict[str, Any]] = run.get("metrics", {})
     output.out.print(f"run {run['run_id']}")
-    for model, figures in run.get("metrics", {}).items():
-        if isinstance(figures, dict):
-            flat = [(name, _round(value)) for name, value in figures.items() if not isinstance(value, (dict, list))]
-            output.table(model, ("metric", "value"), flat)
+    rows = [(name, *(_round(figures.get(name)) for figures in metrics.values())) for name in _FIGURES]
+    output.table("", ("", *metrics), rows)
+    for model, figures in metrics.items():
+        shared = figures.get("neighbours", {})
+        rows = [
+            (
+                label,
+                int(m["films"]),
+                f"{m['purity']:.2f} [{m['purity_low']:.2f}, {m['purity_high']:.2f}]",
+                _round(m["chance"]),
+            )
+            for label, m in shared.items()
+        ]
+        output.table(
+            f"{model}: share of the {int(figures.get('k', 0))} nearest films of other patients in the same state",
+            ("finding", "films", "purity [95 % CI by patient]", "by chance"), rows,
+        )  # fmt: skip
 
 
 def _round(value: object) -> object:
-    return round(value, 4) if isinstance(value, float) else value
+    return round(value, 3) if isinstance(value, float) else value
