@@ -27,7 +27,7 @@ def die_with_parent(parent: int) -> None:
 def main() -> None:
     """Load, optimize, flush, close, sync."""
     die_with_parent(int(sys.argv[2]))
-    os.nice(10)
+    os.nice(5)
     path = Path(sys.argv[1])
     remove_tree(path / "temp_segments")
     import qdrant_edge

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import io
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import grpc
 import pytest
 from qdrant_client import QdrantClient, models
 
+from services.engine.files import copy_tree
 from services.engine.restore import SnapshotBrokenError, restore
 from services.engine.supervisor import EngineProcess
 
@@ -29,10 +29,11 @@ def upsert(client: QdrantClient, first: int, last: int) -> None:
     client.upsert(NAME, points, wait=True)
 
 
-@pytest.fixture
-def taken(tmp_path: Path) -> Iterator[Path]:
-    """A snapshot of 50 points; the engine, since stopped, went on to 80."""
-    with EngineProcess(tmp_path / "data") as engine:
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory with a snapshot of 50 points; the engine, since stopped, went on to 80."""
+    data = tmp_path_factory.mktemp("engine") / "data"
+    with EngineProcess(data) as engine:
         client = connect(engine)
         client.create_collection(NAME, models.VectorParams(size=2, distance=models.Distance.DOT))
         client.create_payload_index(NAME, "n", models.PayloadSchemaType.INTEGER, wait=True)
@@ -43,7 +44,14 @@ def taken(tmp_path: Path) -> Iterator[Path]:
         assert [s.name for s in client.list_snapshots(NAME)] == [made.name]
         assert [s.checksum for s in client.list_snapshots(NAME)] == [made.checksum]
         client.close()
-    yield next((tmp_path / "data" / "snapshots").glob(f"*/{made.name}"))
+    return data
+
+
+@pytest.fixture
+def taken(directory: Path, tmp_path: Path) -> Path:
+    """The snapshot in a copy of that directory, `tmp_path/data`."""
+    copy_tree(directory, tmp_path / "data")
+    return next((tmp_path / "data" / "snapshots").glob("*/*.snapshot"))
 
 
 def test_it_comes_back_as_it_was(taken: Path, tmp_path: Path) -> None:
