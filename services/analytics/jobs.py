@@ -40,6 +40,7 @@ class AnalyticsWorker:
         self._facts = facts
         self._owner = f"analytics-{uuid.uuid4()}"
         self._stopping = threading.Event()
+        self.child_pid: int | None = None  # of the process at work now
         self._thread = threading.Thread(target=self._loop, name="analytics", daemon=True)
 
     def start(self) -> None:
@@ -99,6 +100,7 @@ class AnalyticsWorker:
             [*command, "--spec", str(spec)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             env=environment(self._settings), start_new_session=True,
         )  # fmt: skip
+        self.child_pid = child.pid
         progress, last = JobProgress(stage="starting"), {}
         try:
             for message in _messages(child):
@@ -111,6 +113,7 @@ class AnalyticsWorker:
                 if not jobs.beat(self._facts, job.job_id, self._owner, progress):
                     return JobState.CANCELLED, None  # if it is somebody else's by now, closing it does nothing
         finally:
+            self.child_pid = None
             _end(child)
         spec.unlink(missing_ok=True)
         if last.get("ok"):

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from services.analytics import atlas, cluster, fuzzy, graph, layout, manifest, metrics, report, sample, vectors
-from services.analytics.agreement import Agreement, Resampler, agreement, compare
+from services.analytics.agreement import Agreement, agreement, compare
 from services.analytics.progress import Progress
 from services.analytics.sample import Sample
 from services.analytics.spec import RunSpec
@@ -72,13 +72,12 @@ def run(
     pq.write_table(films.table(), part / "sample.parquet")
     labels = _labels(films, asked)
     classes = _classes(films, labels)
-    resampler = Resampler(films.patients, asked.seed)
     pictures = atlas.thumbnails(facts, blobs, films.ids, progress)
     views = []
     for spec in specs:
         scratch = part / f"vectors-{spec.name}.npy"
         unit = vectors.fetch(store, spec, films.ids, scratch, progress)
-        view = look(unit, spec, asked, classes, resampler, progress)
+        view = look(unit, spec, asked, classes, films.patients, progress)
         del unit
         scratch.unlink()  # vectors leave the engine by their own door only
         manifest.write_graph(part, spec.name, view.graph)
@@ -98,7 +97,7 @@ def run(
         "asked": asked.as_json(),
         "films": len(films),
         "films_matching": found,
-        "patients": resampler.people,
+        "patients": int(films.patients.max()) + 1,
         "sample_sha256": films.sha256,
         "sample_note": films.note(found),
         "labels": labels,
@@ -118,7 +117,7 @@ def look(
     spec: ModelSpec,
     asked: RunSpec,
     classes: dict[str, NDArray[np.int32]],
-    resampler: Resampler,
+    patients: NDArray[np.int32],
     progress: Progress,
 ) -> View:
     """Everything about one model's space, from one graph. unit: (N, D) float32, L2-normalised."""
@@ -149,7 +148,7 @@ def look(
         progress(stage, done, steps)
     agreed: dict[str, Agreement] = {}
     for done, (label, codes) in enumerate(classes.items(), len(partitions) + 1):
-        found = agreement(near, codes, resampler, finding=not label.startswith("("))
+        found = agreement(near, codes, patients, finding=not label.startswith("("))
         if found is not None:
             agreed[label] = found
         progress(stage, done, steps)
@@ -196,8 +195,7 @@ def _classes(films: Sample, labels: list[str]) -> dict[str, NDArray[np.int32]]:
 
 
 def _compare(views: list[View]) -> None:
-    """Set each model against every other, on every label both could be measured on: the films are the same and so are
-    the draws of patients."""
+    """Set each model against every other, on every label both could be measured on: the films are the same."""
     for view in views:
         against: dict[str, dict[str, object]] = {}
         for other in views:

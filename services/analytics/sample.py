@@ -59,8 +59,8 @@ class Sample:
         part = f"{len(self)} of {matching}" if len(self) < matching else f"all {matching}"
         nameless = f" ({self.nameless} films name no patient; each counts as one)" if self.nameless else ""
         return (
-            f"{part} films that match, of {people} patients{nameless}. Films of one patient are not independent: they"
-            " are no neighbours of each other in agreement, and confidence intervals resample patients, not films."
+            f"{part} films that match, of {people} patients{nameless}. Films of one patient are not independent:"
+            " they do not count as neighbours of each other in agreement, and the unit of intervals is the patient."
         )
 
     def table(self) -> pa.Table:

@@ -1,144 +1,179 @@
-"""A real headless Chromium, driven over its debugging pipe: no driver package, no port."""
+"""A real Chromium, driven by the W3C WebDriver protocol through chromedriver: no library in between.
+
+with chromium() as browser:
+    browser.open(url)
+    browser.find("#words").type("left effusion", ENTER)
+    browser.wait("return document.querySelectorAll('.card').length > 0")
+"""
 
 from __future__ import annotations
 
 import base64
-import contextlib
-import io
 import json
-import os
-import select
 import shutil
-import signal
+import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
+import httpx
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+ENTER, ESCAPE, LEFT, UP, RIGHT, DOWN = "\ue007", "\ue00c", "\ue012", "\ue013", "\ue014", "\ue015"
+_ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 _FLAGS = (
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run",
-    "--disable-dev-shm-usage", "--window-size=1440,1000", "--remote-debugging-pipe",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--no-first-run", "--hide-scrollbars",
 )  # fmt: skip
 
 
+def binaries() -> tuple[str, str] | None:
+    """chromium and chromedriver, where both are installed."""
+    found = shutil.which("chromium"), shutil.which("chromedriver")
+    return (found[0], found[1]) if found[0] and found[1] else None
+
+
+@contextmanager
+def chromium(width: int = 1366, height: int = 768) -> Iterator[Browser]:
+    """A fresh browser; its profile is gone afterwards."""
+    paths = binaries()
+    assert paths, "chromium and chromedriver are not installed"
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    driver = subprocess.Popen(
+        [paths[1], f"--port={port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    web = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False)
+    try:
+        _answering(web)
+        options = {"binary": paths[0], "args": [*_FLAGS, f"--window-size={width},{height}"]}
+        logs = {"browser": "ALL", "performance": "ALL"}
+        wanted = {"browserName": "chrome", "goog:chromeOptions": options, "goog:loggingPrefs": logs}
+        made = web.post("/session", json={"capabilities": {"alwaysMatch": wanted}}).json()["value"]
+        browser = Browser(web, f"/session/{made['sessionId']}")
+        try:
+            browser.resize(width, height)
+            yield browser
+        finally:
+            web.delete(browser.path)
+    finally:
+        driver.terminate()
+        driver.wait(10)
+        web.close()
+
+
+def _answering(web: httpx.Client) -> None:
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            if web.get("/status").json()["value"]["ready"]:
+                return
+        except httpx.TransportError:
+            assert time.monotonic() < deadline, "chromedriver does not start"
+        time.sleep(0.05)
+
+
+@dataclass(frozen=True)
+class Element:
+    """One element of the page."""
+
+    browser: Browser
+    path: str
+
+    def click(self) -> None:
+        self.browser.send(f"{self.path}/click", {})
+
+    def type(self, *text: str) -> None:
+        """Type; for a file input, the path of the file."""
+        self.browser.send(f"{self.path}/value", {"text": "".join(text)})
+
+    @property
+    def text(self) -> str:
+        return str(self.browser.fetch(f"{self.path}/text"))
+
+
+@dataclass
 class Browser:
-    """One tab. `requests` are the URLs it asked for, `errors` what its console complained of, `failed` URLs without a
-    good answer."""
+    """What a person does with a browser, and what it says of itself."""
 
-    def __init__(self, profile: Path) -> None:
-        assert CHROMIUM is not None
-        self.requests: list[str] = []
-        self.errors: list[str] = []
-        self.failed: list[str] = []
-        self._count = 0
-        self._buffer = b""
-        read_by_chrome, self._out = os.pipe()
-        self._in, written_by_chrome = os.pipe()
+    web: httpx.Client
+    path: str
 
-        def place() -> None:  # Chromium reads its commands from descriptor 3 and answers on 4
-            one, two = os.dup(read_by_chrome), os.dup(written_by_chrome)
-            os.dup2(one, 3)
-            os.dup2(two, 4)
+    def send(self, path: str, body: dict[str, Any]) -> Any:
+        return _value(self.web.post(self.path + path, json=body))
 
-        self._process = subprocess.Popen(
-            [CHROMIUM, *_FLAGS, f"--user-data-dir={profile}", "about:blank"], preexec_fn=place, close_fds=False,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
-        os.close(read_by_chrome)
-        os.close(written_by_chrome)
-        pages = [t for t in self._ask("Target.getTargets")["targetInfos"] if t["type"] == "page"]
-        target = pages[0]["targetId"]
-        self._session = self._ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        for domain in ("Network", "Page", "Runtime", "Log"):
-            self.ask(f"{domain}.enable")
-        # Workers have sessions of their own; what they ask for counts, too.
-        self.ask("Target.setAutoAttach", autoAttach=True, waitForDebuggerOnStart=False, flatten=True)
-
-    def ask(self, method: str, **params: Any) -> dict[str, Any]:
-        """A command of the Chrome DevTools Protocol to the tab."""
-        return self._ask(method, self._session, **params)
+    def fetch(self, path: str) -> Any:
+        return _value(self.web.get(self.path + path))
 
     def open(self, url: str) -> None:
-        self.ask("Page.navigate", url=url)
+        self.send("/url", {"url": url})
 
-    def evaluate(self, script: str) -> Any:
-        return self.ask("Runtime.evaluate", expression=script, returnByValue=True)["result"].get("value")
+    @property
+    def url(self) -> str:
+        return str(self.fetch("/url"))
 
-    def screenshot(self, save: Path | None = None) -> NDArray[np.uint8]:
-        """(H, W, 3) uint8."""
-        data = base64.b64decode(self.ask("Page.captureScreenshot", format="png")["data"])
-        if save is not None:
-            save.write_bytes(data)
-        return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+    def find(self, selector: str) -> Element:
+        found = self.send("/element", {"using": "css selector", "value": selector})
+        return Element(self, f"/element/{found[_ELEMENT]}")
 
-    def until(self, true: Callable[[], bool], seconds: float = 60) -> bool:
-        """Wait for it, listening to what the page does meanwhile."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            if true():
-                return True
-            self._listen(0.3)
-        return False
+    def press(self, *keys: str) -> None:
+        """Keys to whatever has the focus."""
+        strokes = [{"type": kind, "value": key} for key in keys for kind in ("keyDown", "keyUp")]
+        self.send("/actions", {"actions": [{"type": "key", "id": "keys", "actions": strokes}]})
 
-    def close(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-        os.close(self._out)
-        os.close(self._in)
+    def run(self, script: str, *arguments: Any) -> Any:
+        """Run a function's body in the page."""
+        return self.send("/execute/sync", {"script": script, "args": list(arguments)})
 
-    def _ask(self, method: str, session: str | None = None, **params: Any) -> dict[str, Any]:
-        self._count += 1
-        message = {"id": self._count, "method": method, "params": params} | ({"sessionId": session} if session else {})
-        os.write(self._out, json.dumps(message).encode() + b"\0")
-        for answer in self._messages(60):
-            if answer.get("id") == self._count:
-                assert "error" not in answer, (method, answer["error"])
-                result: dict[str, Any] = answer["result"]
-                return result
-        raise AssertionError(f"Chromium did not answer {method}")
+    def wait(self, script: str, *arguments: Any, seconds: float = 20.0) -> Any:
+        """Wait until the function's body returns something true, and return it."""
+        deadline = time.monotonic() + seconds
+        while not (value := self.run(script, *arguments)):
+            assert time.monotonic() < deadline, (
+                f"in vain: {script}\n{self.run('return document.body.innerText')[:1500]}"
+            )
+            time.sleep(0.05)
+        return value
 
-    def _listen(self, seconds: float) -> None:
-        for _ in self._messages(seconds):
-            pass
+    def drop(self, data: bytes, name: str, kind: str) -> None:
+        """Drop a file on the page."""
+        self.run(
+            """
+            const bytes = Uint8Array.from(atob(arguments[0]), (c) => c.charCodeAt(0));
+            const dataTransfer = new DataTransfer();
+            dataTransfer.items.add(new File([bytes], arguments[1], {type: arguments[2]}));
+            for (const what of ["dragover", "drop"])
+              document.body.dispatchEvent(new DragEvent(what, {dataTransfer, bubbles: true, cancelable: true}));
+            """,
+            base64.b64encode(data).decode(), name, kind,
+        )  # fmt: skip
 
-    def _messages(self, seconds: float) -> Iterator[dict[str, Any]]:
-        end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0:
-            if b"\0" not in self._buffer:
-                if not select.select([self._in], [], [], left)[0]:
-                    return
-                data = os.read(self._in, 2**20)
-                if not data:
-                    raise AssertionError("Chromium ended")
-                self._buffer += data
-                continue
-            raw, _, self._buffer = self._buffer.partition(b"\0")
-            message = json.loads(raw)
-            self._note(message)
-            yield message
+    def resize(self, width: int, height: int) -> None:
+        """Make the page's own area this large."""
+        self.send("/goog/cdp/execute", {
+            "cmd": "Emulation.setDeviceMetricsOverride",
+            "params": {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False},
+        })  # fmt: skip
 
-    def _note(self, message: dict[str, Any]) -> None:
-        params = message.get("params", {})
-        match message.get("method"):
-            case "Target.attachedToTarget" if params["targetInfo"]["type"] == "worker":
-                ask = {"id": 0, "method": "Network.enable", "params": {}, "sessionId": params["sessionId"]}
-                os.write(self._out, json.dumps(ask).encode() + b"\0")
-            case "Network.requestWillBeSent":
-                self.requests.append(params["request"]["url"])
-            case "Network.responseReceived" if params["response"]["status"] >= 400:
-                self.failed.append(params["response"]["url"])
-            case "Runtime.exceptionThrown":
-                self.errors.append(params["exceptionDetails"].get("exception", {}).get("description", "exception"))
-            case "Runtime.consoleAPICalled" if params["type"] == "error":
-                self.errors.append(" ".join(str(a.get("value", a.get("description"))) for a in params["args"]))
-            case "Log.entryAdded" if params["entry"]["level"] == "error":
-                self.errors.append(f"{params['entry']['text']} {params['entry'].get('url', '')}")
+    def screenshot(self, path: Path) -> None:
+        path.write_bytes(base64.b64decode(self.fetch("/screenshot")))
+
+    def console(self) -> list[str]:
+        """What the console has said since last asked: errors and warnings."""
+        said = self.send("/se/log", {"type": "browser"})
+        return [line["message"] for line in said if line["level"] in ("SEVERE", "WARNING")]
+
+    def requested(self) -> set[str]:
+        """Every address that was asked for since last asked."""
+        told = [json.loads(line["message"])["message"] for line in self.send("/se/log", {"type": "performance"})]
+        return {m["params"]["request"]["url"] for m in told if m["method"] == "Network.requestWillBeSent"}
+
+
+def _value(answer: httpx.Response) -> Any:
+    value = answer.json()["value"]
+    if answer.status_code != 200:
+        raise RuntimeError(f"{value['error']}: {value['message']}")
+    return value

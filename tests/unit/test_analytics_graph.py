@@ -1,0 +1,130 @@
+"""The graph and what is made of it: neighbours, weights, clusters, map."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.manifold import trustworthiness as plain_trustworthiness
+from sklearn.metrics import adjusted_rand_score
+from sklearn.neighbors import NearestNeighbors
+
+from services.analytics import cluster, fuzzy, graph, layout, metrics
+from services.analytics.progress import Progress
+from services.core.errors import HilumError
+from tests.kit.clustered import KINDS, kind_of, vectors
+from tests.kit.records import unit_vectors
+
+K = 7
+
+
+def test_exact_graph_is_the_one_of_sklearn() -> None:
+    unit = unit_vectors(300, 16)
+    built = graph.build(unit, K, 0, Progress())
+    distances, ids = NearestNeighbors(n_neighbors=K + 1, metric="cosine").fit(unit).kneighbors(unit)
+    assert np.array_equal(built.ids, ids[:, 1:])
+    assert np.allclose(built.distances, distances[:, 1:], atol=1e-6)
+    assert (built.method, built.recall) == ("exact", 1.0)
+
+
+def test_blocks_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    unit = unit_vectors(200, 12)
+    whole = graph.build(unit, K, 0, Progress())
+    monkeypatch.setattr(graph, "_BLOCK_NUMBERS", 200 * 3)
+    parts = graph.build(unit, K, 0, Progress())
+    assert np.array_equal(whole.ids, parts.ids)
+
+
+def test_duplicates_are_neighbours_but_a_film_is_not_its_own() -> None:
+    unit = unit_vectors(60, 8)
+    unit[10:22] = unit[10]  # twelve times the same film: more than k
+    built = graph.build(unit, K, 0, Progress())
+    assert not (built.ids == np.arange(60)[:, None]).any()
+    for row in range(10, 22):
+        assert set(built.ids[row]) < set(range(10, 22))
+        assert np.allclose(built.distances[row], 0, atol=1e-6)
+    assert (np.diff(built.distances, axis=1) >= 0).all()
+
+
+@pytest.mark.slow
+def test_large_samples_get_pynndescent_and_know_its_recall() -> None:
+    unit = vectors(3_000, 32, 0.8)
+    unit[100:130] = unit[100]
+    near = graph.build(unit, K, 3, Progress(), exact_films=100)
+    true = graph.build(unit, K, 3, Progress())
+    assert near.method == "pynndescent"
+    assert not (near.ids == np.arange(3_000)[:, None]).any()
+    found = np.mean([len(set(a) & set(b)) / K for a, b in zip(near.ids[200:], true.ids[200:], strict=True)])
+    assert abs(near.recall - found) < 0.03
+    assert near.recall > 0.8
+    close = near.ids == true.ids
+    assert np.allclose(near.distances[close], true.distances[close], atol=1e-5)
+
+
+@pytest.mark.slow
+def test_weights_and_curve_are_those_of_umap_learn() -> None:
+    from umap.umap_ import find_ab_params, fuzzy_simplicial_set
+
+    unit = vectors(500, 16, 0.8)
+    unit[20:40] = unit[20]
+    near = graph.build(unit, 15, 0, Progress())
+    ids = np.hstack([np.arange(500)[:, None], near.ids]).astype(np.int32)
+    distances = np.hstack([np.zeros((500, 1)), near.distances]).astype(np.float32)
+    theirs, _, _ = fuzzy_simplicial_set(
+        unit, 16, np.random.RandomState(0), "cosine", knn_indices=ids, knn_dists=distances
+    )
+    ours = fuzzy.weights(near)
+    assert abs(ours - theirs).max() < 1e-4
+    assert abs(ours - ours.T).max() == 0
+    assert np.allclose(find_ab_params(1.0, 0.1), (layout.A, layout.B), atol=1e-6)
+
+
+@pytest.mark.slow
+def test_the_map_is_as_true_as_umap_learns() -> None:
+    import umap
+
+    unit = vectors(1_500, 24, 0.9)
+    near = graph.build(unit, 15, 0, Progress())
+    ours = layout.project(fuzzy.weights(near), unit, 0, lambda done, total: None)
+    theirs = umap.UMAP(n_neighbors=16, metric="cosine", init="pca", random_state=0, n_jobs=1).fit_transform(unit)
+    judged = [metrics.trustworthiness(unit, np.asarray(place), near, 0) for place in (ours, theirs)]
+    assert judged[0]["trustworthiness"] > judged[1]["trustworthiness"] - 0.01
+    assert judged[0]["kept"] > judged[1]["kept"] - 0.02
+
+
+@pytest.mark.parametrize("engine", cluster.ENGINES)
+def test_leiden_finds_planted_clusters(engine: str) -> None:
+    unit = vectors(320, 24, 0.5)
+    edges = fuzzy.weights(graph.build(unit, 15, 0, Progress()))
+    found = cluster.leiden(edges, 1.0, 5, engine)
+    assert adjusted_rand_score([kind_of(n) for n in range(320)], found.members) > 0.98
+    assert found.sizes == sorted(found.sizes, reverse=True)
+    assert np.array_equal(found.members, cluster.leiden(edges, 1.0, 5, engine).members)
+    assert len(cluster.leiden(edges, 5.0, 5, engine).sizes) > len(found.sizes) == KINDS
+
+
+def test_leiden_refuses_an_engine_it_does_not_have() -> None:
+    edges = fuzzy.weights(graph.build(unit_vectors(40), 5, 0, Progress()))
+    with pytest.raises(HilumError, match="igraph, leidenalg"):
+        cluster.leiden(edges, 1.0, 0, "louvain")
+
+
+def test_the_map_keeps_clusters_together_and_is_the_same_again() -> None:
+    unit = vectors(240, 16, 0.5)
+    near = graph.build(unit, 10, 0, Progress())
+    edges = fuzzy.weights(near)
+    rounds: list[int] = []
+    place = layout.project(edges, unit, 1, lambda done, total: rounds.append(done))
+    assert rounds == list(range(1, layout.epochs(240) + 1))
+    assert np.array_equal(place, layout.project(edges, unit, 1, lambda done, total: None))
+    assert not np.array_equal(place, layout.project(edges, unit, 2, lambda done, total: None))
+    ours = metrics.trustworthiness(unit, place, near, 0)
+    assert ours["trustworthiness"] == pytest.approx(
+        plain_trustworthiness(unit, place, n_neighbors=10, metric="cosine"), abs=1e-6
+    )
+    assert ours["trustworthiness"] > 0.85
+
+
+def test_pca_start_survives_films_that_are_all_alike() -> None:
+    unit = np.repeat(unit_vectors(1, 8), 40, axis=0)
+    place = layout.project(fuzzy.weights(graph.build(unit, 5, 0, Progress())), unit, 0, lambda done, total: None)
+    assert np.isfinite(place).all()
