@@ -5,7 +5,7 @@ api = QueryApi(facts, store, encode, blobs)
 
 from __future__ import annotations
 
-from hilum.v1 import common_pb2, query_pb2
+from hilum.v1 import common_pb2, encode_pb2, query_pb2
 from services.core.blobs import Blobs
 from services.core.errors import HilumError
 from services.core.facts import Facts
@@ -35,7 +35,7 @@ class QueryApi:
     )
 
     def __init__(self, facts: Facts, store: VectorStore, encode: EncodeClient, blobs: Blobs) -> None:
-        self._facts = facts
+        self._facts, self._encode = facts, encode
         self.images = Images(facts, blobs)
         self._search = Search(facts, store, encode)
         self._batch = SearchBatch(self._search)
@@ -59,6 +59,10 @@ class QueryApi:
 
     def facet_images(self, request: query_pb2.FacetImagesRequest, call: Call) -> query_pb2.FacetImagesResponse:
         return convert.facets_response(facets(self._facts, request.filter, request.fields))
+
+    def models(self) -> list[encode_pb2.Model]:
+        """The encoders at hand and those the archive knows, for the pages; clients ask EncodeService."""
+        return self._encode.models()
 
     def close(self) -> None:
         self._batch.close()
