@@ -1,7 +1,8 @@
 """`python -m services.engine --dir DIR [--port PORT]`: own a data directory and serve it until told to stop.
 
-When ready, prints one line of JSON: {"grpc": "127.0.0.1:PORT", "pid": PID}. Stops cleanly (calls ended, everything
-flushed) on SIGTERM, on SIGINT, and when the process named by --parent-pid is gone.
+Prints one line of JSON: {"grpc": "127.0.0.1:PORT", "pid": PID} when ready, {"error": WHY} if it cannot start.
+Stops cleanly (calls ended, everything flushed) on SIGTERM, on SIGINT, and when the process named by --parent-pid is
+gone.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ def main() -> int:
         )
     except (DirectoryBusyError, RegistryBrokenError, ValueError, OSError) as error:
         logging.getLogger("hilum.engine").error("%s", error)
+        print(json.dumps({"error": str(error)}), flush=True)
         return EXIT_FAILED
     engine.start()
     ready = json.dumps({"grpc": engine.address, "pid": os.getpid()})

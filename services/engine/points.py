@@ -156,7 +156,10 @@ class Points(points_service_pb2_grpc.PointsServicer):
                 records = live.retrieve(ids, False, [vector_name])
             return _vectors_by_id(records, vector_name)
 
-        return QueryContext(collection, self._catalog.shard(collection).specs, lookup)
+        def is_self(other: str) -> bool:
+            return self._catalog.resolve(other) == self._catalog.resolve(collection)
+
+        return QueryContext(is_self, self._catalog.shard(collection).specs, lookup)
 
 
 def _vectors_by_id(records: Sequence[Any], name: str) -> dict[PointId, Any]:

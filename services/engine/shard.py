@@ -135,7 +135,7 @@ class Shard:
                 except Exception as error:
                     raise from_edge(error) from error
                 self._written += 1
-                self.unindexed += update.written_points()
+                self.unindexed += update.touched_points()
             self.last_write = time.monotonic()
             mark = self._written
         if wait:

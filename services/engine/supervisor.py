@@ -146,7 +146,10 @@ def _port_when_ready(process: subprocess.Popen[str]) -> int:
     line = process.stdout.readline()
     if not line:
         raise EngineFailedError(f"it ended with code {process.wait()}; its log says why")
-    return int(json.loads(line)["grpc"].rsplit(":", 1)[1])
+    ready = json.loads(line)
+    if "error" in ready:
+        raise EngineFailedError(ready["error"])
+    return int(ready["grpc"].rsplit(":", 1)[1])
 
 
 def _end(process: subprocess.Popen[str]) -> None:

@@ -57,6 +57,22 @@ def test_nearest_to_a_stored_film_leaves_it_out(archive: tuple[QdrantClient, str
     assert ids(answer) == order[1:7]
 
 
+def test_a_vector_looked_up_in_a_collection(archive: tuple[QdrantClient, str]) -> None:
+    client, name = archive
+    order = films.cosine_order(films.IMAGES[5])
+    here = m.LookupLocation(collection=name, vector="image")
+    answer = client.query_points(name, films.IDS[5], using="image", limit=4, lookup_from=here, search_params=EXACT)
+    assert ids(answer) == order[1:5]
+    client.create_collection("elsewhere", films.VECTORS)
+    try:
+        client.upsert("elsewhere", [m.PointStruct(id=films.IDS[5], vector={"image": QUERY.tolist()})], wait=True)
+        there = m.LookupLocation(collection="elsewhere", vector="image")
+        answer = client.query_points(name, films.IDS[5], using="image", limit=4, lookup_from=there, search_params=EXACT)
+        assert ids(answer) == films.cosine_order(QUERY)[:4]
+    finally:
+        client.delete_collection("elsewhere")
+
+
 def test_maxsim(archive: tuple[QdrantClient, str]) -> None:
     client, name = archive
     asked = np.random.default_rng(13).normal(size=(2, 4)).astype(np.float32)

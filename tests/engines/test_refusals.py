@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -124,6 +126,28 @@ def test_a_broken_path_and_a_broken_id(client: QdrantClient) -> None:
     refused(lambda: client.count("dot", where), grpc.StatusCode.INVALID_ARGUMENT)
     get = wire.GetPoints(collection_name="dot", ids=[wire.PointId(uuid=SECRET)])
     refused(lambda: client.grpc_points.Get(get), grpc.StatusCode.INVALID_ARGUMENT)
+
+
+def test_no_payload_reaches_the_log(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with EngineProcess(tmp_path / "data", log_file=log, index_after=50) as engine:
+        own = connect(engine)
+        params = m.VectorParams(size=DIM, distance=m.Distance.COSINE)
+        own.create_collection("films", params, optimizers_config=m.OptimizersConfigDiff(indexing_threshold=1))
+        own.create_payload_index("films", "name", m.PayloadSchemaType.KEYWORD, wait=True)
+        points = [m.PointStruct(id=i, vector=[1.0, i, 0, 0], payload={"name": SECRET}) for i in range(200)]
+        own.upsert("films", points, wait=True)
+        for kind in BAD_VECTORS.values():
+            with pytest.raises(grpc.RpcError):
+                own.upsert("films", [m.PointStruct(id=1, vector=kind, payload={"name": SECRET})], wait=True)
+        where = m.Filter(must=[films.field("name[", match=m.MatchValue(value=SECRET))])
+        refused(lambda: own.count("films", where), grpc.StatusCode.INVALID_ARGUMENT)
+        refused(lambda: own.scroll("films", order_by=m.OrderBy(key="name")), grpc.StatusCode.INVALID_ARGUMENT)
+        while own.get_collection("films").segments_count < 2:
+            time.sleep(0.05)
+        own.close()
+    assert "indexed 200 points" in log.read_text()
+    assert SECRET not in log.read_text()
 
 
 UNSUPPORTED: dict[str, tuple[str, Callable[[QdrantClient], Any]]] = {

@@ -38,6 +38,28 @@ def test_upsert_replaces_whole_points(own: Archive) -> None:
     np.testing.assert_allclose(record.vector["image"], [0.25] * films.DIM, atol=1e-6)
 
 
+def test_upsert_under_conditions(own: Archive) -> None:
+    client, name = own
+    new = films.film_id(10_000)
+    vector = {"image": [1.0] * films.DIM}
+
+    def upsert(ids: list[str], mark: str, **how: Any) -> None:
+        points = [m.PointStruct(id=i, vector=vector, payload={"mark": mark}) for i in ids]
+        client.upsert(name, points, wait=True, **how)
+
+    upsert([SOME[0], new], "inserted", update_mode=m.UpdateMode.INSERT_ONLY)
+    upsert([SOME[1], films.film_id(10_001)], "updated", update_mode=m.UpdateMode.UPDATE_ONLY)
+    upsert(films.IDS[:6], "lateral", update_filter=films.FILTERS["except"][0])
+    lateral = films.FILTERS["except"][1]
+
+    def change(k: int, p: dict[str, Any]) -> dict[str, Any]:
+        if k < 6 and lateral(k, p):
+            return {"mark": "lateral"}
+        return {"mark": "updated"} if k == 9 else p
+
+    assert payloads(client, name) == expected(change) | {new: {"mark": "inserted"}}
+
+
 def test_delete_by_ids_and_by_filter(own: Archive) -> None:
     client, name = own
     client.delete(name, m.PointIdsList(points=[*SOME, films.film_id(10_000)]), wait=True)

@@ -28,9 +28,12 @@ MAX_CANDIDATES = 16384
 
 @dataclass(frozen=True)
 class QueryContext:
-    """What turning a query into Edge's needs to know of its collection."""
+    """What turning a query into Edge's needs to know of its collection.
 
-    collection: str
+    `is_self(name)`: whether a name, which may be an alias, means this collection.
+    """
+
+    is_self: Callable[[str], bool]
     specs: dict[str, VectorSpec]
     lookup: Lookup
 
@@ -40,12 +43,14 @@ def query_request(message: pb.QueryPoints | pb.QueryPointGroups, limit: int, ctx
     refuse_fields(message, "shard_key_selector", "with_lookup")
     _check_stage(message)
     offset = message.offset if isinstance(message, pb.QueryPoints) else 0
+    if message.query.WhichOneof("variant") == "sample" and not message.prefetch:
+        offset = 0  # as on the server: a sample has no order to skip in
     return edge.QueryRequest(
         limit=limit,
         offset=offset,
         query=_scoring(message, limit, ctx),
         prefetches=[_prefetch(p, ctx) for p in message.prefetch],
-        filter=excluding(optional_filter(message), list(_referenced(message, ctx.collection))),
+        filter=excluding(optional_filter(message), list(_referenced(message, ctx))),
         score_threshold=message.score_threshold if message.HasField("score_threshold") else None,
         params=search_params(message),
         with_payload=with_payload(message.with_payload, False),
@@ -231,9 +236,9 @@ def _inputs(query: pb.Query) -> Iterable[pb.VectorInput]:
             yield pair.negative
 
 
-def _referenced(message: Any, collection: str) -> Iterable[PointId]:
+def _referenced(message: Any, ctx: QueryContext) -> Iterable[PointId]:
     """Ids of this collection that the query or a prefetch names: the server leaves them out of the answer."""
-    if not message.HasField("lookup_from") or message.lookup_from.collection_name == collection:
+    if not message.HasField("lookup_from") or ctx.is_self(message.lookup_from.collection_name):
         yield from (point_id(i.id) for i in _inputs(message.query) if i.WhichOneof("variant") == "id")
     for prefetch in message.prefetch:
-        yield from _referenced(prefetch, collection)
+        yield from _referenced(prefetch, ctx)

@@ -46,8 +46,10 @@ class Update:
         """Ids that are stored once the write is done."""
         return [point_id(p.id) for p in self.message.points] if self.kind == "upsert" else []
 
-    def written_points(self) -> int:
-        """How many points the write puts where no graph reaches them."""
+    def touched_points(self) -> int:
+        """How many points the write puts outside the graph, or takes out of it. Deletes by filter are not counted."""
+        if self.kind == "delete":
+            return len(self.message.points.points.ids)
         return len(self.message.points) if self.kind in ("upsert", "update_vectors") else 0
 
 
