@@ -5,7 +5,8 @@
 
 One run, one machine, one set of clustered unit vectors:
 
-1. search through the engine (gRPC) against the same query on the same shard with Qdrant Edge in this process;
+1. search through the engine (gRPC), one query a call and in batches, against the same query on the same shard with
+   Qdrant Edge in this process;
 2. insert + index, and search at equal recall, against hnswlib and FAISS HNSW (which keep no payload and no log).
 
 Legs of a comparison are timed in alternating rounds, so that what else the machine does hits all of them.
@@ -41,6 +42,7 @@ from services.engine.supervisor import EngineProcess
 
 K, M, EF_CONSTRUCT = 10, 16, 100
 EF_GRID = (16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
+BATCH = 32
 NAME = "bench"
 Search = Callable[[np.ndarray, int], list[int]]
 
@@ -200,6 +202,39 @@ def faiss_leg(index: Any) -> Search:
     return search
 
 
+def batches(client: QdrantClient, shard: edge.EdgeShard, queries: np.ndarray, ef: int, rounds: int) -> list[dict]:
+    """Milliseconds per query in batches of BATCH, through the engine and in process, in alternating rounds."""
+
+    def engine(part: np.ndarray) -> None:
+        params = m.SearchParams(hnsw_ef=ef)
+        asked = [m.QueryRequest(query=q.tolist(), using="image", limit=K, params=params) for q in part]
+        client.query_batch_points(NAME, asked)
+
+    def in_process(part: np.ndarray) -> None:
+        params = edge.SearchParams(
+            hnsw_ef=ef, quantization=edge.QuantizationSearchParams(rescore=True, oversampling=2.0)
+        )
+        nearest = [edge.Query.Nearest(q, using="image") for q in part]
+        shard.query_batch(edge.QueryBatchRequest([edge.QueryRequest(limit=K, query=n, params=params) for n in nearest]))
+
+    times: dict[str, list[float]] = {"edge in process": [], "engine, QdrantClient": []}
+    for _ in range(rounds):
+        for name, work in (("edge in process", in_process), ("engine, QdrantClient", engine)):
+            for start in range(0, len(queries) - BATCH + 1, BATCH):
+                started = time.perf_counter()
+                work(queries[start : start + BATCH])
+                times[name].append((time.perf_counter() - started) * 1e3 / BATCH)
+    floor = float(np.median(times["edge in process"]))
+    return [
+        {
+            "leg": f"{name}, {BATCH} a call",
+            "p50_ms_per_query": float(np.median(t)),
+            "x_edge": float(np.median(t)) / floor,
+        }
+        for name, t in times.items()
+    ]
+
+
 def tune(leg: Leg, queries: np.ndarray, exact: list[set[int]], target: float) -> None:
     """The smallest ef of the grid whose recall reaches the target; the largest if none does."""
     for ef in EF_GRID:
@@ -244,7 +279,9 @@ def run(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
         flat, builds["faiss HNSW"] = build_library(lambda: build_faiss(base, threads))
         snapshot = next((folder / "data" / "collections").glob("*/*/shard"))
         shutil.copytree(snapshot, folder / "in-process")
+        started = time.perf_counter()
         shard = edge.EdgeShard.load(str(folder / "in-process"))
+        opened = time.perf_counter() - started
         legs = [
             Leg("edge in process", edge_leg(shard)),
             Leg("engine, gRPC stub", stub_leg(client)),
@@ -256,6 +293,7 @@ def run(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
         for leg in legs:
             tune(leg, queries, exact, args.recall)
         race(legs, queries, args.rounds)
+        batched = batches(client, shard, queries, legs[0].ef, args.rounds)
         shard.close()
         client.close()
     search = [leg.figures() for leg in legs]
@@ -265,7 +303,8 @@ def run(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     build = [{"engine": name, **figures} for name, figures in builds.items()]
     for row in build:
         row["cpu_x_hnswlib"] = row["cpu_s"] / builds["hnswlib"]["cpu_s"]
-    return {"n": args.n, "dim": args.dim, "target_recall": args.recall, "build": build, "search": search}
+    asked = {"n": args.n, "dim": args.dim, "target_recall": args.recall}
+    return {**asked, "build": build, "search": search, "batched": batched, "open_shard_s": opened}
 
 
 def main() -> None:
@@ -286,6 +325,8 @@ def main() -> None:
     print(f"{args.n} x {args.dim}, recall@{K} >= {args.recall}, load {os.getloadavg()[0]:.1f}\n")
     table(figures["build"])
     table(figures["search"])
+    table(figures["batched"])
+    print(f"opening the shard: {figures['open_shard_s']:.2f} s")
     if args.json:
         args.json.write_text(json.dumps(figures, indent=1))
 
