@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 
 from services.core.errors import invalid
 
@@ -42,7 +43,7 @@ class ModelSpec:
     @property
     def fingerprint(self) -> str:
         """sha256 over all fields, hex."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+        return _fingerprint(self)
 
     @property
     def collection(self) -> str:
@@ -53,3 +54,8 @@ class ModelSpec:
     def alias(self) -> str:
         """``cxr.<model>``: points at the collection that answers for this model name."""
         return f"cxr.{self.name}"
+
+
+@lru_cache(maxsize=1024)
+def _fingerprint(spec: ModelSpec) -> str:
+    return hashlib.sha256(json.dumps(asdict(spec), sort_keys=True).encode()).hexdigest()

@@ -13,7 +13,7 @@ from services.core.errors import ErrorCode, HilumError, invalid
 from services.core.ids import parse_image_id
 from services.core.limits import MAX_SEARCH_LIMIT, MAX_TEXT_CHARS, MAX_UPLOAD_BYTES
 from services.core.models import ModelSpec
-from services.core.types import ImageRecord
+from services.query.films import StoredImage
 from services.query.fusion import Place
 
 DEFAULT_LIMIT = 10
@@ -98,14 +98,6 @@ class SearchQuery:
             raise invalid("a model is named twice; name each once")
         if isinstance(self.by, RawVector) and len(self.models) != 1:
             raise invalid("a vector belongs to one model; name that one in models")
-
-
-@dataclass(frozen=True, slots=True)
-class StoredImage:
-    """A film as answers show it: its record and the models that hold it."""
-
-    record: ImageRecord
-    models: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

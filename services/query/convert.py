@@ -15,11 +15,11 @@ from services.query.asked import (
     SearchAnswer,
     SearchQuery,
     StoredFilm,
-    StoredImage,
     UploadedFilm,
     Words,
 )
 from services.query.facets import Facets
+from services.query.films import StoredImage
 from services.query.images import Page
 
 

@@ -14,8 +14,7 @@ from services.core.facts import Facts, images
 from services.core.facts.schema import images as table
 from services.core.ids import parse_image_id
 from services.core.types import ImageRecord
-from services.query.asked import StoredImage
-from services.query.films import shown, with_models
+from services.query.films import StoredImage, shown, with_models
 from services.transport import paging
 
 DEFAULT_PAGE = 50

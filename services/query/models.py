@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from services.core.errors import ErrorCode, HilumError
 from services.core.facts import Facts, images
-from services.core.facts import models as known
 from services.core.models import ModelSpec
 from services.query.asked import RawVector, SearchQuery, StoredFilm, UploadedFilm, Words
 from services.transport.encode_client import EncodeClient
 
 
-def choose(facts: Facts, encode: EncodeClient, query: SearchQuery) -> list[ModelSpec]:
-    """The specs of the models named, or of the first one that can answer.
+def choose(active: dict[str, ModelSpec], facts: Facts, encode: EncodeClient, query: SearchQuery) -> list[ModelSpec]:
+    """The specs, out of the archive's `active` ones, of the models named, or of the first one that can answer.
 
     Raises UNKNOWN_MODEL for a name the archive does not know, and FAILED_PRECONDITION when a model cannot answer this
     kind of question or the archive is empty.
     """
-    active = known.active(facts)
     if not active:
         raise HilumError(ErrorCode.FAILED_PRECONDITION, "the archive is empty; ingest films first")
     if missing := [name for name in query.models if name not in active]:

@@ -19,6 +19,7 @@ from qdrant_client import models as qdrant
 from services.core import filters
 from services.core.errors import ErrorCode, HilumError
 from services.core.facts import Facts, now
+from services.core.facts import models as known
 from services.core.limits import MAX_SEARCH_LIMIT
 from services.core.models import ModelSpec
 from services.core.store import Scored, VectorStore, check_vectors
@@ -34,7 +35,7 @@ from services.query.asked import (
     UploadedFilm,
     Words,
 )
-from services.query.films import held_by, shown
+from services.query.films import Committed
 from services.query.fusion import fuse
 from services.transport.encode_client import EncodeClient
 
@@ -66,23 +67,22 @@ class Search:
         """
         started, stamp = time.perf_counter(), now()
         asked_filter = filters.parse(query.filter)
-        specs = models.choose(self._facts, self._encode, query)
+        active = known.active(self._facts)
+        specs = models.choose(active, self._facts, self._encode, query)
         films = own.films(self._facts, query.by)
         condition = filters.all_of(asked_filter, own.exclusion(query.by, films, query.exclude))
         vectors = self._each(specs, lambda spec: self._vector(query, spec))
         _check(cancelled)
         limit = query.limit or DEFAULT_LIMIT
-        rankings = self._rankings(specs, vectors, filters.to_qdrant(condition), limit, query.exact, cancelled)
-        fused = fuse(rankings, limit)
-        records = shown(self._facts, [film.image_id for film in fused])
-        hits = tuple(
-            Hit(records[film.image_id], film.score, film.places, own.same_patient(records[film.image_id].record, films))
-            for film in fused
-            if film.image_id in records
-        )
+        where = filters.to_qdrant(condition)
+        rankings, committed = self._rankings(specs, vectors, where, limit, query.exact, cancelled)
+        hits = []
+        for film in fuse(rankings, limit):
+            image = committed.shown(film.image_id, active)
+            hits.append(Hit(image, film.score, film.places, own.same_patient(image.record, films)))
         elapsed = (time.perf_counter() - started) * 1000
         return SearchAnswer(
-            hits,
+            tuple(hits),
             Provenance(
                 tuple(specs), filters.describe(condition), query.exclude, query.exact, self._versions, stamp, elapsed
             ),
@@ -115,8 +115,8 @@ class Search:
         limit: int,
         exact: bool,
         cancelled: Callable[[], bool],
-    ) -> dict[str, list[Scored]]:
-        """Model → its nearest committed films. Reads deeper while uncommitted ones leave an answer short."""
+    ) -> tuple[dict[str, list[Scored]], Committed]:
+        """Model → its nearest committed films, and those films. While uncommitted ones leave it short, it reads deeper."""
         wanted = limit if len(specs) == 1 else max(limit, _POOLED)
         depth = wanted + _SPARE
         asked = dict(zip([spec.name for spec in specs], vectors, strict=True))
@@ -126,9 +126,9 @@ class Search:
                 lambda spec, depth=depth: self._store.query(spec, asked[spec.name][None, :], depth, where, exact)[0],
             )
             _check(cancelled)
-            held = held_by(self._facts, {scored.image_id for ranking in found for scored in ranking})
+            committed = Committed.read(self._facts, {scored.image_id for ranking in found for scored in ranking})
             kept = {
-                spec.name: [s for s in ranking if spec.fingerprint in held.get(s.image_id, ())]
+                spec.name: [scored for scored in ranking if committed.holds(scored.image_id, spec)]
                 for spec, ranking in zip(specs, found, strict=True)
             }
             full = all(
@@ -136,7 +136,7 @@ class Search:
                 for spec, ranking in zip(specs, found, strict=True)
             )
             if full or depth >= _DEEPEST:
-                return {name: ranking[:wanted] for name, ranking in kept.items()}
+                return {name: ranking[:wanted] for name, ranking in kept.items()}, committed
             depth = min(depth * 4, _DEEPEST)
 
     def _each(self, specs: Sequence[ModelSpec], work: Callable[[ModelSpec], T]) -> list[T]:

@@ -123,6 +123,20 @@ def studies(facts: Facts, dataset: str) -> set[str]:
         return {study_id for study_id in db.scalars(query) if study_id is not None}
 
 
+def get_held(facts: Facts, ids: Iterable[str]) -> dict[str, tuple[ImageRecord, set[str]]]:
+    """image_id → its record with labels, and the fingerprints whose vectors of it are acknowledged, in one reading."""
+    found: dict[str, tuple[ImageRecord, set[str]]] = {}
+    with facts.read() as db:
+        for part in _chunks(list(ids)):
+            records = _records(db, select(images).where(images.c.image_id.in_(part)))
+            found.update((image_id, (record, set())) for image_id, record in records.items())
+            query = select(embeddings.c.image_id, embeddings.c.fingerprint).where(embeddings.c.image_id.in_(part))
+            for image_id, fingerprint in db.execute(query):
+                if image_id in found:
+                    found[image_id][1].add(fingerprint)
+    return found
+
+
 def page(facts: Facts, query: Select[tuple[str]], after: str, size: int) -> list[ImageRecord]:
     """The next `size` films of `query` (a select of image ids) in the order of their ids, behind `after`."""
     picked = select(images).where(images.c.image_id.in_(query), images.c.image_id > after)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from qdrant_client import QdrantClient, models
 from qdrant_client import grpc as wire
+from qdrant_client.conversions.conversion import RestToGrpc
 
 from services.core.errors import ErrorCode, HilumError, invalid
 from services.core.limits import MAX_MESSAGE_BYTES
@@ -21,6 +22,7 @@ from services.core.store.retry import READ_PATIENCE, WRITE_PATIENCE, answered
 
 _UPSERT_POINTS = 256
 _SCROLL_POINTS = 2_000
+_IMAGE_VECTOR = wire.WithVectorsSelector(include=wire.VectorsSelector(names=[IMAGE_VECTOR]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ class VectorStore:
 
     def __init__(self, url: str, api_key: str | None = None, timeout: float = 10.0) -> None:
         parts = urlsplit(url if "//" in url else f"http://{url}")
+        self._timeout = timeout
         self._client = QdrantClient(
             host=parts.hostname or "127.0.0.1",
             grpc_port=parts.port or 6334,
@@ -149,14 +152,17 @@ class VectorStore:
 
     def vector(self, spec: ModelSpec, image_id: str) -> NDArray[np.float32]:
         """The stored vector of a film: (D,) float32. Raises NOT_FOUND."""
-        call = self._client.retrieve
-        points = answered(lambda: call(spec.collection, [image_id], with_vectors=[IMAGE_VECTOR]), READ_PATIENCE)
+        get = wire.GetPoints(
+            collection_name=spec.collection, ids=[wire.PointId(uuid=image_id)], with_vectors=_IMAGE_VECTOR,
+            with_payload=wire.WithPayloadSelector(enable=False),
+        )  # fmt: skip
+        stub = self._client.grpc_points
+        points = answered(lambda: stub.Get(get, timeout=self._timeout), READ_PATIENCE).result
         if not points:
             raise HilumError(
                 ErrorCode.NOT_FOUND, "this film is not stored with this model; choose another model or film"
             )
-        stored = points[0].vector
-        return np.asarray(stored[IMAGE_VECTOR], dtype=np.float32)  # type: ignore[index,call-overload]
+        return np.asarray(_numbers(points[0]), dtype=np.float32)
 
     def query(
         self,
@@ -166,17 +172,29 @@ class VectorStore:
         where: models.Filter | None = None,
         exact: bool = False,
     ) -> list[list[Scored]]:
-        """The `limit` nearest films of each row of (Q, D) `vectors` that pass `where`, nearest first."""
+        """The `limit` nearest films of each row of (Q, D) `vectors` that pass `where`, nearest first.
+
+        Speaks the wire's own messages: the client's models are copied and checked on their way, which costs more than
+        the search.
+        """
         check_vectors(spec, vectors)
         # ef 128 with twofold oversampling and rescoring: recall@10 0.994 at 100k × 768, as measured for the embedded engine.
-        quantization = models.QuantizationSearchParams(rescore=True, oversampling=2.0)
-        params = models.SearchParams(exact=exact, hnsw_ef=max(128, limit), quantization=quantization)
-        requests = [
-            models.QueryRequest(query=v.tolist(), using=IMAGE_VECTOR, filter=where, limit=limit, params=params)
-            for v in vectors
-        ]
-        answers = answered(lambda: self._client.query_batch_points(spec.collection, requests), READ_PATIENCE)
-        return [[Scored(str(p.id), float(p.score)) for p in answer.points] for answer in answers]
+        quantization = wire.QuantizationSearchParams(rescore=True, oversampling=2.0)
+        params = wire.SearchParams(exact=exact, hnsw_ef=max(128, limit), quantization=quantization)
+        passed = RestToGrpc.convert_filter(where) if where is not None else None
+        asked = [
+            wire.QueryPoints(
+                collection_name=spec.collection,
+                query=wire.Query(nearest=wire.VectorInput(dense=wire.DenseVector(data=vector))),
+                using=IMAGE_VECTOR, filter=passed, limit=limit, params=params,
+                with_payload=wire.WithPayloadSelector(enable=False),
+            )
+            for vector in vectors.tolist()
+        ]  # fmt: skip
+        batch = wire.QueryBatchPoints(collection_name=spec.collection, query_points=asked)
+        stub = self._client.grpc_points
+        answers = answered(lambda: stub.QueryBatch(batch, timeout=self._timeout), READ_PATIENCE).result
+        return [[Scored(point.id.uuid, point.score) for point in answer.result] for answer in answers]
 
     def count(self, spec: ModelSpec, where: models.Filter | None = None) -> int:
         """How many films pass `where`, exactly."""
@@ -190,7 +208,6 @@ class VectorStore:
         Reads the wire's own messages: seven times faster than going through the client's models.
         """
         stub = self._client.grpc_points
-        selector = wire.WithVectorsSelector(include=wire.VectorsSelector(names=[IMAGE_VECTOR]))
         found: list[str] = []
         parts: list[NDArray[np.float32]] = []
 
@@ -198,21 +215,18 @@ class VectorStore:
             block = np.empty((len(points), spec.dim), dtype=np.float32)
             for row, point in enumerate(points):
                 found.append(point.id.uuid)
-                stored = point.vectors.vectors.vectors[IMAGE_VECTOR]
-                block[row] = stored.dense.data if stored.HasField("dense") else stored.data
+                block[row] = _numbers(point)
             parts.append(block)
 
         if ids is not None:
             for start in range(0, len(ids), _SCROLL_POINTS):
                 chosen = [wire.PointId(uuid=i) for i in ids[start : start + _SCROLL_POINTS]]
-                get = wire.GetPoints(collection_name=spec.collection, ids=chosen, with_vectors=selector)
+                get = wire.GetPoints(collection_name=spec.collection, ids=chosen, with_vectors=_IMAGE_VECTOR)
                 keep(answered(lambda get=get: stub.Get(get, timeout=60), READ_PATIENCE).result)  # type: ignore[misc]
         else:
-            from qdrant_client.conversions.conversion import RestToGrpc
-
             passed = RestToGrpc.convert_filter(where) if where is not None else None
             scroll = wire.ScrollPoints(
-                collection_name=spec.collection, filter=passed, limit=_SCROLL_POINTS, with_vectors=selector,
+                collection_name=spec.collection, filter=passed, limit=_SCROLL_POINTS, with_vectors=_IMAGE_VECTOR,
                 with_payload=wire.WithPayloadSelector(enable=False),
             )  # fmt: skip
             while True:
@@ -237,6 +251,13 @@ class VectorStore:
             last = field == missing[-1][0]  # to wait for the last is to wait for all
             call = partial(self._client.create_payload_index, spec.collection, field, kind, wait=last)
             answered(call, WRITE_PATIENCE)
+
+
+def _numbers(point: wire.RetrievedPoint) -> Sequence[float]:
+    """The image vector of a point that came with it; engines before 1.16 put it elsewhere."""
+    stored = point.vectors.vectors.vectors[IMAGE_VECTOR]
+    numbers: Sequence[float] = stored.dense.data if stored.HasField("dense") else stored.data
+    return numbers
 
 
 def check_vectors(spec: ModelSpec, vectors: NDArray[np.float32]) -> None:
