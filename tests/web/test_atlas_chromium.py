@@ -22,7 +22,7 @@ from services.core.store import VectorStore
 from services.engine.supervisor import EngineProcess
 from services.transport import http_edge
 from tests.kit import clustered
-from tests.kit.browser import CHROMIUM, Browser
+from tests.kit.devtools import CHROMIUM, Browser
 from tests.kit.records import make_spec
 
 RUN = "7b0c1c1e-5f0e-4e0e-9c5e-0123456789ab"
@@ -39,7 +39,7 @@ def data(tmp_path_factory: pytest.TempPathFactory, engine: EngineProcess) -> Ite
     home = tmp_path_factory.mktemp("atlas")
     facts, store, blobs = open_facts(f"sqlite:///{home / 'facts.db'}"), VectorStore(engine.url), Blobs(home / "blobs")
     model = make_spec("atlas-model", 24)
-    clustered.fill(facts, store, blobs, [model], FILMS)
+    clustered.fill(facts, store, blobs, [model], FILMS, noise=1.0)
     runs = manifest.runs_dir(home)
     part = manifest.begin(runs, RUN)
     pipeline.run(spec.parse({"models": ["atlas-model"]}), RUN, part, facts, store, blobs, Progress())
@@ -119,8 +119,14 @@ def _drawn(browser: Browser, tmp_path: Path, origin: str) -> None:
 
 
 def _coloured(picture: NDArray[np.uint8]) -> bool:
-    """Are there points of every cluster's colour in the map (its left and upper part, below legend and bars)?"""
+    """Are there points of every cluster's colour in the map? Its place is left of the legend and above the cards."""
     height, width, _ = picture.shape
-    plot = picture[70 : height // 2, 50 : width // 2 + 150].astype(int)
-    near = [(np.abs(plot - colour).max(axis=2) < 40).sum() for colour in COLOURS]
-    return min(near) > 60
+    plot = picture[100 : int(height * 0.62), 50 : int(width * 0.62)].astype(int)
+    return min(_share(255.0 - plot, 255.0 - np.array(colour)) for colour in COLOURS) > 300
+
+
+def _share(ink: NDArray[np.float64], colour: NDArray[np.float64]) -> int:
+    """How many pixels are this colour, laid on white more or less thickly: points are half transparent."""
+    thick = ink @ colour / (colour @ colour)
+    off = np.abs(ink - thick[..., None] * colour).max(axis=2)
+    return int(((thick > 0.35) & (off < 20)).sum())
