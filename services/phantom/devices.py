@@ -18,13 +18,13 @@ def frontal(X: Array, Z: Array, findings: Findings) -> Array:
             out += 1.2 * tube(X, Z, np.array(xs), np.array(zs), radius)
     if findings.ett:
         xs, zs = np.array([0.15, 0.05, 0]), np.array([19, 12, 7.7])
-        out += 0.8 * tube(X, Z, xs, zs, 0.12) + 0.14 * tube(X, Z, xs, zs, 0.45)
+        out += 1.5 * tube(X, Z, xs, zs, 0.18) + 0.3 * tube(X, Z, xs, zs, 0.5)
     if findings.cvc:
-        out += 1.1 * tube(X, Z, np.array([-4.5, -3.2, -2.2, -1.9]), np.array([15, 11, 6, 1.2]), 0.12)
+        out += 1.6 * tube(X, Z, np.array([-4.5, -3.2, -2.2, -1.9]), np.array([15, 11, 6, 1.2]), 0.18)
     if findings.sternotomy:
-        for k in range(6):
-            ring = np.hypot(X - 0.2, (Z - 7 + 2.3 * k) * 1.25) - 0.62
-            out += 1.6 * np.exp(-((ring / 0.07) ** 2))
+        for k in range(6):  # steel loops around the sternum, wider than the spine's bright middle
+            ring = np.hypot((X - 0.2) * 0.55, Z - 7.5 + 2.3 * k) - 0.75
+            out += 2.6 * np.exp(-((ring / 0.11) ** 2))
     return out
 
 

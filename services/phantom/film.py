@@ -13,6 +13,7 @@ from services.phantom.truth import PhantomFilm
 
 MAX_VALUE = 4095  # 12 bits
 DEFAULT_DOSE = 2e4  # photons per pixel at 512 x 512
+NODULE_CONTRAST = 0.24  # 1/cm above lung: denser than soft tissue, as a calcified nodule is
 MIN_SIZE = 64
 
 
@@ -90,7 +91,7 @@ def _frontal(
     fill = np.clip(fill, 0, 1) * (lungs.chord > 0.2)
     total -= MU_SOFT * aerated
     total += aerated * (mu * (1 - fill) + MU_SOFT * 0.98 * fill) + extra * (1 - 0.8 * fill)
-    total += (MU_SOFT - MU_LUNG) * pathology.nodules(X, Z, person, findings)
+    total += NODULE_CONTRAST * pathology.nodules(X, Z, person, findings)
     total += anatomy.bones(X, Z, build, person, film)
     total -= anatomy.trachea(X, Z)
     total += devices.frontal(X, Z, findings)
