@@ -140,7 +140,7 @@ def test_it_equals_a_dict(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_it_equals_a_dict_for_long(tmp_path: Path) -> None:
-    run(tmp_path, 3_000)
+    run(tmp_path, 800)
 
 
 def test_many_threads_through_several_generations(tmp_path: Path) -> None:
