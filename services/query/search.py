@@ -116,7 +116,7 @@ class Search:
         exact: bool,
         cancelled: Callable[[], bool],
     ) -> tuple[dict[str, list[Scored]], Committed]:
-        """Model → its nearest committed films, and those films. While uncommitted ones leave it short, it reads deeper."""
+        """Model → its nearest committed films, and those films. Reads deeper while uncommitted ones leave it short."""
         wanted = limit if len(specs) == 1 else max(limit, _POOLED)
         depth = wanted + _SPARE
         asked = dict(zip([spec.name for spec in specs], vectors, strict=True))
