@@ -16,10 +16,10 @@ from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
 from services.analytics import atlas, manifest
 from services.core.errors import ErrorCode, HilumError
 
-# WebAssembly and workers of our own, nothing from anywhere else. The bundle compiles chart code with Function(), and
-# Svelte styles elements directly: hence the two 'unsafe-…'. What data says is never code: connect-src keeps it here.
+# Scripts, workers and WebAssembly of our own and nothing from anywhere else, neither code nor data; no eval. The front
+# end styles elements directly, hence 'unsafe-inline' for styles.
 CSP = (
-    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval' 'unsafe-eval' blob:; worker-src 'self' blob:;"
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval' blob:; worker-src 'self' blob:;"
     " connect-src 'self' blob: data:; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline';"
     " font-src 'self' data:;"
     " base-uri 'none'; form-action 'none'; frame-ancestors 'self'"

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from services.analytics.progress import Progress
 
-EXACT_FILMS = 30_000  # see docs/decisions/0005: below this the exact graph is there before pynndescent has compiled
+EXACT_FILMS = 40_000  # below this the exact graph is there before pynndescent has compiled (docs/decisions/0005)
 RECALL_FILMS = 500
 _BLOCK_NUMBERS = 2**24  # 64 MB of similarities at a time
 

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -101,7 +102,7 @@ class AnalyticsWorker:
             env=environment(self._settings), start_new_session=True,
         )  # fmt: skip
         self.child_pid = child.pid
-        progress, last = JobProgress(stage="starting"), {}
+        progress, last, told = JobProgress(stage="starting"), {}, 0.0
         try:
             for message in _messages(child):
                 if self._stopping.is_set():
@@ -110,6 +111,9 @@ class AnalyticsWorker:
                     progress = JobProgress(**message)
                 elif message:
                     last = message
+                if time.monotonic() - told < _BEAT_SECONDS:
+                    continue
+                told = time.monotonic()
                 if not jobs.beat(self._facts, job.job_id, self._owner, progress):
                     return JobState.CANCELLED, None  # if it is somebody else's by now, closing it does nothing
         finally:

@@ -52,6 +52,7 @@ def test_the_page_is_the_front_ends_under_our_name(client: TestClient) -> None:
     policy = page.headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "http" not in policy
+    assert "'unsafe-eval'" not in policy
     assert "*" not in policy
 
 
