@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -34,7 +35,6 @@ CHEXPERT = (
 NIH = ("Effusion", "Infiltration", "Mass", "Nodule", "Emphysema", "Fibrosis", "Pleural Thickening", "Hernia")
 SYNONYMS = {
     "effusion": "pleural_effusion",
-    "pleural_thickening": "pleural_thickening",
     "airspace_opacity": "lung_opacity",
 }
 
@@ -45,7 +45,8 @@ _STATES = {
     "negative": LabelState.ABSENT, "no": LabelState.ABSENT,
     "-1": LabelState.UNCERTAIN, "-1.0": LabelState.UNCERTAIN, "uncertain": LabelState.UNCERTAIN,
     "": LabelState.UNKNOWN, "nan": LabelState.UNKNOWN, "none": LabelState.UNKNOWN, "null": LabelState.UNKNOWN,
-    "na": LabelState.UNKNOWN, "n/a": LabelState.UNKNOWN, "-2": LabelState.UNKNOWN, "unknown": LabelState.UNKNOWN,
+    "na": LabelState.UNKNOWN, "n/a": LabelState.UNKNOWN, "<na>": LabelState.UNKNOWN,
+    "-2": LabelState.UNKNOWN, "unknown": LabelState.UNKNOWN,
 }  # fmt: skip
 
 
@@ -60,7 +61,7 @@ def label_state(value: object) -> LabelState | None:
     return _STATES.get(str(value).strip().lower() if value is not None else "")
 
 
-def merge(labels: list[Label]) -> dict[str, LabelState]:
+def merge(labels: Iterable[Label]) -> dict[str, LabelState]:
     """One state per finding for display: sources that contradict each other give *uncertain*."""
     merged: dict[str, LabelState] = {}
     for label in labels:
@@ -69,3 +70,11 @@ def merge(labels: list[Label]) -> dict[str, LabelState]:
         seen = merged.get(label.name)
         merged[label.name] = label.state if seen in (None, label.state) else LabelState.UNCERTAIN
     return merged
+
+
+def settle(labels: Iterable[Label]) -> list[Label]:
+    """One statement per finding and source, unknown ones left out: a source that contradicts itself is *uncertain*."""
+    by_source: dict[str, list[Label]] = {}
+    for label in labels:
+        by_source.setdefault(label.source, []).append(label)
+    return [Label(name, state, source) for source, said in by_source.items() for name, state in merge(said).items()]

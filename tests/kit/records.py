@@ -17,13 +17,14 @@ from services.core.types import ImageRecord
 
 
 def make_record(
-    key: str = "film-1", dataset: str = "demo", labels: Mapping[str, str] | None = None, **fields: Any
+    key: str = "film-1", dataset: str = "demo", labels: Mapping[str, str] | Sequence[Label] = (), **fields: Any
 ) -> ImageRecord:
-    """A film of `dataset`; `labels` is finding → state, all from the source ``table``. Fields not given are unknown."""
+    """A film of `dataset`; `labels` is finding → state from the source ``table``, or Labels. Other fields: unknown."""
     digest = hashlib.sha256(f"{dataset}/{key}".encode()).hexdigest()
-    stated = tuple(Label(name, LabelState(state)) for name, state in (labels or {}).items())
+    if isinstance(labels, Mapping):
+        labels = [Label(name, LabelState(state)) for name, state in labels.items()]
     defaults = {"rows": 512, "columns": 512, "bytes_sha256": digest, "pixel_sha256": digest, "phash": digest[:16]}
-    return ImageRecord(image_id(dataset, key), dataset, labels=stated, **{**defaults, **fields})
+    return ImageRecord(image_id(dataset, key), dataset, labels=tuple(labels), **{**defaults, **fields})
 
 
 def make_spec(name: str = "tiny", dim: int = 8, **fields: Any) -> ModelSpec:

@@ -60,7 +60,7 @@ def test_neighbours_come_nearest_first_with_their_cosine(store: VectorStore, exa
 
 
 def test_a_filter_holds_for_query_count_and_vectors(store: VectorStore) -> None:
-    ids, vectors = fill(store, SPEC)
+    _, vectors = fill(store, SPEC)
     where = to_qdrant(parse("view = PA AND age >= 10"))
     assert store.count(SPEC, where) == 5
     passed = set(store.vectors(SPEC, where)[0])
@@ -69,7 +69,7 @@ def test_a_filter_holds_for_query_count_and_vectors(store: VectorStore) -> None:
 
 
 def test_the_same_film_twice_is_one_point(store: VectorStore) -> None:
-    ids, vectors = fill(store, SPEC)
+    ids, _ = fill(store, SPEC)
     fill(store, SPEC)
     assert store.count(SPEC) == len(ids)
 

@@ -19,7 +19,10 @@ QUIET_SECONDS = 15.0  # a running job without a heartbeat for this long has lost
 
 
 def submit(facts: Facts, kind: str, spec: Mapping[str, object], request_id: str | None = None) -> Job:
-    """Queue a job. The same `request_id` again returns the job it made the first time."""
+    """Queue a job. The same `request_id` again returns the job it made the first time.
+
+    Raises ALREADY_EXISTS when that was a job of another kind.
+    """
     row = {
         "job_id": str(uuid.uuid4()), "kind": kind, "state": JobState.QUEUED.value, "request_id": request_id or None,
         "spec": dict(spec), "progress": asdict(JobProgress()), "result": {}, "cancel_requested": False,
@@ -28,7 +31,10 @@ def submit(facts: Facts, kind: str, spec: Mapping[str, object], request_id: str 
     with facts.write() as db:
         db.execute(insert(facts, jobs).on_conflict_do_nothing(index_elements=["request_id"]), [row])
         by = jobs.c.request_id == request_id if request_id else jobs.c.job_id == row["job_id"]
-        return _job(db.execute(select(jobs).where(by)).mappings().one())
+        job = _job(db.execute(select(jobs).where(by)).mappings().one())
+    if job.kind != kind:
+        raise HilumError(ErrorCode.ALREADY_EXISTS, "this request_id belongs to a job of another kind; use a new one")
+    return job
 
 
 def get(facts: Facts, job_id: str) -> Job:
@@ -53,12 +59,13 @@ def recent(facts: Facts, kind: str = "", before: str = "", size: int = 50) -> li
 
 
 def take(facts: Facts, kind: str, owner: str) -> Job | None:
-    """Take the oldest job that waits, or whose owner has gone quiet, and make it this owner's. None when there is none."""
+    """Make the oldest job that waits, or whose owner has gone quiet, this owner's. None when there is none."""
     waiting = or_(
         jobs.c.state == JobState.QUEUED.value,
         and_(jobs.c.state == JobState.RUNNING.value, jobs.c.heartbeat < time.time() - QUIET_SECONDS),
     )
-    oldest = select(jobs.c.job_id).where(jobs.c.kind == kind, waiting).order_by(jobs.c.created_at).limit(1)
+    oldest = select(jobs.c.job_id).where(jobs.c.kind == kind, waiting)
+    oldest = oldest.order_by(jobs.c.created_at, jobs.c.job_id).limit(1)
     if facts.engine.dialect.name == "postgresql":
         oldest = oldest.with_for_update(skip_locked=True)
     with facts.write() as db:
