@@ -12,7 +12,7 @@ from typing import Any
 from hilum import Client, Film, HilumError, Job
 
 DATASET = "phantom"
-FILMS, SEED = 600, 20
+SEED = 20
 QUERIES = 40
 TOP = 10
 
@@ -47,13 +47,13 @@ class Score:
     answers: int
 
 
-def films(folder: Path, write: Callable[[Path, int, int], None]) -> Path:
-    """The phantom archive in `folder`, written once."""
-    done = folder / ".complete"
-    if not done.exists():
-        write(folder, FILMS, SEED)
+def films(folder: Path, count: int, write: Callable[[Path, int, int], None]) -> Path:
+    """A phantom archive of `count` films in `folder`, written once."""
+    archive = folder / f"phantom-{count}"
+    if not (done := archive / ".complete").exists():
+        write(archive, count, SEED)
         done.touch()
-    return folder
+    return archive
 
 
 def ingest(client: Client, folder: Path, follow: Callable[[Job, str], Job]) -> Job:

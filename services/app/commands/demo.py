@@ -19,6 +19,7 @@ from services.app.demo import Score
 def demo(
     data: Annotated[Path, typer.Option(help="Folder for films and archive.")] = Path("demo-data"),
     port: Annotated[int, typer.Option(help="Where the UI listens.")] = 8080,
+    films: Annotated[int, typer.Option(help="How many films.")] = 600,
     headless: Annotated[bool, typer.Option("--headless", help="Do the job and leave.")] = False,
 ) -> None:
     """Write phantom films, store them with two encoders, ask for similar cases and by words, map them, serve the UI."""
@@ -32,7 +33,7 @@ def demo(
     logs.configure(level=30)
     started = time.monotonic()
     with output.errors():
-        folder = job.films(data / "films", phantom.write)
+        folder = job.films(data / "films", films, phantom.write)
         settings = local.settings(str(data / "archive"))
         settings = replace(settings, http_bind=f"127.0.0.1:{port}", grpc_bind="127.0.0.1:0")
         with (

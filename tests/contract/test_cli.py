@@ -1,0 +1,162 @@
+"""The commands as a user types them: real processes, real encoders, phantom films."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hilum import Client, HilumError
+from hilum.locate import running
+from services.phantom.write import write_archive
+
+FILMS = 24
+
+
+def hilum(*arguments: str | Path, data: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "services.app.cli", *map(str, arguments), *(["--data", str(data)] if data else [])]
+    return subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+
+
+@pytest.fixture(scope="module")
+def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("films")
+    write_archive(folder, FILMS, seed=3, size=128, workers=1)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory, films: Path) -> Path:
+    """A data folder with the films in it, stored by the command itself."""
+    folder = tmp_path_factory.mktemp("data")
+    done = hilum("ingest", films, "--dataset", "phantom", "--labels", films / "labels.csv", "--reports",
+                 films / "reports.csv", "--keep-ids", "--json", data=folder)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert (told["state"], told["counts"]) == ("succeeded", {"stored": FILMS})
+    assert "ingest phantom" in done.stderr  # progress, apart from the answer
+    return folder
+
+
+@pytest.fixture(scope="module")
+def up(data: Path) -> Iterator[subprocess.Popen[str]]:
+    """`hilum up` on the data folder; commands and clients find it by themselves."""
+    command = [sys.executable, "-m", "services.app.cli", "up", "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0"]
+    process = subprocess.Popen([*command, "--data", str(data)], stderr=subprocess.PIPE, text=True)
+    until(lambda: running(data) is not None, "up did not come up")
+    yield process
+    if process.poll() is None:
+        process.terminate()
+        process.wait(60)
+
+
+def until(true: object, why: str, seconds: float = 90.0) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if true():  # type: ignore[operator]
+            return
+        time.sleep(0.1)
+    pytest.fail(why)
+
+
+def test_a_second_ingest_changes_nothing_and_bad_files_are_named(data: Path, films: Path, tmp_path: Path) -> None:
+    again = hilum("ingest", films, "--dataset", "phantom", "--labels", films / "labels.csv", "--keep-ids", "--json",
+                  data=data)  # fmt: skip
+    assert json.loads(again.stdout)["counts"] == {"unchanged": FILMS}
+    (tmp_path / "mixed").mkdir()
+    (tmp_path / "mixed" / "broken-DOE-JANE.dcm").write_bytes(b"DICM" * 100)
+    mixed = hilum("ingest", tmp_path / "mixed", "--dataset", "mixed", data=data)
+    assert mixed.returncode == 3
+    assert "broken-DOE-JANE.dcm" in mixed.stdout  # told to the person who has the folder
+    for place in data.rglob("*"):  # and kept nowhere
+        assert not place.is_file() or b"DOE-JANE" not in place.read_bytes()
+
+
+def test_search_prints_tables_and_json(data: Path, films: Path) -> None:
+    words = hilum("search", "--text", "large pleural effusion", "--limit", "3", data=data)
+    assert words.returncode == 0, words.stderr
+    assert len(words.stdout.splitlines()) == 4
+    film = next(films.rglob("*.dcm"))
+    found = json.loads(hilum("search", "--image", film, "--exclude", "none", "--json", data=data).stdout)
+    assert found["hits"][0]["score"] == pytest.approx(1.0, abs=1e-3)  # the film itself
+    assert found["provenance"]["exclude"] == "none"
+    without = json.loads(hilum("search", "--image", film, "--json", data=data).stdout)
+    assert found["hits"][0]["patient_id"] not in {hit["patient_id"] for hit in without["hits"]}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("search",), 2, "exactly one"),
+        (("search", "--text", "edema", "--where", "colour = red"), 2, "INVALID_FILTER"),
+        (("search", "--text", "edema", "--model", "gpt"), 2, "UNKNOWN_MODEL"),
+        (("search", "--text", "edema", "--model", "hilum-cxr-dino"), 1, "FAILED_PRECONDITION"),
+        (("search", "--id", "00000000-0000-0000-0000-000000000000"), 1, "NOT_FOUND"),
+        (("search", "--image", "nowhere.dcm"), 2, "cannot read"),
+        (("ingest", "nowhere", "--dataset", "x"), 2, "INVALID_ARGUMENT"),
+        (("ingest", ".", "--dataset", "../x"), 2, "dataset is a name"),
+        (("jobs", "watch", "no-such-job"), 1, "no such job"),
+        (("analyze", "show", "no-such-run"), 1, "no such run"),
+    ],
+)
+def test_mistakes_get_one_clear_line_and_the_right_code(
+    up: subprocess.Popen[str], data: Path, arguments: tuple[str, ...], code: int, said: str
+) -> None:
+    done = hilum(*arguments, data=data)
+    assert (done.returncode, said in done.stderr) == (code, True), done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_commands_use_the_one_that_is_up(up: subprocess.Popen[str], data: Path) -> None:
+    endpoint = running(data)
+    assert endpoint is not None
+    assert (data / "run" / "endpoint.json").stat().st_mode & 0o077 == 0
+    listed = json.loads(hilum("models", "list", "--json", data=data).stdout)
+    assert {model["name"]: model["images"] for model in listed} == {"hilum-cxr-clip": FILMS, "hilum-cxr-dino": FILMS}
+    with Client(data=data) as client:
+        assert len(list(client.images("dataset = phantom"))) == FILMS
+        found = client.search(text="pacemaker", limit=4)
+        assert len(found.to_pandas()) == 4 == found.to_arrow().num_rows
+        assert found._repr_html_().count("<img") == 4
+
+
+def test_a_guest_may_not_name_a_folder(up: subprocess.Popen[str], data: Path, films: Path) -> None:
+    endpoint = running(data)
+    assert endpoint is not None
+    with Client(endpoint.grpc) as guest, pytest.raises(HilumError) as raised:
+        guest.ingest(films, "stolen")
+    assert raised.value.code == "PERMISSION_DENIED"
+
+
+def test_the_engine_dies_and_answers_come_back(up: subprocess.Popen[str], data: Path) -> None:
+    children = subprocess.run(
+        ["ps", "--ppid", str(up.pid), "-o", "pid=,args="], capture_output=True, text=True, check=True
+    )
+    engine = next(int(line.split()[0]) for line in children.stdout.splitlines() if "services.engine" in line)
+    os.kill(engine, signal.SIGKILL)
+
+    def answers() -> bool:
+        with Client(data=data) as client:
+            try:
+                return len(client.search(text="edema", limit=5)) == 5
+            except HilumError as error:
+                assert error.code == "UNAVAILABLE"
+                return False
+
+    until(answers, "the engine did not come back")
+
+
+def test_a_second_process_is_told_and_sigterm_ends_cleanly(up: subprocess.Popen[str], data: Path) -> None:
+    second = hilum("up", "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", data=data)
+    assert second.returncode == 1
+    assert "another Hilum" in second.stderr
+    up.send_signal(signal.SIGTERM)
+    assert up.wait(60) == 0
+    assert running(data) is None
