@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -351,6 +353,37 @@ def test_an_engine_that_is_gone_is_told_within_seconds(tmp_path: Path) -> None:
     api.close()
     archive.close()
     store.close()
+    facts.close()
+
+
+@pytest.mark.slow
+def test_an_engine_that_hangs_holds_nobody_for_long_and_nothing_but_search(tmp_path: Path) -> None:
+    facts = open_facts(f"sqlite:///{tmp_path / 'facts.db'}")
+    with EngineProcess(tmp_path / "engine", log_file=tmp_path / "engine.log") as engine:
+        store = VectorStore(engine.url, timeout=3)
+        archive = Archive(facts, store, Blobs(tmp_path / "blobs"), [PlacesEncoder("tiny")])
+        archive.open()
+        film = archive.add("a").image_id
+        archive.add("b")
+        archive.settle()
+        api = QueryApi(facts, store, archive.encode, archive.blobs)
+        with served([api]) as where:
+            edges = Edges(where, [film])
+            assert engine.pid is not None
+            os.kill(engine.pid, signal.SIGSTOP)
+            try:
+                for way in (edges.over_grpc, edges.over_http):
+                    started = time.monotonic()
+                    answer = way("Search", ask(image_id=film))
+                    assert isinstance(answer, tuple) and answer[0] is ErrorCode.DEADLINE_EXCEEDED
+                    assert time.monotonic() - started < 5.0
+                assert edges.both("QueryImages", query_pb2.QueryImagesRequest()).total == 2
+            finally:
+                os.kill(engine.pid, signal.SIGCONT)
+            assert len(edges.both("Search", ask(image_id=film)).hits) == 1
+        api.close()
+        archive.close()
+        store.close()
     facts.close()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 
-from sqlalchemy import Connection, RowMapping, Select, Table, delete, func, select
+from sqlalchemy import BindParameter, Connection, RowMapping, Select, Table, bindparam, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from services.core.facts.db import Facts, now
@@ -15,6 +15,12 @@ from services.core.types import ImageRecord, Report
 
 _COLUMNS = [field.name for field in fields(ImageRecord) if field.name != "labels"]
 _CHUNK = 500  # below SQLite's bound on variables in a statement
+
+# Built once: every answer to a search reads these.
+_IDS: BindParameter[str] = bindparam("ids", expanding=True)
+_BY_ID = select(images).where(images.c.image_id.in_(_IDS))
+_LABELS_OF = select(labels).where(labels.c.image_id.in_(_IDS)).order_by(labels.c.name, labels.c.source)
+_LEDGER_OF = select(embeddings.c.image_id, embeddings.c.fingerprint).where(embeddings.c.image_id.in_(_IDS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +107,7 @@ def get(facts: Facts, ids: Iterable[str]) -> dict[str, ImageRecord]:
     found: dict[str, ImageRecord] = {}
     with facts.read() as db:
         for part in _chunks(list(ids)):
-            found.update(_records(db, select(images).where(images.c.image_id.in_(part))))
+            found.update(_records(db, _BY_ID, part))
     return found
 
 
@@ -128,10 +134,9 @@ def get_held(facts: Facts, ids: Iterable[str]) -> dict[str, tuple[ImageRecord, s
     found: dict[str, tuple[ImageRecord, set[str]]] = {}
     with facts.read() as db:
         for part in _chunks(list(ids)):
-            records = _records(db, select(images).where(images.c.image_id.in_(part)))
+            records = _records(db, _BY_ID, part)
             found.update((image_id, (record, set())) for image_id, record in records.items())
-            query = select(embeddings.c.image_id, embeddings.c.fingerprint).where(embeddings.c.image_id.in_(part))
-            for image_id, fingerprint in db.execute(query):
+            for image_id, fingerprint in db.execute(_LEDGER_OF, {"ids": part}):
                 if image_id in found:
                     found[image_id][1].add(fingerprint)
     return found
@@ -159,8 +164,7 @@ def ledger(facts: Facts, ids: Iterable[str]) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     with facts.read() as db:
         for part in _chunks(list(ids)):
-            query = select(embeddings.c.image_id, embeddings.c.fingerprint).where(embeddings.c.image_id.in_(part))
-            for image_id, fingerprint in db.execute(query):
+            for image_id, fingerprint in db.execute(_LEDGER_OF, {"ids": part}):
                 found.setdefault(image_id, set()).add(fingerprint)
     return found
 
@@ -183,13 +187,12 @@ def count_by_model(facts: Facts) -> dict[str, int]:
         return dict(db.execute(query).tuples().all())
 
 
-def _records(db: Connection, query: Select[tuple[object, ...]]) -> dict[str, ImageRecord]:
-    rows = db.execute(query).mappings().all()
+def _records(db: Connection, query: Select[tuple[object, ...]], ids: Sequence[str] = ()) -> dict[str, ImageRecord]:
+    rows = db.execute(query, {"ids": ids} if ids else {}).mappings().all()
     stated: dict[str, list[Label]] = {row["image_id"]: [] for row in rows}
     for part in _chunks(list(stated)):
-        said = select(labels).where(labels.c.image_id.in_(part)).order_by(labels.c.name, labels.c.source)
-        for row in db.execute(said):
-            stated[row.image_id].append(Label(row.name, LabelState(row.state), row.source))
+        for image_id, name, source, state in db.execute(_LABELS_OF, {"ids": part}):
+            stated[image_id].append(Label(name, LabelState(state), source))
     return {row["image_id"]: _record(row, stated[row["image_id"]]) for row in rows}
 
 
