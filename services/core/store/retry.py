@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
+
 from services.core.errors import ErrorCode, HilumError
 from services.core.logs import get_logger
 
@@ -17,8 +19,8 @@ READ_PATIENCE = 2.0  # seconds a question waits for an engine that restarts; the
 WRITE_PATIENCE = 60.0  # seconds an ingest waits: nothing is lost, it only pauses
 
 _BY_STATUS = {
-    "UNAVAILABLE": (ErrorCode.UNAVAILABLE, "the vector engine does not answer; it restarts by itself, try again shortly"),
-    "DEADLINE_EXCEEDED": (ErrorCode.DEADLINE_EXCEEDED, "the vector engine took too long; narrow the request or try again"),
+    "UNAVAILABLE": (ErrorCode.UNAVAILABLE, "the vector engine does not answer; it starts again by itself, retry soon"),
+    "DEADLINE_EXCEEDED": (ErrorCode.DEADLINE_EXCEEDED, "the vector engine took too long; narrow the request or retry"),
     "RESOURCE_EXHAUSTED": (ErrorCode.RESOURCE_EXHAUSTED, "the vector engine is busy or out of room; try again later"),
     "NOT_FOUND": (ErrorCode.NOT_FOUND, "the vector engine has no such collection or point; ingest films first"),
     "UNIMPLEMENTED": (ErrorCode.UNIMPLEMENTED, "this vector engine cannot do that"),
@@ -55,6 +57,6 @@ def _status(error: Exception) -> str | None:
     code = getattr(error, "code", None)
     if callable(code):
         return str(code().name)
-    if type(error).__name__ in ("ResponseHandlingException", "ConnectError"):
-        return "UNAVAILABLE"
+    if isinstance(error, ResourceExhaustedResponse):  # the client's own error when a server names a time to wait
+        return "RESOURCE_EXHAUSTED"
     return None

@@ -1,0 +1,72 @@
+"""Collections: one per encoder fingerprint, with payload indexes, and an alias per model name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from qdrant_client import models
+
+from services.core.errors import HilumError
+from services.core.models import IMAGE_VECTOR, ModelSpec
+from services.core.store.connection import Connection
+from services.core.store.payload import INDEXES
+from services.core.store.retry import READ_PATIENCE, WRITE_PATIENCE, answered
+
+
+class Collections(Connection):
+    """Make, name and drop collections."""
+
+    def ensure(self, spec: ModelSpec) -> None:
+        """Make the model's collection with its indexes, and its alias; no more than a look when all is there."""
+        if not self._exists(spec):
+            config = {IMAGE_VECTOR: models.VectorParams(size=spec.dim, distance=models.Distance.COSINE)}
+            try:
+                answered(lambda: self._client.create_collection(spec.collection, vectors_config=config), WRITE_PATIENCE)
+            except HilumError:
+                if not self._exists(spec):  # somebody else was faster: that is fine
+                    raise
+        self._index(spec, INDEXES)  # before the first point: an index made later is made from scratch
+        if self.aliases().get(spec.alias) != spec.collection:
+            self.switch_alias(spec)
+
+    def index_label(self, spec: ModelSpec, name: str) -> None:
+        """Index one finding, so that filters on it are fast."""
+        self.index_labels(spec, [name])
+
+    def index_labels(self, spec: ModelSpec, names: Sequence[str]) -> None:
+        """Index findings; those that are indexed already cost no more than a look."""
+        self._index(spec, {f"labels.{name}": models.PayloadSchemaType.KEYWORD for name in names})
+
+    def aliases(self) -> dict[str, str]:
+        """Alias → the collection it points at."""
+        found = answered(lambda: self._client.get_aliases().aliases, READ_PATIENCE)
+        return {alias.alias_name: alias.collection_name for alias in found}
+
+    def switch_alias(self, spec: ModelSpec) -> None:
+        """Let this fingerprint answer for its model's name: one step, no moment without an answer."""
+        operations: list[models.AliasOperations] = []
+        if spec.alias in self.aliases():
+            operations.append(models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=spec.alias)))
+        create = models.CreateAlias(collection_name=spec.collection, alias_name=spec.alias)
+        operations.append(models.CreateAliasOperation(create_alias=create))
+        answered(lambda: self._client.update_collection_aliases(operations), WRITE_PATIENCE)
+
+    def collections(self) -> list[str]:
+        """Names of all collections."""
+        return [c.name for c in answered(self._client.get_collections, READ_PATIENCE).collections]
+
+    def drop(self, collection: str) -> None:
+        """Delete a collection with all its vectors."""
+        answered(lambda: self._client.delete_collection(collection), WRITE_PATIENCE)
+
+    def _exists(self, spec: ModelSpec) -> bool:
+        return answered(lambda: self._client.collection_exists(spec.collection), WRITE_PATIENCE)
+
+    def _index(self, spec: ModelSpec, fields: Mapping[str, models.PayloadSchemaType]) -> None:
+        known = answered(lambda: self._client.get_collection(spec.collection).payload_schema, WRITE_PATIENCE)
+        missing = [(field, kind) for field, kind in fields.items() if field not in known]
+        for field, kind in missing:
+            last = field == missing[-1][0]  # to wait for the last is to wait for all
+            call = partial(self._client.create_payload_index, spec.collection, field, kind, wait=last)
+            answered(call, WRITE_PATIENCE)

@@ -1,0 +1,148 @@
+"""Reading points: neighbours, vectors, counts.
+
+Speaks the wire's own messages: the client's models are copied and checked on their way, which costs more than a search
+and makes reading many vectors seven times slower.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+from qdrant_client import grpc as wire
+from qdrant_client import models
+from qdrant_client.conversions.conversion import RestToGrpc
+
+from services.core.errors import ErrorCode, HilumError
+from services.core.models import IMAGE_VECTOR, ModelSpec
+from services.core.store.checks import check_vectors
+from services.core.store.connection import Connection
+from services.core.store.retry import READ_PATIENCE, WRITE_PATIENCE, answered
+
+_PAGE_POINTS = 2_000
+_PAGE_BYTES = 16 * 2**20  # of vectors in one message
+_BULK_SECONDS = 60.0  # a page of vectors may take longer than a question
+_IMAGE_VECTOR = wire.WithVectorsSelector(include=wire.VectorsSelector(names=[IMAGE_VECTOR]))
+_NO_PAYLOAD = wire.WithPayloadSelector(enable=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A neighbour: its id and its cosine similarity."""
+
+    image_id: str
+    score: float
+
+
+class Reading(Connection):
+    """Questions. They wait `READ_PATIENCE` for an engine that restarts, then raise UNAVAILABLE."""
+
+    def held(self, spec: ModelSpec, ids: Sequence[str]) -> dict[str, str]:
+        """image_id → pixel_sha256 of the film its vector was made from, for those that are stored."""
+        call = self._client.retrieve
+        points = answered(
+            lambda: call(spec.collection, list(ids), with_payload=["pixels"], with_vectors=False), WRITE_PATIENCE
+        )
+        return {str(point.id): str((point.payload or {}).get("pixels", "")) for point in points}
+
+    def vector(self, spec: ModelSpec, image_id: str) -> NDArray[np.float32]:
+        """The stored vector of a film: (D,) float32. Raises NOT_FOUND."""
+        points = self._get(spec, [image_id], self._timeout)
+        if not points:
+            raise HilumError(
+                ErrorCode.NOT_FOUND, "this film is not stored with this model; choose another model or film"
+            )
+        return np.asarray(_numbers(points[0]), dtype=np.float32)
+
+    def query(
+        self,
+        spec: ModelSpec,
+        vectors: NDArray[np.float32],
+        limit: int,
+        where: models.Filter | None = None,
+        exact: bool = False,
+    ) -> list[list[Scored]]:
+        """The `limit` nearest films of each row of (Q, D) `vectors` that pass `where`, nearest first."""
+        check_vectors(spec, vectors)
+        # ef 128, twofold oversampling, rescoring: recall@10 0.994 at 100k × 768, measured on the embedded engine.
+        quantization = wire.QuantizationSearchParams(rescore=True, oversampling=2.0)
+        params = wire.SearchParams(exact=exact, hnsw_ef=max(128, limit), quantization=quantization)
+        passed = _filter(where)
+        asked = [
+            wire.QueryPoints(
+                collection_name=spec.collection,
+                query=wire.Query(nearest=wire.VectorInput(dense=wire.DenseVector(data=vector))),
+                using=IMAGE_VECTOR, filter=passed, limit=limit, params=params, with_payload=_NO_PAYLOAD,
+            )
+            for vector in vectors.tolist()
+        ]  # fmt: skip
+        batch = wire.QueryBatchPoints(collection_name=spec.collection, query_points=asked)
+        stub = self._client.grpc_points
+        answers = answered(lambda: stub.QueryBatch(batch, timeout=self._timeout), READ_PATIENCE).result
+        return [[Scored(point.id.uuid, point.score) for point in answer.result] for answer in answers]
+
+    def count(self, spec: ModelSpec, where: models.Filter | None = None) -> int:
+        """How many films pass `where`, exactly."""
+        return answered(lambda: self._client.count(spec.collection, where, exact=True), READ_PATIENCE).count
+
+    def vectors(
+        self, spec: ModelSpec, where: models.Filter | None = None, ids: Sequence[str] | None = None
+    ) -> tuple[list[str], NDArray[np.float32]]:
+        """Ids and vectors (N, D) float32 of all films that pass `where`, or of `ids`, in the order of their ids.
+
+        Of `ids`, those that are not stored are left out, and one that is named twice comes once.
+        """
+        found: list[str] = []
+        parts = [np.empty((0, spec.dim), dtype=np.float32)]
+        for points in self._scroll(spec, where) if ids is None else self._pages(spec, ids):
+            found += [point.id.uuid for point in points]
+            parts.append(np.array([_numbers(point) for point in points], dtype=np.float32).reshape(-1, spec.dim))
+        order = sorted(range(len(found)), key=found.__getitem__)
+        return [found[i] for i in order], np.concatenate(parts)[order]
+
+    def _pages(self, spec: ModelSpec, ids: Sequence[str]) -> Iterator[Sequence[wire.RetrievedPoint]]:
+        distinct = list(dict.fromkeys(ids))
+        size = _page_points(spec)
+        for start in range(0, len(distinct), size):
+            yield self._get(spec, distinct[start : start + size], _BULK_SECONDS)
+
+    def _scroll(self, spec: ModelSpec, where: models.Filter | None) -> Iterator[Sequence[wire.RetrievedPoint]]:
+        scroll = wire.ScrollPoints(
+            collection_name=spec.collection, filter=_filter(where), limit=_page_points(spec),
+            with_vectors=_IMAGE_VECTOR, with_payload=_NO_PAYLOAD,
+        )  # fmt: skip
+        stub = self._client.grpc_points
+        more = True
+        while more:
+            answer = answered(lambda: stub.Scroll(scroll, timeout=_BULK_SECONDS), READ_PATIENCE)
+            yield answer.result
+            more = answer.HasField("next_page_offset")
+            scroll.offset.CopyFrom(answer.next_page_offset)
+
+    def _get(self, spec: ModelSpec, ids: Sequence[str], timeout: float) -> Sequence[wire.RetrievedPoint]:
+        get = wire.GetPoints(
+            collection_name=spec.collection, ids=[wire.PointId(uuid=i) for i in ids],
+            with_vectors=_IMAGE_VECTOR, with_payload=_NO_PAYLOAD,
+        )  # fmt: skip
+        points: Sequence[wire.RetrievedPoint] = answered(
+            partial(self._client.grpc_points.Get, get, timeout=timeout), READ_PATIENCE
+        ).result
+        return points
+
+
+def _filter(where: models.Filter | None) -> wire.Filter | None:
+    return RestToGrpc.convert_filter(where) if where is not None else None
+
+
+def _page_points(spec: ModelSpec) -> int:
+    return max(1, min(_PAGE_POINTS, _PAGE_BYTES // (4 * spec.dim)))
+
+
+def _numbers(point: wire.RetrievedPoint) -> Sequence[float]:
+    """The image vector of a point that came with it; engines before 1.16 put it elsewhere."""
+    stored = point.vectors.vectors.vectors[IMAGE_VECTOR]
+    numbers: Sequence[float] = stored.dense.data if stored.HasField("dense") else stored.data
+    return numbers

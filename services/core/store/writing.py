@@ -1,0 +1,55 @@
+"""Writing points durably."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+from qdrant_client import models
+
+from services.core.errors import invalid
+from services.core.models import IMAGE_VECTOR, ModelSpec
+from services.core.store.checks import check_vectors
+from services.core.store.connection import Connection
+from services.core.store.retry import WRITE_PATIENCE, answered
+
+_UPSERT_POINTS = 256
+
+
+class Writing(Connection):
+    """Every call returns once the engine has the change on disk, and may be repeated without harm."""
+
+    def upsert(
+        self,
+        spec: ModelSpec,
+        ids: Sequence[str],
+        vectors: NDArray[np.float32],
+        payloads: Sequence[Mapping[str, object]],
+    ) -> None:
+        """Write points durably: when this returns, the engine has them on disk.
+
+        vectors: (N, D) float32. The whole batch is checked before anything is sent: raises FAILED_PRECONDITION for a
+        wrong D, INVALID_ARGUMENT for a vector that is not finite or is zero, or for lists of different lengths.
+        """
+        check_vectors(spec, vectors)
+        if not len(ids) == len(vectors) == len(payloads):
+            raise invalid("ids, vectors and payloads must be as many")
+        for start in range(0, len(ids), _UPSERT_POINTS):
+            part = slice(start, start + _UPSERT_POINTS)
+            points = [
+                models.PointStruct(id=i, vector={IMAGE_VECTOR: v}, payload=dict(p))
+                for i, v, p in zip(ids[part], vectors[part].tolist(), payloads[part], strict=True)
+            ]
+            answered(partial(self._client.upsert, spec.collection, points, wait=True), WRITE_PATIENCE)
+
+    def set_payload(self, spec: ModelSpec, image_id: str, carried: Mapping[str, object]) -> None:
+        """Replace what a point carries; its vectors stay."""
+        call = self._client.overwrite_payload
+        answered(lambda: call(spec.collection, dict(carried), points=[image_id], wait=True), WRITE_PATIENCE)
+
+    def delete(self, spec: ModelSpec, ids: Sequence[str]) -> None:
+        """Remove points; removing what is not there is no error."""
+        chosen = models.PointIdsList(points=list(ids))
+        answered(lambda: self._client.delete(spec.collection, chosen, wait=True), WRITE_PATIENCE)
