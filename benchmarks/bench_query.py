@@ -107,7 +107,7 @@ def fill(store: VectorStore, facts: Facts, base: np.ndarray) -> None:
 
 def wait_for_graph(url: str, model: ModelSpec) -> None:
     host, port = url.split(":")
-    client = QdrantClient(host=host, grpc_port=int(port), prefer_grpc=True, check_compatibility=False)
+    client = QdrantClient(host=host, grpc_port=int(port), prefer_grpc=True, check_compatibility=False, timeout=300)
     quiet = 0.0
     while quiet < 15:  # a small collection gets no graph: then every search is exact
         info = client.get_collection(model.collection)
@@ -227,8 +227,8 @@ def run(args: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
     both = clustered(args.n + args.queries, args.dim, np.random.default_rng(args.seed))
     base, queries = both[: args.n], both[args.n :]
     facts = open_facts(f"sqlite:///{folder / 'facts.db'}")
-    with EngineProcess(folder / "data", log_file=folder / "engine.log", index_after=min(5_000, args.n // 4)) as engine:
-        store = VectorStore(engine.url)
+    with EngineProcess(folder / "data", log_file=folder / "engine.log", index_after=args.n) as engine:
+        store = VectorStore(engine.url, timeout=300)
         fill(store, facts, base)
         wait_for_graph(engine.url, spec(args.dim))
         shutil.copytree(next((folder / "data" / "collections").glob("*/*/shard")), folder / "in-process")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
 
 from services.core import filters
 from services.core.blobs import Blobs
-from services.core.errors import ErrorCode, HilumError
+from services.core.errors import ErrorCode, HilumError, invalid
 from services.core.facts import Facts, images
 from services.core.facts.schema import images as table
 from services.core.ids import parse_image_id
@@ -101,19 +100,15 @@ class Images:
 
 
 def _position(token: str) -> str:
+    """The id behind which the page starts; empty for the first. Raises INVALID_ARGUMENT for a token not of ours."""
     position = paging.position(token)
-    if position:
-        try:
-            return parse_image_id(position)
-        except HilumError:
-            paging.position("~")  # raises the one message for tokens that are not ours
-    return position
+    if not position:
+        return ""
+    try:
+        return parse_image_id(position)
+    except HilumError:
+        raise invalid("page_token is not one that this service gave; start again without it") from None
 
 
 def _missing() -> HilumError:
     return HilumError(ErrorCode.NOT_FOUND, "no such film; `images:query` lists those there are")
-
-
-def ids(films: Sequence[StoredImage]) -> list[str]:
-    """Their ids, in order."""
-    return [film.record.image_id for film in films]
