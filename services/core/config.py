@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from services.core.errors import invalid
 
@@ -48,12 +49,12 @@ def from_environment(environ: Mapping[str, str], data: str | None = None) -> Set
     home = Path(environ.get("XDG_DATA_HOME") or Path(environ.get("HOME", ".")) / ".local" / "share") / "hilum"
     return Settings(
         data_dir=Path(data or environ.get("HILUM_DATA") or home).expanduser().absolute(),
-        engine_url=environ.get("HILUM_ENGINE_URL", "embedded:"),
+        engine_url=_engine(environ.get("HILUM_ENGINE_URL") or "embedded:"),
         engine_api_key=environ.get("HILUM_ENGINE_API_KEY") or None,
         facts_url=environ.get("HILUM_FACTS_URL", ""),
-        http_bind=environ.get("HILUM_HTTP", "127.0.0.1:8080"),
-        grpc_bind=environ.get("HILUM_GRPC", "127.0.0.1:50051"),
-        models=tuple(m for m in environ.get("HILUM_MODELS", "").split(",") if m),
+        http_bind=environ.get("HILUM_HTTP") or "127.0.0.1:8080",
+        grpc_bind=environ.get("HILUM_GRPC") or "127.0.0.1:50051",
+        models=tuple(name for m in environ.get("HILUM_MODELS", "").split(",") if (name := m.strip())),
         models_dir=Path(environ["HILUM_MODELS_DIR"]).expanduser() if environ.get("HILUM_MODELS_DIR") else None,
         ingest_roots=tuple(
             Path(p).expanduser().absolute() for p in environ.get("HILUM_INGEST_ROOTS", "").split(":") if p
@@ -68,3 +69,15 @@ def _count(environ: Mapping[str, str], name: str, default: int) -> int:
     if text and not text.isdecimal():
         raise invalid(f"{name} must be a whole number of 0 or more")
     return int(text) if text else default
+
+
+def _engine(url: str) -> str:
+    """``embedded:``, ``http(s)://host:port`` or ``host:port``, as `store` takes it."""
+    try:
+        parts = urlsplit(url if "//" in url else f"//{url}")
+        known = url == "embedded:" or (parts.scheme in ("", "http", "https") and parts.hostname and parts.port)
+    except ValueError:  # a port that is no number, a bracket left open
+        known = False
+    if not known:
+        raise invalid("HILUM_ENGINE_URL must be `embedded:` or the gRPC address of a Qdrant, as in http://host:6334")
+    return url

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import os
 import uuid
 from pathlib import Path
 
-from services.core.errors import invalid
+from services.core.errors import ErrorCode, HilumError, invalid
 
 HILUM_NS = uuid.UUID("6d1f3a52-6c0b-5a55-9b60-8d2f5be6b7c1")
+SECRET_BYTES = 32
 
 
 def image_id(dataset: str, key: str) -> str:
@@ -38,23 +40,37 @@ def pseudonym(secret: bytes, kind: str, dataset: str, value: str) -> str:
 
 
 def load_secret(data_dir: Path) -> bytes:
-    """The installation's pseudonym key, made on first use: 32 bytes in ``DATA/secret``, readable by its owner alone."""
+    """The installation's pseudonym key, made on first use: 32 bytes in ``DATA/secret``, readable by its owner alone.
+
+    Raises FAILED_PRECONDITION when the file is damaged: another key would give every patient a second pseudonym.
+    """
     path = data_dir / "secret"
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
+    if not path.exists():
         data_dir.mkdir(parents=True, exist_ok=True)
-    # Written whole beside its place and linked into it: two processes that start at once agree on one key.
-    part = data_dir / f".secret.{os.getpid()}"
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(os.urandom(32))
-        file.flush()
-        os.fsync(file.fileno())
+        _make_secret(path)
+    secret = path.read_bytes()
+    if len(secret) != SECRET_BYTES:
+        raise HilumError(
+            ErrorCode.FAILED_PRECONDITION, "the file `secret` in the data folder is damaged; restore it from a backup"
+        )
+    return secret
+
+
+def _make_secret(path: Path) -> None:
+    """Written whole beside its place and linked into it: two processes that start at once agree on one key."""
+    part = path.with_name(f".secret.{uuid.uuid4().hex}")
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        os.link(part, path)
-    except FileExistsError:
-        pass
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(os.urandom(SECRET_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(part, path)
     finally:
         part.unlink()
-    return path.read_bytes()
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # the name must survive a power cut, too
+    finally:
+        os.close(folder)

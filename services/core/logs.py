@@ -16,10 +16,10 @@ import traceback
 from typing import Any
 
 ALLOWED = frozenset({
-    "job_id", "run_id", "request_id", "image_id", "model", "fingerprint", "collection", "dataset", "stage", "outcome", "reason",
-    "code", "rpc", "route", "method", "status", "elapsed_ms", "count", "total", "stored", "unchanged", "quarantined",
-    "port", "pid", "attempt", "version", "bytes", "rows", "state", "kind", "error_type", "where", "exit_code", "seed",
-    "url", "duplicate", "conflict",
+    "job_id", "run_id", "request_id", "image_id", "model", "fingerprint", "collection", "dataset", "stage", "outcome",
+    "reason", "code", "rpc", "route", "method", "status", "elapsed_ms", "count", "total", "stored", "unchanged",
+    "quarantined", "port", "pid", "attempt", "version", "bytes", "rows", "state", "kind", "error_type", "where",
+    "exit_code", "seed", "url", "duplicate", "conflict",
 })  # fmt: skip
 
 
@@ -51,13 +51,18 @@ class Logger:
         if unknown and self.strict:
             raise ValueError(f"log fields not on the allow-list: {sorted(unknown)}")
         line = {key: value for key, value in fields.items() if key in ALLOWED}
-        self._logger.log(level, json.dumps({"event": event, **line}, default=str))
+        # A value that JSON does not know is named by its type: an exception's text must not slip in as a field.
+        self._logger.log(level, json.dumps({"event": event, **line}, default=lambda value: type(value).__name__))
 
 
 class _JsonLines(logging.Formatter):
+    """One JSON object a line. Never a traceback: its last line is the exception's text."""
+
     def format(self, record: logging.LogRecord) -> str:
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created))
-        return f'{{"time": "{stamp}", "level": "{record.levelname}", "room": "{record.name}", {record.getMessage()[1:]}'
+        message = record.getMessage()
+        event = json.loads(message) if message.startswith('{"event": ') else {"event": message}
+        return json.dumps({"time": stamp, "level": record.levelname, "room": record.name, **event})
 
 
 def get_logger(room: str) -> Logger:

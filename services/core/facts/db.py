@@ -41,13 +41,16 @@ class Facts:
         if outer is not None:
             yield outer
             return
-        with _answering(), self.engine.connect() as connection:
-            with connection.execution_options(hilum_write=True).begin():
-                self._writing.connection = connection
-                try:
-                    yield connection
-                finally:
-                    self._writing.connection = None
+        with (
+            _answering(),
+            self.engine.connect() as connection,
+            connection.execution_options(hilum_write=True).begin(),
+        ):
+            self._writing.connection = connection
+            try:
+                yield connection
+            finally:
+                self._writing.connection = None
 
     def close(self) -> None:
         self.engine.dispose()
