@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, case, func, select
+from sqlalchemy import Connection, case, func, literal, select
 
 from services.core import filters
 from services.core.errors import invalid
@@ -43,13 +43,14 @@ def facets(facts: Facts, filter_text: str = "", fields: Sequence[str] = ()) -> F
 
     Raises INVALID_ARGUMENT for another field, INVALID_FILTER for a filter that cannot be read.
     """
-    where = filters.to_sql(filters.parse(filter_text))
+    expr = filters.parse(filter_text)
+    where = filters.to_sql(expr)
     wanted = [_known(field) for field in dict.fromkeys(fields or DEFAULT_FIELDS)]
     if len(wanted) > _MAX_FIELDS:
         raise invalid(f"at most {_MAX_FIELDS} fields are counted at once")
     with facts.read() as db:
         total = db.scalar(select(func.count()).select_from(images).where(where)) or 0
-        stated = _labels(db, where, total) if any(field.startswith("labels") for field in wanted) else {}
+        stated = _labels(db, expr, total) if any(field.startswith("labels") for field in wanted) else {}
         counted: list[Facet] = []
         for field in wanted:
             if field == "labels":
@@ -76,20 +77,22 @@ def _column(db: Connection, where: Condition, name: str) -> Facet:
     return Facet(name, dict(row.tuple() for row in rows))
 
 
-def _labels(db: Connection, where: Condition, total: int) -> dict[str, Facet]:
+def _labels(db: Connection, expr: filters.Expr | None, total: int) -> dict[str, Facet]:
     """One state per film and finding as `core.labels.merge` has it: sources that differ are uncertain."""
-    low, high = func.min(labels.c.state), func.max(labels.c.state)
-    merged = (
-        select(labels.c.name, case((low == high, low), else_=LabelState.UNCERTAIN.value).label("state"))
-        .join(images, images.c.image_id == labels.c.image_id)
-        .where(where)
-        .group_by(labels.c.image_id, labels.c.name)
-        .subquery()
-    )
+    pair = (labels.c.image_id, labels.c.name)
+    twice = select(literal(1)).select_from(labels).group_by(*pair).having(func.count() > 1).limit(1)
+    if db.scalar(twice) is None:  # one source for each finding: nothing to merge, and the index has the counts
+        stated = select(labels.c.name, labels.c.state)
+    else:
+        low, high = func.min(labels.c.state), func.max(labels.c.state)
+        merged = case((low == high, low), else_=LabelState.UNCERTAIN.value)
+        stated = select(labels.c.name, merged.label("state")).group_by(*pair)
+    if expr is not None:
+        stated = stated.join(images, images.c.image_id == labels.c.image_id).where(filters.to_sql(expr))
+    each = stated.subquery()
+    counts = select(each.c.name, each.c.state, func.count()).group_by(each.c.name, each.c.state)
     found: dict[str, dict[str, int]] = {}
-    for name, state, films in db.execute(
-        select(merged.c.name, merged.c.state, func.count()).group_by(merged.c.name, merged.c.state)
-    ):
+    for name, state, films in db.execute(counts):
         found.setdefault(_LABEL + name, {})[state] = films
     for counts in found.values():
         if silent := total - sum(counts.values()):
