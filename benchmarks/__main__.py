@@ -1,0 +1,41 @@
+"""Every benchmark, one after the other. Each prints ratios of two things measured side by side in its own run.
+
+    python -m benchmarks [--quick]
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+
+FULL = {
+    "bench_ingest.py": [],
+    "bench_query.py": ["--n", "100000", "--dim", "768"],
+    "bench_engine.py": ["--n", "100000", "--dim", "768"],
+    "bench_analytics.py": ["--n", "10000", "--dim", "768"],
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="small sizes: see that they run, quote nothing")
+    quick = parser.parse_args().quick
+    failed = []
+    for name, arguments in FULL.items():
+        started = time.monotonic()
+        print(f"== {name} {'' if quick else ' '.join(arguments)}", flush=True)
+        command = [sys.executable, str(HERE / name), *([] if quick else arguments)]
+        if subprocess.run(command, check=False, cwd=HERE.parent).returncode:
+            failed.append(name)
+        print(f"== {name}: {time.monotonic() - started:.0f} s\n", flush=True)
+    if failed:
+        raise SystemExit(f"failed: {', '.join(failed)}")
+
+
+if __name__ == "__main__":
+    main()
