@@ -16,6 +16,7 @@ from services.core.limits import MAX_FILTER_CHARS
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _LOWER = re.compile(r"(and|or|not)\b")
+_RESERVED = re.compile(r"(AND|OR|NOT)\b")
 
 
 def parse(text: str) -> Expr | None:
@@ -75,8 +76,6 @@ def _comparison(name: str, operator: str, value: Token) -> Expr:
 def _text(token: Token) -> str:
     if token.type == "STRING":
         return re.sub(r"\\(.)", r"\1", token[1:-1])
-    if token in ("AND", "OR", "NOT"):
-        raise refuse(f"a value is missing before {token}; the word itself would stand in quotes")
     return str(token)
 
 
@@ -108,6 +107,8 @@ def _explain(error: UnexpectedInput, text: str) -> HilumError:
     hint = ""
     if _LOWER.match(text, at):
         hint = "; AND, OR and NOT are written in capitals"
+    elif "WORD" in expected and _RESERVED.match(text, at):
+        hint = "; as a value, the words AND, OR and NOT stand in quotes"
     elif text[at : at + 1] in ("'", '"'):
         hint = "; is a quote left open? Inside quotes, quotes and backslashes are written with a backslash before them"
     elif at < len(text) and "_AND" in expected:
