@@ -146,7 +146,12 @@ class _Child:
         """Raises _ChildDied when the child crashes or takes longer than its wall time."""
         self.films += 1
         timed_out = threading.Event()
-        timer = threading.Timer(self._wall, lambda: (timed_out.set(), self._process.kill()))
+
+        def too_late() -> None:
+            timed_out.set()
+            self._process.kill()
+
+        timer = threading.Timer(self._wall, too_late)
         timer.daemon = True
         timer.start()
         try:

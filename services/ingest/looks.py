@@ -33,7 +33,7 @@ def thumbnail(film: Film) -> bytes:
     out = BytesIO()
     image = _image(film, THUMBNAIL_SIDE)
     image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
-    image.save(out, "WEBP", quality=80, method=2)
+    image.save(out, "WEBP", quality=80, method=0)
     return out.getvalue()
 
 

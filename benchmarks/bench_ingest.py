@@ -1,0 +1,160 @@
+"""A whole ingest against the bare forward loop of the same encoders on films already decoded and prepared.
+
+    python benchmarks/bench_ingest.py                    # 192 phantom films of 512 pixels, the bundled encoders
+    python benchmarks/bench_ingest.py --n 96 --vit-b     # ... and a ViT-B/16 with random weights, as heavy as real ones
+
+The ingest reads and gates DICOM, decodes in confined children, hashes, makes thumbnails, prepares, encodes, writes
+vectors durably to the embedded engine and commits facts; the loop does nothing but the forward passes, in the same
+batches with the same threads. Rounds alternate, so that what else the machine does hits both. The ratio says how much
+of the encoders' own speed an ingest keeps.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from services.core.blobs import Blobs
+from services.core.config import Settings
+from services.core.facts import jobs, open_facts
+from services.core.ids import load_secret
+from services.core.models import ModelSpec
+from services.core.store import VectorStore
+from services.core.types import Film, JobState
+from services.encoders.base import Encoder
+from services.encoders.preprocess import ShortestEdgeCrop
+from services.encoders.registry import Registry
+from services.engine.supervisor import EngineProcess
+from services.ingest.decode import decode
+from services.ingest.decode_pool import DecodePool
+from services.ingest.jobs import KIND, IngestWorker
+from services.ingest.pipeline import BATCH_FILMS, Plan
+from services.ingest.sources.files import list_films
+from services.phantom.write import write_archive
+
+
+class VitB:
+    """ViT-B/16 at 224 pixels with random weights: the cost of a real encoder, and no use otherwise."""
+
+    def __init__(self) -> None:
+        import torch
+        from transformers import ViTConfig, ViTModel
+
+        torch.manual_seed(0)
+        self._model = ViTModel(ViTConfig(), add_pooling_layer=False).eval()
+        self._prepare = ShortestEdgeCrop(224, 224, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+        self.spec = ModelSpec("vit-b-random", "0", "0" * 64, self._prepare.name, "cls", 768)
+
+    def preprocess(self, film: Film) -> NDArray[np.float32]:
+        return self._prepare(film)
+
+    def encode_images(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        import torch
+
+        from services.encoders.runtime import forward
+
+        return forward(lambda x: self._model(x).last_hidden_state[:, 0], torch.from_numpy(batch), 768)
+
+
+def cpu_seconds(pids: list[int]) -> float:
+    """CPU time of this process and of `pids` so far: what a busy machine does not change."""
+    ticks = sum(sum(map(int, Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13])) for pid in pids)
+    return time.process_time() + ticks / os.sysconf("SC_CLK_TCK")
+
+
+def bare_loop(encoders: list[Encoder], prepared: dict[str, NDArray[np.float32]]) -> float:
+    """Seconds for every film through every encoder."""
+    started = time.perf_counter()
+    for encoder in encoders:
+        films = prepared[encoder.spec.name]
+        for start in range(0, len(films), BATCH_FILMS):
+            encoder.encode_images(films[start : start + BATCH_FILMS])
+    return time.perf_counter() - started
+
+
+def ingest(home: Path, films: Path, labels: Path, registry: Registry, store: VectorStore, pool: DecodePool) -> float:
+    """Seconds from the first film read to the last one committed: the job's own figure, models loaded before."""
+    data = Path(tempfile.mkdtemp(dir=home))
+    settings = Settings(data_dir=data)
+    facts = open_facts(settings.facts)
+    blobs = Blobs(data / "blobs")
+    worker = IngestWorker(settings, facts, store, blobs, registry, pool, load_secret(data))
+    job = jobs.submit(facts, KIND, asdict(Plan(str(films), "phantom", labels=str(labels), keep_ids=True)))
+    worker.start()
+    while not (done := jobs.get(facts, job.job_id)).state.final:
+        time.sleep(0.05)
+    worker.stop()
+    facts.close()
+    for collection in store.collections():
+        store.drop(collection)
+    assert done.state is JobState.SUCCEEDED and done.progress.counts == {"stored": done.progress.total}, done
+    return float(str(done.result["elapsed_seconds"]))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--n", type=int, default=192, help="films")
+    parser.add_argument("--size", type=int, default=512, help="pixels of a side")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--workers", type=int, default=2, help="decode children")
+    parser.add_argument("--threads", type=int, default=0, help="of a forward pass; 0: as torch chooses")
+    parser.add_argument("--vit-b", action="store_true", help="a ViT-B/16 instead of the bundled encoders")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+
+    from services.encoders.runtime import set_threads
+
+    set_threads(options.threads)
+    home = Path(tempfile.mkdtemp(prefix="hilum-bench-"))
+    pool = DecodePool(options.workers)
+    try:
+        films = home / "films"
+        write_archive(films, options.n, seed=1, size=options.size, workers=os.cpu_count() or 1)
+        registry = Registry({"vit-b-random": VitB}) if options.vit_b else Registry.bundled()
+        encoders = [registry.get(name) for name in registry.names()]
+        decoded = [decode(listed.read()).film for listed in list_films(films)]
+        prepared = {e.spec.name: np.stack([e.preprocess(film) for film in decoded]) for e in encoders}
+        loops, ingests, spent = [], [], list[tuple[float, float]]()
+        with EngineProcess(home / "engine", log_file=home / "engine.log") as engine:
+            store = VectorStore(engine.url)
+            bare_loop(encoders, {name: films_[:BATCH_FILMS] for name, films_ in prepared.items()})
+            ingest(home, films, films / "labels.csv", registry, store, pool)
+            for _ in range(options.rounds):
+                others = [*pool.pids(), engine.pid or 0]
+                before = cpu_seconds(others)
+                loops.append(bare_loop(encoders, prepared))
+                between = cpu_seconds(others)
+                ingests.append(ingest(home, films, films / "labels.csv", registry, store, pool))
+                spent.append((between - before, cpu_seconds(others) - between))
+            store.close()
+        loop, whole = statistics.median(loops), statistics.median(ingests)
+        result = {
+            "films": len(decoded), "size": options.size, "models": registry.names(), "rounds": options.rounds,
+            "decode_workers": options.workers, "threads": options.threads,
+            "loop_films_per_second": round(len(decoded) / loop, 1),
+            "ingest_films_per_second": round(len(decoded) / whole, 1),
+            "ratio": round(statistics.median(a / b for a, b in zip(loops, ingests, strict=True)), 3),
+            "ratio_in_cpu_seconds": round(statistics.median(a / b for a, b in spent), 3),
+            "ingest_cpu_seconds_per_film": round(statistics.median(b for _, b in spent) / len(decoded), 4),
+        }  # fmt: skip
+        print(json.dumps(result) if options.json else "\n".join(f"{name:>24}  {v}" for name, v in result.items()))
+    finally:
+        pool.close()
+        shutil.rmtree(home)
+
+
+if __name__ == "__main__":
+    main()
