@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
@@ -72,31 +73,42 @@ def fail(message: str, code: int = FAILED) -> NoReturn:
     raise typer.Exit(code)
 
 
-def follow(job: Job, title: str) -> Job:
-    """Show a job's progress with its ETA until it is finished. On interrupt the job is cancelled."""
+@contextmanager
+def progress(title: str) -> Iterator[Callable[..., None]]:
+    """A function to call with (done, total, …) as work goes on: a bar with its ETA on a terminal; a line at every tenth
+    in a log."""
     columns = (
         TextColumn("{task.description}"), BarColumn(30), MofNCompleteColumn(), TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
     )  # fmt: skip
+    started, said = time.monotonic(), ""
+    with Progress(*columns, console=err, disable=not err.is_terminal) as bar:
+        task = bar.add_task(title, total=None, note="")
+
+        def seen(done: int, total: int, stage: str = "", note: str = "", eta: float | None = None) -> None:
+            nonlocal said
+            name = f"{title} · {stage}" if stage else title
+            bar.update(task, completed=done, total=total or None, note=note, description=name)
+            tenth = f"{stage} {10 * done // max(total, 1)}"
+            if not err.is_terminal and tenth != said:
+                said = tenth
+                if eta is None and done and not stage:
+                    eta = (time.monotonic() - started) / done * (total - done)
+                left = f", ETA {eta:.0f} s" if eta is not None and done < total else ""
+                err.print(f"{name} {done}/{total}{left} {note}".rstrip())
+
+        yield seen
+
+
+def follow(job: Job, title: str) -> Job:
+    """Show a job's progress with its ETA until it is finished. On interrupt the job is cancelled."""
     last = job
-    plain = not err.is_terminal
-    said = ""
-    with Progress(*columns, console=err, disable=plain) as progress:
-        task = progress.add_task(title, total=None, note="")
+    with progress(title) as seen:
         try:
             for last in job.watch():
-                note = counts(last.counts)
-                progress.update(
-                    task, completed=last.done, total=last.total or None, note=note,
-                    description=f"{title} · {last.stage or last.state}",
-                )  # fmt: skip
-                tenth = f"{last.stage} {10 * last.done // max(last.total, 1)}"
-                if plain and tenth != said:  # a log file wants a line now and then, not a bar
-                    said = tenth
-                    eta = f", ETA {last.eta_seconds:.0f} s" if last.eta_seconds is not None else ""
-                    err.print(f"{title} · {last.stage or last.state} {last.done}/{last.total}{eta} {note}")
+                seen(last.done, last.total, last.stage or last.state, counts(last.counts), last.eta_seconds)
         except KeyboardInterrupt:
-            last = job.cancel()
+            job.cancel()
             err.print("cancelled; what was acknowledged is stored, and the same command goes on where this stopped")
             raise
     return last

@@ -70,14 +70,14 @@ _FIGURES = (
 )  # fmt: skip
 
 
-def show(run: dict[str, Any]) -> None:
-    """Print the figures of a run: one column per model, then what neighbours share, per finding."""
+def show(run: dict[str, Any], most: int = 100) -> None:
+    """Print the figures of a run: one column per model, then what neighbours share, the most telling first."""
     metrics: dict[str, dict[str, Any]] = run.get("metrics", {})
     output.out.print(f"run {run['run_id']}")
     rows = [(name, *(_round(figures.get(name)) for figures in metrics.values())) for name in _FIGURES]
     output.table("", ("", *metrics), rows)
     for model, figures in metrics.items():
-        shared = figures.get("neighbours", {})
+        shared = sorted(figures.get("neighbours", {}).items(), key=lambda item: -item[1]["lift"])
         rows = [
             (
                 label,
@@ -85,7 +85,7 @@ def show(run: dict[str, Any]) -> None:
                 f"{m['purity']:.2f} [{m['purity_low']:.2f}, {m['purity_high']:.2f}]",
                 _round(m["chance"]),
             )
-            for label, m in shared.items()
+            for label, m in shared[:most]
         ]
         output.table(
             f"{model}: share of the {int(figures.get('k', 0))} nearest films of other patients in the same state",

@@ -46,7 +46,7 @@ def demo(
             _answers(job, client, archive)
             run = job.analyse(client, data, output.follow, changed=bool(done.counts.get("stored")))
             output.out.print("\n[4] analysis: sample, one kNN graph per model, Leiden, UMAP, metrics", markup=False)
-            show(json_format.MessageToDict(run, preserving_proto_field_name=True))
+            show(json_format.MessageToDict(run, preserving_proto_field_name=True), most=8)
             output.out.print(f"\ndone in {time.monotonic() - started:.0f} s. Phantom films; research use only.")
             if not headless:
                 output.out.print(f"UI   {stack.url}\nmap  {stack.url}{run.atlas}\nCtrl-C stops it.")

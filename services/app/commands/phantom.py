@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import Progress
 
 from services.app import output
 
@@ -27,8 +26,5 @@ def write(out: Path, n: int, seed: int, size: int = 384, workers: int = 2) -> No
     """Write the archive, showing progress."""
     from services.phantom.write import write_archive
 
-    with Progress(console=output.err, disable=not output.err.is_terminal) as progress:
-        task = progress.add_task("phantom films", total=n)
-        write_archive(
-            out, n, seed, size, workers, lambda done, total: progress.update(task, completed=done, total=total)
-        )
+    with output.progress("phantom films") as seen:
+        write_archive(out, n, seed, size, workers, seen)
