@@ -1,7 +1,8 @@
 """Turn claims into words, in many ways; every text keeps the claims it makes."""
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -114,6 +115,15 @@ def join(rng: Rng, texts: Sequence[Text]) -> Text:
     """A paragraph: sentences with capitals and stops."""
     words = ". ".join(t.words[:1].upper() + t.words[1:] for t in texts)
     return Text(words + ".", tuple(c for t in texts for c in t.claims))
+
+
+def mirrored(text: Text) -> Text | None:
+    """The text with right and left exchanged, claims and words alike; None when it names no side."""
+    if not any(c.side in ("right", "left") for c in text.claims):
+        return None
+    other = {"right": "left", "left": "right"}
+    words = re.sub(r"\b(right|left)\b", lambda m: other[m[0].lower()], text.words, flags=re.IGNORECASE)
+    return Text(words, tuple(replace(c, side=other.get(c.side, c.side)) for c in text.claims))
 
 
 def no_device() -> Claim:

@@ -17,14 +17,14 @@ from torch.nn import functional
 from services.encoders.open_clip_local import build_model, build_tokenizer
 from services.phantom.claims import TRUE, UNKNOWN, Truths, all_hold
 from services.phantom.reports import training_text
-from services.phantom.sentences import Text
+from services.phantom.sentences import Text, mirrored
 from services.phantom.train import layout, loop
 from services.phantom.train.augment import augment
 from services.phantom.train.data import load
 from services.phantom.train.wordpiece import EXTRA
-from services.phantom.truth import SLOTS
+from services.phantom.truth import SLOTS, PhantomFilm
 
-BATCH, EXTRA_TEXTS = 64, 32
+BATCH, EXTRA_TEXTS = 64, 40
 PEAK_LR, TEXT_PEAK_LR = 2.5e-3, 6e-4  # a BERT collapses at the rate that suits a convolutional tower
 WARM_EPOCHS = 1  # the image tower first learns to see, from the truth alone: texts cost more than films
 AUGMENT = 0.6
@@ -72,6 +72,17 @@ def pair_loss(logits: torch.Tensor, held: torch.Tensor) -> torch.Tensor:
     mismatches = (functional.softplus(logits) * negative).sum(0) / negative.sum(0).clamp(min=1)
     rows = (functional.softplus(-logits) * positive + functional.softplus(logits) * negative).mean()
     return matches.mean() + mismatches.mean() + rows
+
+
+def batch_texts(shown: list[PhantomFilm], films: list[PhantomFilm], rng: np.random.Generator) -> list[Text]:
+    """A text for each film shown, and ``EXTRA_TEXTS`` more: first their mirror twins, then texts of other films.
+
+    A twin differs in nothing but the side, so nothing but the side can tell the two apart.
+    """
+    own = [training_text(film, rng) for film in shown]
+    twins = [twin for twin in map(mirrored, own) if twin is not None][: EXTRA_TEXTS - 8]
+    others = rng.integers(len(films), size=EXTRA_TEXTS - len(twins))
+    return [*own, *twins, *(training_text(films[k], rng) for k in others)]
 
 
 def noisy(text: Text, rng: np.random.Generator) -> str:
@@ -129,8 +140,7 @@ def train(data: Path, work: Path, out: Path, epochs: int, seed: int = 0) -> None
             # Truth is a soft label: a severity is the chance that a reader would call it.
             loss = functional.binary_cross_entropy_with_logits(guessed, targets[rows], reduction="none").sum(1).mean()
             if epoch >= WARM_EPOCHS:
-                owners = [*rows.tolist(), *rng.integers(len(films), size=EXTRA_TEXTS).tolist()]
-                texts = [training_text(films[k], rng) for k in owners]
+                texts = batch_texts([films[k] for k in rows.tolist()], films, rng)
                 batch = truths[rows.numpy()]
                 held = torch.from_numpy(
                     np.stack(
@@ -138,7 +148,7 @@ def train(data: Path, work: Path, out: Path, epochs: int, seed: int = 0) -> None
                     )
                 )
                 words = model.texts(tokenize([noisy(t, rng) for t in texts]))
-                loss = 0.5 * loss + 3 * pair_loss(model.scale.exp() * images @ words.T + model.bias, held)
+                loss = 0.5 * loss + 4 * pair_loss(model.scale.exp() * images @ words.T + model.bias, held)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), 2.0)
