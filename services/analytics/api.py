@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 from hilum.v1 import analytics_pb2, jobs_pb2
-from services.analytics import pipeline, spec
+from services.analytics import admission, spec
 from services.analytics.jobs import KIND, atlas_path
 from services.core.errors import HilumError
 from services.core.facts import Facts, images, jobs, models, runs
@@ -33,7 +33,7 @@ class AnalyticsApi:
             "models": request.models or self._models(), "filter": request.filter, "sample_size": request.sample_size,
             "seed": request.seed, "k": request.k, "resolutions": request.resolutions, "labels": request.labels,
         })  # fmt: skip
-        pipeline.check(self._facts, asked)
+        admission.check(self._facts, asked)
         job = jobs.submit(self._facts, KIND, asked.as_json(), request.request_id or None)
         if job.state is JobState.QUEUED:
             runs.save(self._facts, job.job_id, job.job_id, job.state.value, {"asked": asked.as_json()}, {})

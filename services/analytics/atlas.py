@@ -16,6 +16,7 @@ import json
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -24,13 +25,15 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from services.analytics import manifest
-from services.analytics.cluster import Partition
-from services.analytics.graph import Graph
 from services.analytics.progress import Progress
 from services.analytics.sample import Sample, words
 from services.core.blobs import Blobs
 from services.core.errors import ErrorCode, HilumError
 from services.core.facts import Facts, images
+
+if TYPE_CHECKING:  # the router serves atlases without the libraries that make them
+    from services.analytics.cluster import Partition
+    from services.analytics.graph import Graph
 
 # Beside these: one column for each measured finding, and one of clusters for each further resolution.
 COLUMNS = ("row", "x", "y", "cluster", "caption", "findings", "dataset", "view", "sex", "age", "patient",

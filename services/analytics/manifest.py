@@ -18,15 +18,18 @@ import uuid
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from services.analytics.cluster import Partition
-from services.analytics.graph import Graph
 from services.core.errors import ErrorCode, HilumError
+
+if TYPE_CHECKING:
+    from services.analytics.cluster import Partition
+    from services.analytics.graph import Graph
 
 FORMAT = 1
 PACKAGES = (

@@ -10,14 +10,13 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from services.analytics import atlas, cluster, fuzzy, graph, layout, manifest, metrics, report, sample, vectors
+from services.analytics.admission import check, enough
 from services.analytics.agreement import Agreement, agreement, compare
 from services.analytics.progress import Progress
 from services.analytics.sample import Sample
 from services.analytics.spec import RunSpec
 from services.core.blobs import Blobs
-from services.core.errors import ErrorCode, HilumError
 from services.core.facts import Facts, now
-from services.core.facts import models as known_models
 from services.core.models import ModelSpec
 from services.core.store import VectorStore
 
@@ -36,31 +35,6 @@ class View:
     metrics: dict[str, object]
 
 
-def check(facts: Facts, asked: RunSpec) -> list[ModelSpec]:
-    """The models' specs, when this run can be made. Raises UNKNOWN_MODEL, INVALID_FILTER, INVALID_ARGUMENT,
-    FAILED_PRECONDITION."""
-    specs = [known_models.named(facts, name) for name in asked.models]
-    strange = set(asked.labels) - sample.label_names(facts)
-    if strange:
-        raise HilumError(
-            ErrorCode.INVALID_ARGUMENT,
-            f"no film states {len(strange)} of these labels; leave labels empty to measure those that are stated",
-        )
-    _enough(sample.count(facts, asked.filter, specs), asked)
-    return specs
-
-
-def _enough(films: int, asked: RunSpec) -> None:
-    films = min(films, asked.sample_size or films)
-    if films < asked.k + 2:
-        which = "every one of these models holds" if len(asked.models) > 1 else "this model holds"
-        raise HilumError(
-            ErrorCode.FAILED_PRECONDITION,
-            f"{films} films match that {which}; a graph of k={asked.k} needs {asked.k + 2}: widen the filter,"
-            " ingest more films or lower k",
-        )
-
-
 def run(
     asked: RunSpec, run_id: str, part: Path, facts: Facts, store: VectorStore, blobs: Blobs, progress: Progress
 ) -> None:
@@ -68,7 +42,7 @@ def run(
     started = now()
     specs = check(facts, asked)
     films, found = sample.draw(facts, asked.filter, specs, asked.sample_size, asked.seed, progress)
-    _enough(len(films), asked)
+    enough(len(films), asked)
     pq.write_table(films.table(), part / "sample.parquet")
     labels = _labels(films, asked)
     classes = _classes(films, labels)
