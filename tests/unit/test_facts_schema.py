@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import sqlite3
 import threading
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
@@ -41,16 +42,22 @@ def test_opening_again_keeps_what_is_there(tmp_path: Path) -> None:
     again.close()
 
 
-def _open(url: str) -> int:
-    facts = open_facts(url)
-    found = len(jobs.recent(facts))
-    facts.close()
-    return found
+def _open(urls: list[str], all_are_up: Barrier) -> None:
+    for url in urls:
+        all_are_up.wait(60)
+        open_facts(url).close()
 
 
 def test_processes_that_open_at_once_migrate_once(tmp_path: Path) -> None:
-    with multiprocessing.get_context("spawn").Pool(3) as pool:
-        assert pool.map(_open, [f"sqlite:///{tmp_path / 'facts.db'}"] * 3, chunksize=1) == [0, 0, 0]
+    context = multiprocessing.get_context("spawn")
+    all_are_up = context.Barrier(4)
+    urls = [f"sqlite:///{tmp_path / f'{attempt}.db'}" for attempt in range(6)]
+    openers = [context.Process(target=_open, args=(urls, all_are_up)) for _ in range(4)]
+    for opener in openers:
+        opener.start()
+    for opener in openers:
+        opener.join(90)
+    assert [opener.exitcode for opener in openers] == [0] * 4
 
 
 def test_a_write_is_whole_or_nothing_and_a_nested_one_joins(facts: Facts) -> None:
