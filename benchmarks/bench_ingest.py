@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from dataclasses import asdict
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,7 @@ class VitB:
     """ViT-B/16 at 224 pixels with random weights: the cost of a real encoder, and no use otherwise."""
 
     def __init__(self) -> None:
+        import_module("services.encoders.torchvision_compat")  # transformers needs it to be first
         import torch
         from transformers import ViTConfig, ViTModel
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+# isort: off
+import services.encoders.offline  # noqa: F401
+# isort: on
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
