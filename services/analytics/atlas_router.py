@@ -15,6 +15,7 @@ from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
 
 from services.analytics import atlas, manifest
 from services.core.errors import ErrorCode, HilumError
+from services.core.security import confine
 
 # Scripts, workers and WebAssembly of our own and nothing from anywhere else, neither code nor data; no eval. The front
 # end styles elements directly, hence 'unsafe-inline' for styles.
@@ -73,9 +74,8 @@ def build(data_dir: Path) -> APIRouter:
 
 def _static(path: str) -> Path:
     """A file of the front end. Raises NOT_FOUND for anything outside of it."""
-    root = atlas.frontend()
-    found = (root / path).resolve()
-    if not found.is_relative_to(root) or not found.is_file():
+    found = confine(atlas.frontend(), path)
+    if found is None or not found.is_file():
         raise HilumError(ErrorCode.NOT_FOUND, "the atlas has no such file")
     return found
 

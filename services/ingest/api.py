@@ -10,6 +10,7 @@ from hilum.v1 import ingest_pb2, jobs_pb2
 from services.core.config import Settings
 from services.core.errors import ErrorCode, HilumError, invalid
 from services.core.facts import Facts, jobs
+from services.core.security import confine
 from services.encoders.registry import Registry
 from services.ingest.jobs import KIND
 from services.ingest.pipeline import Plan
@@ -63,12 +64,10 @@ class IngestApi:
         path = Path(text)
         if not path.is_absolute():
             raise invalid(f"{what} must be an absolute path on the server")
-        try:
-            real = path.resolve()
-        except (OSError, RuntimeError):
-            raise invalid(f"{what} cannot be resolved; check the path") from None
-        roots = [root.resolve() for root in self._settings.ingest_roots]
-        if not operator and not any(real.is_relative_to(root) for root in roots):
+        real = confine(Path("/"), path)
+        if real is None:
+            raise invalid(f"{what} cannot be resolved; check the path")
+        if not operator and not any(confine(root, real) for root in self._settings.ingest_roots):
             raise HilumError(
                 ErrorCode.PERMISSION_DENIED,
                 f"{what} is outside the folders that this server takes films from; ask its operator",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
@@ -16,6 +15,7 @@ from grpc_reflection.v1alpha import reflection
 
 from services.core.errors import HilumError
 from services.core.limits import MAX_MESSAGE_BYTES
+from services.core.security import same_token
 from services.transport import errors
 from services.transport.bind import loopback
 from services.transport.edge import OPERATOR_HEADER, REQUEST_HEADER, Api, Call, invoke, request_class, request_id
@@ -99,11 +99,10 @@ def _rpc(api: Api, method: MethodDescriptor, token: str) -> grpc.RpcMethodHandle
 
 def _call(context: grpc.ServicerContext, token: str) -> Call:
     metadata = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
-    given = metadata.get(OPERATOR_HEADER, "")
     left = context.time_remaining()
     call = Call(
         request_id=request_id(metadata.get(REQUEST_HEADER)),
-        operator=bool(token) and hmac.compare_digest(given.encode(), token.encode()),
+        operator=same_token(metadata.get(OPERATOR_HEADER), token),
         deadline=None if left is None else time.monotonic() + left,
         is_cancelled=lambda: not context.is_active(),
     )

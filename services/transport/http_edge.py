@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import json
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -19,6 +18,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from hilum.v1 import common_pb2
 from services.core.errors import ErrorCode, HilumError, invalid
 from services.core.limits import MAX_HTTP_BODY_BYTES
+from services.core.security import same_token
 from services.transport import errors, metrics, openapi
 from services.transport.edge import (
     OPERATOR_HEADER,
@@ -81,8 +81,7 @@ def _endpoint(api: Api, route: Route, token: str) -> Callable[[Request], Awaitab
     async def endpoint(request: Request) -> Response:
         call = Call(
             request_id=request.state.request_id,
-            operator=bool(token)
-            and hmac.compare_digest(request.headers.get(OPERATOR_HEADER, "").encode(), token.encode()),
+            operator=same_token(request.headers.get(OPERATOR_HEADER), token),
             deadline=time.monotonic() + 60.0,
         )
         message = _message(method, request, await _body(request))

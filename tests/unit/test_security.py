@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.core.errors import ErrorCode, HilumError
 from services.core.security import confine, same_token
 
 
@@ -30,11 +29,8 @@ def test_what_is_inside_is_given_back_resolved(root: Path, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["..", "../secret", "sub/../../secret", "/etc/passwd", "../films-more", "a\0b"])
-def test_what_is_outside_is_refused_without_being_named(root: Path, path: str) -> None:
-    with pytest.raises(HilumError) as refused:
-        confine(root, path)
-    assert refused.value.code is ErrorCode.PERMISSION_DENIED
-    assert path not in refused.value.client_message
+def test_what_is_outside_is_nowhere(root: Path, path: str) -> None:
+    assert confine(root, path) is None
 
 
 def test_links_are_followed_before_judging(root: Path) -> None:
@@ -43,9 +39,7 @@ def test_links_are_followed_before_judging(root: Path) -> None:
     (root / "in").symlink_to(root / "sub")
     (root / "loop").symlink_to(root / "loop")
     assert confine(root, "in/film.dcm") == root.resolve() / "sub" / "film.dcm"
-    for path in ("out", "up/secret"):
-        with pytest.raises(HilumError):
-            confine(root, path)
+    assert [confine(root, path) for path in ("out", "up/secret", "loop")] == [None, None, None]
 
 
 def test_the_root_itself_may_be_a_link(root: Path) -> None:
@@ -57,10 +51,8 @@ def test_the_root_itself_may_be_a_link(root: Path) -> None:
 @given(st.lists(st.sampled_from(["..", ".", "sub", "/", "a\\b", "...", "~", "\0", "é"]) | st.text(max_size=8)))
 def test_no_path_leads_out(parts: list[str]) -> None:
     root = Path("/srv/films")
-    try:
-        assert confine(root, "/".join(parts)).is_relative_to(root)
-    except HilumError as refused:
-        assert refused.code is ErrorCode.PERMISSION_DENIED
+    found = confine(root, "/".join(parts))
+    assert found is None or found.is_relative_to(root)
 
 
 def test_tokens() -> None:
