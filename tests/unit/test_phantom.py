@@ -13,6 +13,7 @@ from services.phantom.film import display, render
 from services.phantom.labels import label_row
 from services.phantom.population import population
 from services.phantom.reports import report_rng, write_report
+from services.phantom.sentences import Text, mirrored
 from services.phantom.train.wordpiece import vocabulary
 from services.phantom.truth import SLOTS, Findings, PhantomFilm
 from services.phantom.write import write_archive
@@ -117,6 +118,12 @@ def test_reports_are_true_of_their_films_and_vary() -> None:
         assert all_hold(claims, Truths.of([film]))[0] == TRUE, report
     assert len({r.findings.words for r in reports}) > 0.98 * len(reports)
     assert write_report(films[0], report_rng(films[0])) == reports[0]
+
+
+def test_a_mirror_twin_exchanges_sides_in_words_and_claims() -> None:
+    twin = mirrored(Text("Small right effusion, left lung clear", (Claim("effusion", "right", "small"),)))
+    assert twin == Text("Small left effusion, right lung clear", (Claim("effusion", "left", "small"),))
+    assert mirrored(Text("no edema", (Claim("edema", present=False),))) is None
 
 
 def test_the_vocabulary_holds_every_word_of_the_reports() -> None:

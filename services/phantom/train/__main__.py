@@ -1,7 +1,7 @@
 """Command line of the training.
 
     python -m services.phantom.train films DATA --n 9600 --seed 11
-    python -m services.phantom.train clip --data DATA --work WORK --out CHECKPOINT --epochs 17
+    python -m services.phantom.train clip --data DATA --work WORK --out CHECKPOINT --epochs 15
     python -m services.phantom.train dino --data DATA --work WORK --out CHECKPOINT --epochs 12
     python -m services.phantom.train evaluate CHECKPOINT --data TEST_DATA
 
@@ -44,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     films.add_argument("--seed", type=int, default=TRAIN_SEED)
     films.add_argument("--workers", type=int, default=2)
     films.set_defaults(run=_films)
-    for name, epochs in (("clip", 17), ("dino", 12)):
+    for name, epochs in (("clip", 15), ("dino", 12)):
         train = commands.add_parser(name, help=f"train the {name} encoder")
         train.add_argument("--data", type=Path, required=True)
         train.add_argument("--work", type=Path, required=True, help="folder for what resuming needs")
