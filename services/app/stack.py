@@ -86,7 +86,7 @@ class Stack:
         store = VectorStore(settings.engine_url, settings.engine_api_key)
         self._open.callback(store.close)
         blobs = Blobs(settings.data_dir / "blobs")
-        registry = Registry.bundled(settings.models)
+        registry = Registry.bundled(settings.models, settings.threads)
         pool = DecodePool(settings.decode_workers)
         self._open.callback(pool.close)
         secret = load_secret(settings.data_dir)
@@ -101,10 +101,11 @@ class Stack:
         self._open.callback(server.stop)
         self.grpc = f"127.0.0.1:{server.port}"
         if self._http:
+            warm = registry.warm()
             app = http_edge.build(
                 apis,
                 [web_router(facts, query), atlas_router.build(settings.data_dir)],
-                ready=lambda: {"engine": store.alive(), "facts": _answers(facts)},
+                ready=lambda: {"engine": store.alive(), "facts": _answers(facts), "encoders": warm.is_set()},
                 operator_token=self.token,
                 version=VERSION,
             )

@@ -72,7 +72,7 @@ _FIGURES = (
 
 def show(run: dict[str, Any], most: int = 100) -> None:
     """Print the figures of a run: one column per model, then what neighbours share, the most telling first."""
-    metrics: dict[str, dict[str, Any]] = run.get("metrics", {})
+    metrics: dict[str, dict[str, Any]] = dict(sorted(run.get("metrics", {}).items()))
     output.out.print(f"run {run['run_id']}")
     rows = [(name, *(_round(figures.get(name)) for figures in metrics.values())) for name in _FIGURES]
     output.table("", ("", *metrics), rows)

@@ -33,6 +33,8 @@ _BY_STATUS = {
 def answered(call: Callable[[], T], patience: float) -> T:
     """Run `call`, trying again with jittered back-off while the engine is unavailable, for `patience` seconds at most.
 
+    A caller with a write's patience also tries again when the engine was too slow: every write here is idempotent.
+
     Raises HilumError with a client-safe message whatever the engine said.
     """
     deadline = time.monotonic() + patience
@@ -44,7 +46,8 @@ def answered(call: Callable[[], T], patience: float) -> T:
             status = _status(error)
             if status is None:
                 raise
-            if status != "UNAVAILABLE" or time.monotonic() + pause > deadline:
+            again = ("UNAVAILABLE", "DEADLINE_EXCEEDED") if patience >= WRITE_PATIENCE else ("UNAVAILABLE",)
+            if status not in again or time.monotonic() + pause > deadline:
                 code, message = _BY_STATUS.get(status, (ErrorCode.INTERNAL, "the vector engine failed"))
                 raise HilumError(code, message) from error
             log.warning("engine.unavailable", elapsed_ms=int(pause * 1000))
