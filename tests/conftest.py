@@ -7,12 +7,6 @@ own_engine   an engine process of the test's own, to kill, stop and restart
 
 from __future__ import annotations
 
-import os
-
-# The suite runs beside other work on few cores; numeric libraries read these when they load.
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
-    os.environ.setdefault(_name, "1")
-
 from collections.abc import Iterator
 from pathlib import Path
 

@@ -14,7 +14,7 @@ from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
 
 from services.core.errors import ErrorCode, HilumError, invalid
 from services.core.store import VectorStore, payload
-from services.core.store.retry import READ_PATIENCE, answered
+from services.core.store.retry import READ_PATIENCE, WRITE_PATIENCE, answered
 from services.engine.supervisor import EngineProcess
 from tests.kit.records import make_record, make_spec, unit_vectors
 
@@ -69,13 +69,21 @@ def test_patience_ends() -> None:
         (invalid("ours"), ErrorCode.INVALID_ARGUMENT),
     ],
 )
-def test_other_failures_are_told_at_once_in_our_own_words(error: Exception, code: ErrorCode) -> None:
+def test_a_question_is_told_of_other_failures_at_once_in_our_own_words(error: Exception, code: ErrorCode) -> None:
     call = failing(1, error)
     with pytest.raises(HilumError) as refused:
-        answered(call, patience=60.0)
+        answered(call, READ_PATIENCE)
     assert refused.value.code is code
     assert CANARY not in refused.value.client_message
     assert call() == 2
+
+
+def test_a_write_outwaits_an_engine_that_is_slow_and_no_other_failure() -> None:
+    assert answered(failing(2, Status(grpc.StatusCode.DEADLINE_EXCEEDED)), WRITE_PATIENCE) == 3
+    refused_once = failing(1, Status(grpc.StatusCode.INVALID_ARGUMENT))
+    with pytest.raises(HilumError):
+        answered(refused_once, WRITE_PATIENCE)
+    assert refused_once() == 2
 
 
 def test_a_mistake_of_ours_is_not_hidden() -> None:
