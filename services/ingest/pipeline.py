@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import chain
@@ -19,6 +19,7 @@ from services.core.facts import Facts, images, jobs, models
 from services.core.ids import image_id
 from services.core.store import VectorStore
 from services.core.types import JobProgress, Outcome, Report
+from services.encoders.base import Encoder
 from services.encoders.registry import Registry
 from services.ingest import stages
 from services.ingest.claim import claimed
@@ -122,16 +123,18 @@ class Pipeline:
         self._line(tools, job_id, todo, seen, tally, stopped)
         tally.stage = "reports"
         reports = self._reports(plan, who) if plan.reports and not stopped() else 0
-        if not stopped():
-            for encoder in encoders:
-                models.register(self.facts, encoder.spec)
+        waiting = {} if stopped() else self._answer(encoders)
         self.reached("before_finish")
         took = time.monotonic() - tally.started
         return {
             **{outcome.value: tally.counts[outcome.value] for outcome in Outcome},
-            "models": {e.spec.name: e.spec.fingerprint for e in encoders}, "table_rows": table.rows,
-            "reports": reports, "elapsed_seconds": round(took, 3), "films_per_second": round(tally.fresh / took, 2),
-        }  # fmt: skip
+            "models": {e.spec.name: e.spec.fingerprint for e in encoders},
+            "waiting": waiting,
+            "table_rows": table.rows,
+            "reports": reports,
+            "elapsed_seconds": round(took, 3),
+            "films_per_second": round(tally.fresh / took, 2),
+        }
 
     def _line(
         self, tools: Tools, job_id: str, todo: list[Work], seen: dict[str, str], tally: Tally,
@@ -158,13 +161,27 @@ class Pipeline:
 
     def _prepare(self, tools: Tools) -> None:
         """Collections with their indexes. A model whose name nobody answers to yet answers from the first film on;
-        a new fingerprint takes its name over only when the job is through."""
+        a new fingerprint takes its name over only when it holds as many films."""
         answering = models.active(self.facts)
         for encoder in tools.encoders:
             self.store.ensure(encoder.spec)
             self.store.index_labels(encoder.spec, sorted(tools.table.findings))
             if encoder.spec.name not in answering:
                 models.register(self.facts, encoder.spec)
+
+    def _answer(self, encoders: Sequence[Encoder]) -> dict[str, object]:
+        """Let each encoder answer for its name, unless the one that does holds more films: a changed encoder takes over
+        when the archive is re-embedded. Name → how far it is, for those that wait."""
+        held, answering, waiting = images.count_by_model(self.facts), models.active(self.facts), {}
+        for spec in (encoder.spec for encoder in encoders):
+            current = answering.get(spec.name, spec)
+            films, needed = held.get(spec.fingerprint, 0), held.get(current.fingerprint, 0)
+            if films < needed:
+                waiting[spec.name] = {"films": films, "of": needed}
+                continue
+            self.store.switch_alias(spec)
+            models.register(self.facts, spec)
+        return waiting
 
     def _already(self, job_id: str, tally: Tally) -> tuple[set[str], dict[str, str]]:
         """Refs that this job has decided before a restart, and the films it has taken."""

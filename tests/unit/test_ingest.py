@@ -94,17 +94,25 @@ def test_a_further_model_is_encoded_alone(tmp_path: Path, engine: EngineProcess,
         opened.everywhere()
 
 
-def test_a_new_fingerprint_gets_its_own_collection_and_the_name_at_the_end(
+def test_a_new_fingerprint_gets_its_own_collection_and_the_name_once_it_holds_as_many_films(
     tmp_path: Path, engine: EngineProcess, store: VectorStore
 ) -> None:
     write_pictures(tmp_path / "films", 6)
+    write_pictures(tmp_path / "more", 2, seed=1)
     old, new = TinyEncoder(dim=16), TinyEncoder(dim=20)
-    for encoder in (old, new):
-        with room(tmp_path / "data", engine.url, tiny_registry(encoder)) as opened:
-            counts(opened, tmp_path / "films")
-            assert models.named(opened.facts, "tiny") == encoder.spec
-            assert opened.store.count(old.spec) == 6
     assert new.spec.collection != old.spec.collection
+    with room(tmp_path / "data", engine.url, tiny_registry(old)) as opened:
+        counts(opened, tmp_path / "films")
+    with room(tmp_path / "data", engine.url, tiny_registry(new)) as opened:
+        part = opened.ingest(tmp_path / "more", dataset="other")
+        assert part.result["waiting"] == {"tiny": {"films": 2, "of": 6}}
+        assert models.named(opened.facts, "tiny") == old.spec
+        assert opened.store.aliases()["cxr.tiny"] == old.spec.collection
+        whole = opened.ingest(tmp_path / "films")
+        assert whole.result["waiting"] == {}
+        assert models.named(opened.facts, "tiny") == new.spec
+        assert opened.store.aliases()["cxr.tiny"] == new.spec.collection
+        assert (opened.store.count(old.spec), opened.store.count(new.spec)) == (6, 8)
 
 
 def test_facts_of_a_header_are_pseudonyms_and_no_dates(opened: Room, tmp_path: Path) -> None:

@@ -64,6 +64,11 @@ def _refused(client: Client, job: Job, source: str, data: str | None) -> list[di
 
 def _show(job: Job, refused: list[dict[str, str]]) -> None:
     output.out.print(f"{job.state}: {output.counts(job.counts) or 'nothing to do'}")
+    for model, held in job.result.get("waiting", {}).items():
+        output.out.print(
+            f"{model} has changed and holds {held['films']:g} of {held['of']:g} films: the former one answers by this "
+            "name until the other datasets are ingested again"
+        )
     if refused:
         rows = [(row["file"], row["outcome"], row["reason"], row["message"]) for row in refused]
         output.table("Not stored", ("file", "outcome", "reason", "what it means"), rows)

@@ -18,7 +18,11 @@ class Collections(Connection):
     """Make, name and drop collections."""
 
     def ensure(self, spec: ModelSpec) -> None:
-        """Make the model's collection with its indexes, and its alias; no more than a look when all is there."""
+        """Make the model's collection with its indexes; no more than a look when all is there.
+
+        A model name nobody answers to yet gets its alias here; a new fingerprint of a known name answers only once
+        `switch_alias` says so, when its films are re-embedded.
+        """
         if not self._exists(spec):
             config = {IMAGE_VECTOR: models.VectorParams(size=spec.dim, distance=models.Distance.COSINE)}
             try:
@@ -27,7 +31,7 @@ class Collections(Connection):
                 if not self._exists(spec):  # somebody else was faster: that is fine
                     raise
         self._index(spec, INDEXES)  # before the first point: an index made later is made from scratch
-        if self.aliases().get(spec.alias) != spec.collection:
+        if spec.alias not in self.aliases():
             self.switch_alias(spec)
 
     def index_label(self, spec: ModelSpec, name: str) -> None:
