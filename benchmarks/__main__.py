@@ -1,6 +1,6 @@
 """Every benchmark, one after the other. Each prints ratios of two things measured side by side in its own run.
 
-    python -m benchmarks [--quick]
+python -m benchmarks [--quick]
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Generate ``client/hilum/v1`` from ``proto/hilum/v1``; the result is committed, and a test checks that it is current.
 
-    python proto/generate.py [OUT]
+python proto/generate.py [OUT]
 """
 
 import sys

@@ -21,7 +21,7 @@ CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 
 
 def main() -> None:
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - older interpreters are to be told, not to fail midway
         raise SystemExit("Hilum needs Python 3.11 or newer; call `make PYTHON=python3.11 …`")
     target = Path(sys.argv[1] if len(sys.argv) > 1 else ".venv")
     if not (target / "bin" / "python").exists():
