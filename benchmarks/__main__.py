@@ -13,12 +13,13 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 
-FULL = {
-    "bench_ingest.py": [],
-    "bench_query.py": ["--n", "100000", "--dim", "768"],
-    "bench_engine.py": ["--n", "100000", "--dim", "768"],
-    "bench_analytics.py": ["--n", "10000", "--dim", "768"],
-}
+RUNS: list[tuple[str, list[str]]] = [
+    ("bench_ingest.py", []),
+    ("bench_ingest.py", ["--n", "64", "--vit-b"]),
+    ("bench_query.py", ["--n", "100000", "--dim", "768"]),
+    ("bench_engine.py", ["--n", "100000", "--dim", "768"]),
+    ("bench_analytics.py", ["--n", "10000", "--dim", "768"]),
+]
 
 
 def main() -> None:
@@ -26,10 +27,11 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="small sizes: see that they run, quote nothing")
     quick = parser.parse_args().quick
     failed = []
-    for name, arguments in FULL.items():
+    for name, full in RUNS:
+        arguments = [] if quick else full
         started = time.monotonic()
-        print(f"== {name} {'' if quick else ' '.join(arguments)}", flush=True)
-        command = [sys.executable, str(HERE / name), *([] if quick else arguments)]
+        print(f"== {name} {' '.join(arguments)}", flush=True)
+        command = [sys.executable, str(HERE / name), *arguments]
         if subprocess.run(command, check=False, cwd=HERE.parent).returncode:
             failed.append(name)
         print(f"== {name}: {time.monotonic() - started:.0f} s\n", flush=True)

@@ -6,7 +6,9 @@ A folder holds ``open_clip_config.json``, safetensors weights, the tokenizer, an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 # isort: off
@@ -91,10 +93,30 @@ def build_model(folder: Path) -> torch.nn.Module:
         if not (folder / "bert" / "config.json").is_file():
             raise broken("the checkpoint lacks bert/config.json, the configuration of its text tower; add it")
         text = {**text, "hf_model_name": str(folder / "bert"), "hf_model_pretrained": False}
-    return open_clip.create_model(
-        f"local-dir:{folder}", load_weights=False, pretrained_image=False, pretrained_text=False,
-        require_pretrained=False, text_cfg=text,
-    )  # fmt: skip
+    with _unalarmed():
+        return open_clip.create_model(
+            f"local-dir:{folder}",
+            load_weights=False,
+            pretrained_image=False,
+            pretrained_text=False,
+            require_pretrained=False,
+            text_cfg=text,
+        )
+
+
+@contextmanager
+def _unalarmed() -> Iterator[None]:
+    """Without the library's warning of random weights: ours are filled in right after, and any gap is refused."""
+
+    def other(record: logging.LogRecord) -> bool:
+        return "No pretrained weights loaded" not in record.getMessage()
+
+    root = logging.getLogger()
+    root.addFilter(other)
+    try:
+        yield
+    finally:
+        root.removeFilter(other)
 
 
 def build_tokenizer(folder: Path) -> open_clip.tokenizer.HFTokenizer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from hilum import Client, HilumError
+from hilum import AsyncClient, Client, HilumError
 from hilum.locate import running
 from services.phantom.write import write_archive
 
@@ -125,6 +126,38 @@ def test_commands_use_the_one_that_is_up(up: subprocess.Popen[str], data: Path) 
         found = client.search(text="pacemaker", limit=4)
         assert len(found.to_pandas()) == 4 == found.to_arrow().num_rows
         assert found._repr_html_().count("<img") == 4
+
+
+def test_the_async_client_answers_alike(up: subprocess.Popen[str], data: Path) -> None:
+    async def ask() -> tuple[list[str], str, int]:
+        async with AsyncClient(data=data) as client:
+            found = await client.search(text="cardiomegaly", limit=5)
+            films = [film async for film in client.images("view = PA", page_size=3)]
+            with pytest.raises(HilumError, match="UNKNOWN_MODEL"):
+                await client.search(text="edema", models=["gpt"])
+            assert len(await client.thumbnail(found[0].image_id)) > 100
+            return [hit.image_id for hit in found], str(found), len(films)
+
+    ids, shown, films = asyncio.run(ask())
+    with Client(data=data) as client:
+        found = client.search(text="cardiomegaly", limit=5)
+        assert ids == [hit.image_id for hit in found]
+        assert shown == str(found)
+        assert films == client.facets("view = PA")["view"]["PA"]
+
+
+def test_an_analysis_and_its_atlas_to_carry_away(up: subprocess.Popen[str], data: Path, tmp_path: Path) -> None:
+    done = hilum("analyze", "run", "--k", "5", "--model", "hilum-cxr-clip", "--json", data=data)
+    assert done.returncode == 0, done.stderr
+    run = json.loads(done.stdout)
+    figures = run["metrics"]["hilum-cxr-clip"]
+    assert (figures["films"], figures["recall"], figures["graph"]) == (FILMS, 1.0, "exact")
+    assert run["run_id"] in hilum("analyze", "list", data=data).stdout
+    out = tmp_path / "atlas"
+    exported = hilum("atlas", "export", run["run_id"], out, data=data)
+    assert exported.returncode == 0, exported.stderr
+    assert (out / "index.html").is_file()
+    assert list(out.rglob("dataset.parquet"))
 
 
 def test_a_guest_may_not_name_a_folder(up: subprocess.Popen[str], data: Path, films: Path) -> None:
