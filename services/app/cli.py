@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from services.app.commands import analyze, atlas, demo, doctor, ingest, jobs, models, phantom, search, up
+from services.app.commands import analyze, atlas, demo, doctor, ingest, jobs, models, phantom, search, serve, up
 from services.app.version import VERSION
 
 app = typer.Typer(
@@ -15,6 +15,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 app.command("up")(up.up)
+app.command("serve")(serve.serve)
 app.command("ingest")(ingest.ingest)
 app.command("search")(search.search)
 app.add_typer(analyze.app, name="analyze")

@@ -13,6 +13,7 @@ import typer
 from services.app import local, output
 from services.app.commands import phantom
 from services.app.commands.analyze import show
+from services.app.commands.up import told_to_stop
 from services.app.demo import Score
 
 
@@ -50,7 +51,7 @@ def demo(
             output.out.print(f"\ndone in {time.monotonic() - started:.0f} s. Phantom films; research use only.")
             if not headless:
                 output.out.print(f"UI   {stack.url}\nmap  {stack.url}{run.atlas}\nCtrl-C stops it.")
-                _wait()
+                told_to_stop().wait()
 
 
 def _answers(job: object, client: object, archive: Sequence[object]) -> None:
@@ -71,13 +72,3 @@ def _table(title: str, scores: Sequence[Score]) -> None:
         (s.asked, f"{s.precision:.2f}", f"{s.chance:.2f}", f"{s.precision / max(s.chance, 1e-9):.1f}×") for s in scores
     ]
     output.table(title, ("asked", "right among first 10", "by chance", "gain"), rows)
-
-
-def _wait() -> None:
-    import signal
-    import threading
-
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    stop.wait()

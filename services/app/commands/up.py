@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from services.app import local, output
 from services.app.commands import Data
+from services.core.config import Settings
 
 
 def up(
@@ -20,23 +23,29 @@ def up(
     ingest_root: Annotated[list[str] | None, typer.Option(help="A folder that clients may ingest from.")] = None,
 ) -> None:
     """Serve similar cases, search by words, maps and the UI from one data folder."""
-    from pathlib import Path
-
     from services.app.stack import Stack
     from services.core import logs
 
     logs.configure()
-    with output.errors():
-        settings = local.settings(data)
-        settings = replace(
-            settings,
-            http_bind=http or settings.http_bind,
-            grpc_bind=grpc or settings.grpc_bind,
-            ingest_roots=tuple(Path(root).absolute() for root in ingest_root or ()) or settings.ingest_roots,
-        )
-        stop = threading.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: stop.set())
-        with Stack(settings) as stack:
-            output.err.print(f"Hilum is up: {stack.url}  (gRPC {stack.grpc})  Ctrl-C stops it. Research use only.")
-            stop.wait()
+    stop = told_to_stop()
+    with output.errors(), Stack(configured(local.settings(data), http, grpc, ingest_root)) as stack:
+        output.err.print(f"Hilum is up: {stack.url}  (gRPC {stack.grpc})  Ctrl-C stops it. Research use only.")
+        stop.wait()
+
+
+def configured(settings: Settings, http: str, grpc: str, ingest_roots: Sequence[str] | None) -> Settings:
+    """The environment's settings with what the command line says."""
+    return replace(
+        settings,
+        http_bind=http or settings.http_bind,
+        grpc_bind=grpc or settings.grpc_bind,
+        ingest_roots=tuple(Path(root).absolute() for root in ingest_roots or ()) or settings.ingest_roots,
+    )
+
+
+def told_to_stop() -> threading.Event:
+    """An event that SIGINT and SIGTERM set, from now on: also one that comes during the start ends in good order."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    return stop

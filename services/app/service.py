@@ -1,0 +1,84 @@
+"""One service in a process of its own, beside a Qdrant server and a data folder or database that all of them share.
+
+Pages of the UI ask several services: behind one address, a proxy sends /v1/models and /v1/ingest to ingest,
+/v1/analytics and /v1/runs to analytics, and everything else to query. Jobs are told alike by each of them.
+"""
+
+from __future__ import annotations
+
+from services.app.process import Process, answers
+from services.core.blobs import Blobs
+from services.core.config import Settings
+from services.core.errors import ErrorCode, HilumError, invalid
+from services.core.ids import load_secret
+from services.transport.jobs import JobsApi
+
+NAMES = ("ingest", "query", "analytics")
+
+
+class Service(Process):
+    """`name` is ingest, query or analytics. Query asks the Encode RPC of ingest at `encode` (``host:port``)."""
+
+    def __init__(self, settings: Settings, name: str, encode: str = "") -> None:
+        super().__init__(settings)
+        if name not in NAMES:
+            raise invalid(f"there is no such service; there are: {', '.join(NAMES)}")
+        if settings.engine_url == "embedded:":
+            raise HilumError(
+                ErrorCode.FAILED_PRECONDITION,
+                "services apart share one engine: start a Qdrant server (or `python -m services.engine`) and set "
+                "HILUM_ENGINE_URL to its gRPC address; `hilum up` needs none of this",
+            )
+        if name == "query" and not encode:
+            raise invalid("query needs --encode HOST:PORT, where `hilum serve ingest` answers gRPC")
+        self._name, self._encode = name, encode
+
+    def compose(self) -> None:
+        {"ingest": self._ingest, "query": self._query, "analytics": self._analytics}[self._name]()
+
+    def _ingest(self) -> None:
+        from services.encoders.registry import Registry
+        from services.ingest.api import IngestApi
+        from services.ingest.decode_pool import DecodePool
+        from services.ingest.encode_api import EncodeApi
+        from services.ingest.jobs import IngestWorker
+
+        settings, facts, store = self.settings, self.facts(), self.store(self.settings.engine_url)
+        blobs, registry = Blobs(settings.data_dir / "blobs"), Registry.bundled(settings.models, settings.threads)
+        pool = DecodePool(settings.decode_workers)
+        self.opened.callback(pool.close)
+        worker = IngestWorker(settings, facts, store, blobs, registry, pool, load_secret(settings.data_dir))
+        apis = [IngestApi(settings, facts, registry), EncodeApi(facts, registry, pool), JobsApi(facts)]
+        warm = registry.warm()
+        self.serve_grpc(apis)
+        self.serve_http(apis, [], lambda: {"engine": store.alive(), "facts": answers(facts), "encoders": warm.is_set()})
+        worker.start()
+        self.opened.callback(worker.stop)
+
+    def _query(self) -> None:
+        from services.query.api import QueryApi
+        from services.query.web.pages import web_router
+        from services.transport.encode_client import EncodeClient
+
+        facts, store = self.facts(), self.store(self.settings.engine_url)
+        api = QueryApi(facts, store, EncodeClient.remote(self._encode), Blobs(self.settings.data_dir / "blobs"))
+        self.opened.callback(api.close)
+        self.serve_grpc([api, JobsApi(facts)])
+        self.serve_http(
+            [api, JobsApi(facts)],
+            [web_router(facts, api)],
+            lambda: {"engine": store.alive(), "facts": answers(facts)},
+        )
+
+    def _analytics(self) -> None:
+        from services.analytics import atlas_router
+        from services.analytics.api import AnalyticsApi
+        from services.analytics.jobs import AnalyticsWorker
+
+        facts = self.facts()
+        worker = AnalyticsWorker(self.settings, facts)
+        apis = [AnalyticsApi(facts), JobsApi(facts)]
+        self.serve_grpc(apis)
+        self.serve_http(apis, [atlas_router.build(self.settings.data_dir)], lambda: {"facts": answers(facts)})
+        worker.start()
+        self.opened.callback(worker.stop)
