@@ -10,7 +10,7 @@ from PIL import Image
 
 from services.core.types import Film
 
-THUMBNAIL_SIDE = 256
+THUMBNAIL_SIDE = 512  # large enough to look at, 28 KB a film; pictures of full size stay where they are
 
 
 def pixel_sha256(film: Film) -> str:
@@ -29,7 +29,7 @@ def phash(film: Film) -> str:
 
 
 def thumbnail(film: Film) -> bytes:
-    """WebP, at most 256 pixels on its longer side, no metadata."""
+    """WebP, at most 512 pixels on its longer side, no metadata."""
     out = BytesIO()
     image = _image(film, THUMBNAIL_SIDE)
     image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS)

@@ -164,7 +164,7 @@ def test_jpeg_is_read() -> None:
 def test_thumbnail_is_small_webp_without_metadata() -> None:
     pixels = (np.arange(600 * 400, dtype=np.uint32) % 4096).astype(np.uint16).reshape(600, 400)
     thumbnail = Image.open(BytesIO(decode(stored_bytes(pixels)).thumbnail))
-    assert thumbnail.format == "WEBP" and max(thumbnail.size) == 256 and abs(thumbnail.width - 171) <= 1
+    assert thumbnail.format == "WEBP" and max(thumbnail.size) == 512 and abs(thumbnail.width - 341) <= 1
     assert not thumbnail.info.get("exif") and not thumbnail.info.get("xmp")
 
 
