@@ -72,6 +72,7 @@ class SearchResult(Sequence[Hit]):
             "models": {m.name: {"fingerprint": m.fingerprint, "collection": m.collection} for m in said.models},
             "filter": said.filter, "exclude": said.exclude, "exact": said.exact, "versions": dict(said.versions),
             "time": said.time, "elapsed_ms": said.elapsed_ms,
+            "notes": list(said.notes),
         }  # fmt: skip
         return cls(hits, provenance, thumbnail)
 

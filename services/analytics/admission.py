@@ -5,7 +5,7 @@ from __future__ import annotations
 from services.analytics import sample
 from services.analytics.spec import RunSpec
 from services.core.errors import ErrorCode, HilumError
-from services.core.facts import Facts
+from services.core.facts import Facts, images
 from services.core.facts import models as known_models
 from services.core.models import ModelSpec
 
@@ -14,7 +14,7 @@ def check(facts: Facts, asked: RunSpec) -> list[ModelSpec]:
     """The models' specs, when this run can be made. Raises UNKNOWN_MODEL, INVALID_FILTER, INVALID_ARGUMENT,
     FAILED_PRECONDITION."""
     specs = [known_models.named(facts, name) for name in asked.models]
-    strange = set(asked.labels) - sample.label_names(facts)
+    strange = set(asked.labels) - images.stated_findings(facts)
     if strange:
         raise HilumError(
             ErrorCode.INVALID_ARGUMENT,

@@ -16,7 +16,6 @@ from services.analytics.progress import Progress
 from services.core.facts import Facts, images
 from services.core.facts.schema import embeddings
 from services.core.facts.schema import images as films
-from services.core.facts.schema import labels as statements
 from services.core.filters import parse, to_sql
 from services.core.labels import LabelState, merge
 from services.core.models import ModelSpec
@@ -94,12 +93,6 @@ def count(facts: Facts, where: str, specs: Sequence[ModelSpec]) -> int:
     """How many films `draw` draws from."""
     with facts.read() as db:
         return int(db.scalar(select(func.count()).select_from(matching(where, specs).subquery())) or 0)
-
-
-def label_names(facts: Facts) -> set[str]:
-    """Every finding that somebody stated of some film."""
-    with facts.read() as db:
-        return set(db.scalars(select(statements.c.name).distinct()))
 
 
 def draw(

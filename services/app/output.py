@@ -106,7 +106,13 @@ def follow(job: Job, title: str) -> Job:
     with progress(title) as seen:
         try:
             for last in job.watch():
-                seen(last.done, last.total, last.stage or last.state, counts(last.counts), last.eta_seconds)
+                seen(
+                    last.done,
+                    last.total,
+                    last.stage or ("waiting for its turn" if last.state == "queued" else last.state),
+                    counts(last.counts),
+                    last.eta_seconds,
+                )
         except KeyboardInterrupt:
             job.cancel()
             err.print("cancelled; what was acknowledged is stored, and the same command goes on where this stopped")

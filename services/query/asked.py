@@ -121,6 +121,7 @@ class Provenance:
     versions: dict[str, str]
     time: str
     elapsed_ms: float
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

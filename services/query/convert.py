@@ -69,6 +69,7 @@ def search_response(answer: SearchAnswer) -> query_pb2.SearchResponse:
             versions=how.versions,
             time=how.time,
             elapsed_ms=how.elapsed_ms,
+            notes=how.notes,
         ),
     )
 

@@ -23,7 +23,7 @@ from services.core.facts import models as known
 from services.core.limits import MAX_SEARCH_LIMIT
 from services.core.models import ModelSpec
 from services.core.store import Scored, VectorStore, check_vectors
-from services.query import models, own
+from services.query import hints, models, own
 from services.query.asked import (
     DEFAULT_LIMIT,
     Hit,
@@ -84,7 +84,14 @@ class Search:
         return SearchAnswer(
             tuple(hits),
             Provenance(
-                tuple(specs), filters.describe(condition), query.exclude, query.exact, self._versions, stamp, elapsed
+                tuple(specs),
+                filters.describe(condition),
+                query.exclude,
+                query.exact,
+                self._versions,
+                stamp,
+                elapsed,
+                () if hits else hints.unstated(self._facts, asked_filter),
             ),
         )
 

@@ -190,6 +190,18 @@ def test_provenance_names_the_encoder_and_the_whole_filter_in_force(archive: Arc
     assert how.elapsed_ms > 0
 
 
+def test_a_finding_that_no_film_states_is_named_when_nothing_is_left(archive: Archive, search: Ask) -> None:
+    row(archive, 3, labels={"edema": "present"})
+    misspelt = search(SearchQuery(Words("left"), filter="labels.edma = present OR labels.fracture:*"))
+    assert ids(misspelt) == []
+    assert misspelt.provenance.notes == (
+        "no film states labels.edma; the closest that films state is labels.edema",
+        "no film states labels.fracture",
+    )
+    assert search(SearchQuery(Words("left"), filter="labels.edema = absent")).provenance.notes == ()
+    assert search(SearchQuery(Words("left"), filter="NOT labels.edma = present")).provenance.notes == ()
+
+
 def test_words_need_a_model_with_a_text_tower(archive: Archive, search: Ask) -> None:
     row(archive, 2)
     message = refused(ErrorCode.FAILED_PRECONDITION, lambda: search(SearchQuery(Words("left"), models=("mute",))))

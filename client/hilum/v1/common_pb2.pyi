@@ -108,7 +108,7 @@ class ModelUse(_message.Message):
     def __init__(self, name: _Optional[str] = ..., fingerprint: _Optional[str] = ..., collection: _Optional[str] = ...) -> None: ...
 
 class Provenance(_message.Message):
-    __slots__ = ("models", "filter", "exclude", "exact", "versions", "time", "elapsed_ms")
+    __slots__ = ("models", "filter", "exclude", "exact", "versions", "time", "elapsed_ms", "notes")
     class VersionsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -123,6 +123,7 @@ class Provenance(_message.Message):
     VERSIONS_FIELD_NUMBER: _ClassVar[int]
     TIME_FIELD_NUMBER: _ClassVar[int]
     ELAPSED_MS_FIELD_NUMBER: _ClassVar[int]
+    NOTES_FIELD_NUMBER: _ClassVar[int]
     models: _containers.RepeatedCompositeFieldContainer[ModelUse]
     filter: str
     exclude: str
@@ -130,7 +131,8 @@ class Provenance(_message.Message):
     versions: _containers.ScalarMap[str, str]
     time: str
     elapsed_ms: float
-    def __init__(self, models: _Optional[_Iterable[_Union[ModelUse, _Mapping]]] = ..., filter: _Optional[str] = ..., exclude: _Optional[str] = ..., exact: _Optional[bool] = ..., versions: _Optional[_Mapping[str, str]] = ..., time: _Optional[str] = ..., elapsed_ms: _Optional[float] = ...) -> None: ...
+    notes: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, models: _Optional[_Iterable[_Union[ModelUse, _Mapping]]] = ..., filter: _Optional[str] = ..., exclude: _Optional[str] = ..., exact: _Optional[bool] = ..., versions: _Optional[_Mapping[str, str]] = ..., time: _Optional[str] = ..., elapsed_ms: _Optional[float] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Blob(_message.Message):
     __slots__ = ("content_type", "data")

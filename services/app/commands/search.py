@@ -34,6 +34,8 @@ def search(
             return
         shown = ("rank", "score", "view", "sex", "age", "patient_id", "present", "image_id")
         output.table("", shown, [[row[column] for column in shown] for row in found.rows()])
+        for note in found.provenance["notes"]:
+            output.err.print(f"note: {note}")
         used = ", ".join(f"{name} {use['fingerprint'][:8]}" for name, use in found.provenance["models"].items())
         how = "exact" if found.provenance["exact"] else "approximate index"
         output.err.print(f"{used} · {how} · {found.provenance['elapsed_ms']:.1f} ms · research use only")

@@ -180,6 +180,12 @@ def ids_of(facts: Facts, fingerprint: str | None = None) -> set[str]:
         return set(db.scalars(query))
 
 
+def stated_findings(facts: Facts) -> set[str]:
+    """Every finding that somebody stated of some film."""
+    with facts.read() as db:
+        return set(db.scalars(select(labels.c.name).distinct()))
+
+
 def count_by_model(facts: Facts) -> dict[str, int]:
     """fingerprint → number of films."""
     query = select(embeddings.c.fingerprint, func.count()).group_by(embeddings.c.fingerprint)

@@ -83,6 +83,21 @@ def not_(expr: Expr) -> Expr:
     return Not(expr)
 
 
+def findings(expr: Expr | None) -> set[str]:
+    """Keys of the findings that a filter speaks of: ``{"edema"}`` for ``labels.edema = present``."""
+    found: set[str] = set()
+    waiting = [expr] if expr is not None else []
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, Not):
+            waiting.append(node.operand)
+        elif isinstance(node, And | Or):
+            waiting.extend(node.operands)
+        elif node.field.startswith("labels."):
+            found.add(node.field.removeprefix("labels."))
+    return found
+
+
 def alternatives(expr: Or) -> tuple[str, list[str]] | None:
     """Field and values of ``f = a OR f = b OR …`` over one field of text, which stores answer faster as a list."""
     name = ""

@@ -87,11 +87,11 @@ async function search(signal) {
   }, signal);
   grid.replaceChildren(...hits(answer));
   keep(answer.hits.map((hit) => hit.image_id));
-  const { models, exact, elapsed_ms: took } = answer.provenance;
+  const { models, exact, elapsed_ms: took, notes } = answer.provenance;
   status.textContent = answer.hits.length
     ? `${plural(answer.hits.length, "film")} by ${models.map((model) => model.name).join(" + ")} in ${took < 10 ? took.toFixed(1) : Math.round(took)} ms${exact ? ", compared with every film" : ""}`
     : "No film passes.";
-  if (!answer.hits.length) empty(filter.text ? "No film is left by this filter. Take a condition away." : "There is no other film to compare with. Leave out less, or ingest more films.");
+  if (!answer.hits.length) empty(filter.text ? ["No film is left by this filter. Take a condition away.", ...notes].join(" Note: ") : "There is no other film to compare with. Leave out less, or ingest more films.");
   provenance(answer.provenance);
 }
 
