@@ -160,6 +160,7 @@ def _race(url: str, owner: str, all_are_up: Barrier, won: SimpleQueue[list[str]]
     mine: list[str] = []
     while job := jobs.take(facts, "ingest", owner):
         mine.append(job.job_id)
+        time.sleep(0.02)  # a job takes a while: without this the first one up has taken all before the others look
     won.put(mine)
     facts.close()
 
