@@ -8,6 +8,7 @@ import os
 import secrets
 import socket
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -29,7 +30,7 @@ from services.transport.edge import Api
 log = get_logger("app")
 
 
-class Process:
+class Process(ABC):
     """Parts of a process behind one gRPC port and, where asked for, one HTTP port. `start` returns once it answers."""
 
     def __init__(self, settings: Settings) -> None:
@@ -60,9 +61,9 @@ class Process:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
+    @abstractmethod
     def compose(self) -> None:
         """Open the parts and serve them."""
-        raise NotImplementedError
 
     def facts(self) -> Facts:
         facts = open_facts(self.settings.facts)
