@@ -24,7 +24,6 @@ from importlib import import_module
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -32,11 +31,10 @@ from services.core.blobs import Blobs
 from services.core.config import Settings
 from services.core.facts import jobs, open_facts
 from services.core.ids import load_secret
-from services.core.models import ModelSpec
 from services.core.store import VectorStore
-from services.core.types import Film, JobState
-from services.encoders.base import Encoder
-from services.encoders.preprocess import ShortestEdgeCrop
+from services.core.types import JobState
+from services.encoders.base import Encoder, Prepared
+from services.encoders.preprocess import Levels, Recipe, ShortestEdgeCrop
 from services.encoders.registry import Registry
 from services.engine.supervisor import EngineProcess
 from services.ingest.decode import decode
@@ -47,28 +45,20 @@ from services.ingest.sources.files import list_films
 from services.phantom.write import write_archive
 
 
-class VitB:
+def vit_b() -> Encoder:
     """ViT-B/16 at 224 pixels with random weights: the cost of a real encoder, and no use otherwise."""
+    import_module("services.encoders.torchvision_compat")  # transformers needs it to be first
+    import torch
+    from transformers import ViTConfig, ViTModel
 
-    def __init__(self) -> None:
-        import_module("services.encoders.torchvision_compat")  # transformers needs it to be first
-        import torch
-        from transformers import ViTConfig, ViTModel
+    from services.encoders.network import Checkpoint, Network, TorchEncoder
 
-        torch.manual_seed(0)
-        self._model = ViTModel(ViTConfig(), add_pooling_layer=False).eval()
-        self._prepare = ShortestEdgeCrop(224, 224, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
-        self.spec = ModelSpec("vit-b-random", "0", "0" * 64, self._prepare.name, "cls", 768)
-
-    def preprocess(self, film: Film) -> NDArray[np.float32]:
-        return self._prepare(film)
-
-    def encode_images(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        import torch
-
-        from services.encoders.runtime import forward
-
-        return forward(lambda x: self._model(x).last_hidden_state[:, 0], torch.from_numpy(batch), 768)
+    torch.manual_seed(0)
+    model = ViTModel(ViTConfig(), add_pooling_layer=False)
+    return TorchEncoder(Checkpoint(Path(), "vit-b-random", "0"), Network(
+        module=model, weights=(), recipe=Recipe(Levels(), ShortestEdgeCrop(224, 224)), pooling="cls", dim=768,
+        image=lambda pixels: model(pixels).last_hidden_state[:, 0],
+    ))  # fmt: skip
 
 
 def cpu_seconds(pids: list[int]) -> float:
@@ -77,7 +67,7 @@ def cpu_seconds(pids: list[int]) -> float:
     return time.process_time() + ticks / os.sysconf("SC_CLK_TCK")
 
 
-def bare_loop(encoders: list[Encoder], prepared: dict[str, NDArray[np.float32]]) -> float:
+def bare_loop(encoders: list[Encoder], prepared: dict[str, Prepared]) -> float:
     """Seconds for every film through every encoder."""
     started = time.perf_counter()
     for encoder in encoders:
@@ -125,7 +115,7 @@ def main() -> None:
     try:
         films = home / "films"
         write_archive(films, options.n, seed=1, size=options.size, workers=os.cpu_count() or 1)
-        registry = Registry({"vit-b-random": VitB}) if options.vit_b else Registry.bundled()
+        registry = Registry({"vit-b-random": vit_b}) if options.vit_b else Registry.bundled()
         encoders = [registry.get(name) for name in registry.names()]
         decoded = [decode(listed.read()).film for listed in list_films(films)]
         prepared = {e.spec.name: np.stack([e.preprocess(film) for film in decoded]) for e in encoders}

@@ -20,7 +20,8 @@ class ModelSpec:
 
     name: short slug, e.g. ``rad-dino``.  revision: the source's pinned revision.  weights_sha256: of the weight files.
     preprocessing: named variant with its numbers, e.g. ``shortest-518-bicubic-crop-518-mean.5307-std.2583``.
-    pooling: e.g. ``cls``.  dim: length of a vector.  dtype: of the forward pass.  normalised: L2-normalised?
+    pooling: e.g. ``cls``.  dim: length of a vector.
+    tokens: vectors per film; more than one are compared by MaxSim.  dtype: of the weights.  normalised: L2-normalised?
     text_space: name of the text tower that shares the space, or None for image-only encoders.
     """
 
@@ -30,6 +31,7 @@ class ModelSpec:
     preprocessing: str
     pooling: str
     dim: int
+    tokens: int = 1
     dtype: str = "float32"
     normalised: bool = True
     text_space: str | None = None
@@ -39,6 +41,8 @@ class ModelSpec:
             raise invalid("a model name is a slug of a-z, 0-9 and '-', at most 63 characters")
         if not 1 <= self.dim <= 16_384:
             raise invalid("a model's dim is between 1 and 16384")
+        if not 1 <= self.tokens <= 256:
+            raise invalid("a model's tokens are between 1 and 256")
 
     @property
     def fingerprint(self) -> str:

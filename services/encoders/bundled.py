@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from services.encoders.base import Encoder
@@ -12,18 +13,14 @@ CLIP, DINO = "hilum-cxr-clip", "hilum-cxr-dino"
 REVISION = "1"
 
 
-def clip() -> Encoder:
-    """The image-text encoder: 256 numbers, films and words in one space."""
-    from services.encoders.open_clip_local import OpenClipEncoder
+def _load(name: str, family: str) -> Encoder:
+    from services.encoders.families import load
+    from services.encoders.network import Checkpoint
 
-    return OpenClipEncoder(CHECKPOINTS / CLIP, CLIP, REVISION)
-
-
-def dino() -> Encoder:
-    """The image-only encoder: 160 numbers from the CLS token."""
-    from services.encoders.hf_vision import Dinov2Encoder
-
-    return Dinov2Encoder(CHECKPOINTS / DINO, DINO, REVISION)
+    return load(family, Checkpoint(CHECKPOINTS / name, name, REVISION))
 
 
-LOADERS: Mapping[str, Callable[[], Encoder]] = {CLIP: clip, DINO: dino}
+LOADERS: Mapping[str, Callable[[], Encoder]] = {
+    CLIP: partial(_load, CLIP, "open-clip"),  # films and words in one space of 256 numbers
+    DINO: partial(_load, DINO, "dinov2"),  # films only: 160 numbers from the CLS token
+}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import pickle
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -42,34 +43,60 @@ def read_json(path: Path) -> dict:
 
 
 def weight_files(folder: Path, *names: str) -> list[Path]:
-    """The safetensors files of a checkpoint: the first of ``names`` that exists, or its numbered shards.
+    """The weight files of a checkpoint: the first of ``names`` that exists, or its numbered shards.
 
-    Raises FAILED_PRECONDITION when there are none: pickled weights are never read.
+    Raises FAILED_PRECONDITION when there are none.
     """
     for name in names:
         if (folder / name).is_file():
             return [folder / name]
-        shards = sorted(folder.glob(re.sub(r"\.safetensors$", "-*-of-*.safetensors", name)))
+        shards = sorted(folder.glob(re.sub(r"(\.\w+)$", r"-*-of-*\1", name)))
         if shards:
             return shards
-    raise broken(f"the checkpoint has no {names[0]}; pickled weights (.bin, .pt) are not loaded, convert them first")
+    raise broken(f"the checkpoint has no {' or '.join(names)}; fetch it again")
+
+
+def read_tensors(path: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a weight file: safetensors, whatever the file is called, or torch's own format, weights only.
+
+    Nothing in a file is executed: a pickle that holds more than tensors and plain containers is refused. The tensors of
+    training checkpoints may lie under ``state_dict`` or ``model``. Raises FAILED_PRECONDITION.
+    """
+    try:
+        if path.suffix == ".safetensors" or not _is_torch(path):
+            return load_file(path)
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise broken("the checkpoint's weights cannot be read safely; fetch them again or convert them") from error
+    for key in ("state_dict", "model"):
+        if isinstance(content, dict) and isinstance(content.get(key), dict):
+            content = content[key]
+    if not isinstance(content, dict):
+        raise broken("the checkpoint's weights are no table of tensors; convert them to safetensors")
+    return {str(name): value for name, value in content.items() if isinstance(value, torch.Tensor)}
+
+
+def _is_torch(path: Path) -> bool:
+    """Zip archives and bare pickles are torch's; some publishers name a safetensors file ``.pt``."""
+    with path.open("rb") as file:
+        return file.read(2) in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04")
 
 
 def load_strict(module: torch.nn.Module, paths: Iterable[Path], ignored: Iterable[str] = ()) -> None:
-    """Fill every tensor of ``module`` in float32 from safetensors, and find no tensor without a place.
+    """Fill every tensor of ``module`` in float32, and find no tensor without a place.
 
     ``ignored`` names tensors that old files carry and nothing uses. Raises FAILED_PRECONDITION otherwise.
     """
     tensors: dict[str, torch.Tensor] = {}
     for path in paths:
-        try:
-            tensors |= load_file(path)
-        except (SafetensorError, OSError) as error:
-            raise broken("the checkpoint's weights cannot be read; fetch them again") from error
+        tensors |= read_tensors(path)
+    fill(module, tensors, ignored)
+
+
+def fill(module: torch.nn.Module, tensors: dict[str, torch.Tensor], ignored: Iterable[str] = ()) -> None:
+    """The same from tensors at hand, for families that rename them first."""
     wanted = module.state_dict()
-    for name in ignored:
-        if name not in wanted:
-            tensors.pop(name, None)
+    tensors = {name: value for name, value in tensors.items() if name in wanted or name not in set(ignored)}
     refuse_gaps(
         wanted.keys() - tensors.keys(),
         tensors.keys() - wanted.keys(),

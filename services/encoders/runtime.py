@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 # isort: off
 import services.encoders.offline  # noqa: F401
@@ -22,11 +22,14 @@ def set_threads(count: int) -> None:
         torch.set_num_threads(count)
 
 
-def forward(network: Callable[[torch.Tensor], torch.Tensor], batch: torch.Tensor, dim: int) -> NDArray[np.float32]:
-    """``(N, ...)`` to unit vectors ``(N, dim) float32``, ``CHUNK`` rows at a time."""
-    out = np.empty((len(batch), dim), np.float32)
+def forward(
+    network: Callable[[Mapping[str, torch.Tensor]], torch.Tensor], inputs: Mapping[str, torch.Tensor]
+) -> NDArray[np.float32]:
+    """Tensors of N rows each to unit vectors ``(N, ..., D) float32``, ``CHUNK`` rows at a time."""
+    count = len(next(iter(inputs.values())))
+    out: list[NDArray[np.float32]] = []
     with torch.inference_mode():
-        for start in range(0, len(batch), CHUNK):
-            vectors = network(batch[start : start + CHUNK]).float()
-            out[start : start + CHUNK] = normalize(vectors, dim=1).numpy()
-    return out
+        for start in range(0, count, CHUNK):
+            vectors = network({name: rows[start : start + CHUNK] for name, rows in inputs.items()}).float()
+            out.append(normalize(vectors, dim=-1).cpu().numpy())
+    return np.concatenate(out)

@@ -8,25 +8,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.core.logs import get_logger
-from services.encoders.base import Encoder
+from services.encoders.base import Encoder, Prepared
 from services.ingest.reasons import Reason
 
 log = get_logger("ingest")
 
-Prepared = NDArray[np.float32]
 Vector = NDArray[np.float32]
 
 
 def encode(encoder: Encoder, batch: Sequence[Prepared]) -> list[Vector | Reason]:
-    """(3, S, S) float32 each → (D,) float32 each, or why there is none.
+    """Prepared films → (D,) float32 each, (T, D) with T tokens, or why there is none.
 
     A batch that fails, for want of memory or otherwise, is halved and tried again until the film at fault stands alone.
     """
     if not batch:
         return []
     try:
-        vectors = np.asarray(encoder.encode_images(np.stack(batch)), dtype=np.float32)
-        if vectors.shape != (len(batch), encoder.spec.dim):
+        vectors = np.asarray(encoder.encode_images(batch), dtype=np.float32)
+        spec = encoder.spec
+        if vectors.shape != (len(batch), *([spec.tokens] if spec.tokens > 1 else []), spec.dim):
             raise ValueError("an encoder returned vectors of another shape than its specification")
     except Exception as error:
         if len(batch) == 1:
@@ -36,6 +36,6 @@ def encode(encoder: Encoder, batch: Sequence[Prepared]) -> list[Vector | Reason]
         log.warning("encoder.halved", model=encoder.spec.name, count=len(batch), error_type=type(error).__name__)
         return encode(encoder, batch[:middle]) + encode(encoder, batch[middle:])
     with np.errstate(over="ignore", invalid="ignore"):
-        norms = np.linalg.norm(vectors, axis=1)  # in float32 as engines do: what overflows or vanishes here does there
-    usable = np.isfinite(norms) & (norms > 0)
+        norms = np.linalg.norm(vectors, axis=-1)  # in float32 as engines do: what overflows or vanishes here does there
+    usable = (np.isfinite(norms) & (norms > 0)).reshape(len(batch), -1).all(axis=1)
     return [vector if good else Reason.NON_FINITE_VECTOR for vector, good in zip(vectors, usable, strict=True)]

@@ -43,6 +43,7 @@ class TinyEncoder:
 
     def encode_images(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """(N, 3, 32, 32) float32 → (N, D) float32, L2-normalised."""
+        batch = np.asarray(batch)
         self.encoded += len(batch)
         self.batches.append(len(batch))
         if self._tally is not None:

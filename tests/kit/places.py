@@ -54,7 +54,7 @@ class PlacesEncoder:
 
     def encode_images(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """(N, 3, 16, 16) float32 → (N, D) float32, L2-normalised."""
-        flat = batch.mean(axis=1).reshape(len(batch), -1)
+        flat = np.asarray(batch).mean(axis=1).reshape(len(batch), -1)
         centred = flat - flat.mean(axis=1, keepdims=True) + 1e-3  # a uniform picture has a direction, too
         vectors = centred @ self._matrix
         return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)

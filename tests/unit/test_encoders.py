@@ -1,6 +1,7 @@
 """Loaders: what is loaded is exactly the checkpoint, and what is computed is exactly the authors' recipe."""
 
 import json
+import pickle
 import shutil
 import subprocess
 import sys
@@ -16,14 +17,15 @@ from safetensors.torch import load_file, save_file
 from services.core.errors import ErrorCode, HilumError
 from services.core.types import Film
 from services.encoders.bundled import CHECKPOINTS, CLIP, DINO
-from services.encoders.hf_vision import Dinov2Encoder
-from services.encoders.open_clip_local import OpenClipEncoder, build_model, build_tokenizer
+from services.encoders.families import load
+from services.encoders.families.open_clip import build_model, build_tokenizer
+from services.encoders.network import Checkpoint, TorchEncoder
 from services.phantom.film import display, render
 from services.phantom.train.evaluate import as_film
 from services.phantom.truth import Findings, PhantomFilm
 
 WEIGHTS = {CLIP: "open_clip_model.safetensors", DINO: "model.safetensors"}
-FAMILY = {CLIP: OpenClipEncoder, DINO: Dinov2Encoder}
+FAMILY = {CLIP: "open-clip", DINO: "dinov2"}
 BOTH = pytest.mark.parametrize("name", [CLIP, DINO])
 
 
@@ -39,9 +41,20 @@ def wide() -> Film:
     return as_film(np.ascontiguousarray(square[:201, :]))
 
 
+def opened(name: str, folder: Path, **options: str) -> TorchEncoder:
+    encoder = load(FAMILY[name], Checkpoint(folder, name, "test", options))
+    assert isinstance(encoder, TorchEncoder)
+    return encoder
+
+
+def pixels_of(encoder: TorchEncoder, film: Film) -> torch.Tensor:
+    """``(1, 3, S, S) float32``: what the network takes."""
+    return torch.from_numpy(encoder.network.recipe.normalised(encoder.preprocess(film)))[None]
+
+
 def refusal(name: str, folder: Path) -> str:
     with pytest.raises(HilumError) as caught:
-        FAMILY[name](folder, name, "test")
+        opened(name, folder)
     assert caught.value.code is ErrorCode.FAILED_PRECONDITION
     assert str(folder) not in caught.value.client_message
     return caught.value.client_message
@@ -77,8 +90,10 @@ def test_pickled_and_damaged_weights_are_not_read(name: str, copy: Path) -> None
     whole = weights.read_bytes()
     weights.write_bytes(whole[: len(whole) // 2])
     refusal(name, copy)
-    weights.rename(copy / "pytorch_model.bin")
-    assert "convert" in refusal(name, copy)
+    weights.write_bytes(pickle.dumps({"harm": Path("/")}))
+    refusal(name, copy)
+    weights.unlink()
+    assert "no " in refusal(name, copy)
 
 
 @pytest.mark.parametrize(("name", "config"), [
@@ -92,21 +107,21 @@ def test_a_missing_configuration_is_an_error(name: str, config: str, copy: Path)
 
 @BOTH
 def test_the_fingerprint_covers_weights_preprocessing_and_pooling(name: str, copy: Path) -> None:
-    spec = FAMILY[name](copy, name, "test").spec
-    assert spec.fingerprint == FAMILY[name](CHECKPOINTS / name, name, "test").spec.fingerprint
+    spec = opened(name, copy).spec
+    assert spec.fingerprint == opened(name, CHECKPOINTS / name).spec.fingerprint
     assert replace(spec, pooling="mean").fingerprint != spec.fingerprint
     tensors = load_file(copy / WEIGHTS[name])
     key = next(k for k in sorted(tensors) if tensors[k].ndim > 1)
     tensors[key] = tensors[key] * 1.01
     save_file(tensors, copy / WEIGHTS[name], metadata={"format": "pt"})
-    reweighed = FAMILY[name](copy, name, "test").spec
+    reweighed = opened(name, copy).spec
     assert reweighed.weights_sha256 != spec.weights_sha256 and reweighed.collection != spec.collection
     path = copy / ("open_clip_config.json" if name == CLIP else "preprocessor_config.json")
     config = json.loads(path.read_text())
     holder = config["preprocess_cfg"] if name == CLIP else config
     holder["mean" if name == CLIP else "image_mean"] = [0.4, 0.4, 0.4]
     path.write_text(json.dumps(config))
-    assert FAMILY[name](copy, name, "test").spec.preprocessing != reweighed.preprocessing
+    assert opened(name, copy).spec.preprocessing != reweighed.preprocessing
 
 
 def test_another_size_is_another_model(tmp_path: Path) -> None:
@@ -114,7 +129,7 @@ def test_another_size_is_another_model(tmp_path: Path) -> None:
     config = json.loads((folder / "open_clip_config.json").read_text())
     config["model_cfg"]["vision_cfg"]["image_size"] = 128
     (folder / "open_clip_config.json").write_text(json.dumps(config))
-    small, usual = (OpenClipEncoder(f, CLIP, "test").spec for f in (folder, CHECKPOINTS / CLIP))
+    small, usual = (opened(CLIP, f).spec for f in (folder, CHECKPOINTS / CLIP))
     assert small.fingerprint != usual.fingerprint and "128" in small.preprocessing
 
 
@@ -123,27 +138,27 @@ def test_clip_preprocessing_is_open_clips_own(wide: Film) -> None:
 
     model = build_model(CHECKPOINTS / CLIP)
     theirs = image_transform_v2(PreprocessCfg(**model.visual.preprocess_cfg), is_train=False)
-    encoder = OpenClipEncoder(CHECKPOINTS / CLIP, CLIP, "test")
+    encoder = opened(CLIP, CHECKPOINTS / CLIP)
     for film in (wide, as_film(np.ascontiguousarray(wide.display.T))):
         wanted = theirs(Image.fromarray(film.display)).numpy()
-        np.testing.assert_allclose(encoder.preprocess(film), wanted, atol=1e-5)
+        np.testing.assert_allclose(pixels_of(encoder, film)[0].numpy(), wanted, atol=1e-5)
 
 
 def test_dino_preprocessing_is_the_pillow_backends(wide: Film) -> None:
     from transformers import AutoImageProcessor
 
     processor = AutoImageProcessor.from_pretrained(CHECKPOINTS / DINO, backend="pil", local_files_only=True)
-    encoder = Dinov2Encoder(CHECKPOINTS / DINO, DINO, "test")
+    encoder = opened(DINO, CHECKPOINTS / DINO)
     for film in (wide, as_film(np.ascontiguousarray(wide.display.T))):
         wanted = processor(Image.fromarray(film.display).convert("RGB"), return_tensors="np")["pixel_values"][0]
-        np.testing.assert_allclose(encoder.preprocess(film), wanted, atol=1e-5)
+        np.testing.assert_allclose(pixels_of(encoder, film)[0].numpy(), wanted, atol=1e-5)
 
 
 def test_dino_vector_is_the_plain_cls_token(wide: Film) -> None:
     """Against a forward pass written out by hand from the tensors of the file."""
-    encoder = Dinov2Encoder(CHECKPOINTS / DINO, DINO, "test")
+    encoder = opened(DINO, CHECKPOINTS / DINO)
     pixels = encoder.preprocess(wide)[None]
-    wanted = plain_dinov2(torch.from_numpy(pixels))
+    wanted = plain_dinov2(pixels_of(encoder, wide))
     found = encoder.encode_images(pixels)[0]
     assert float(found @ wanted) >= 0.99999
 
@@ -190,9 +205,9 @@ def test_clip_vectors_are_open_clips_own(wide: Film) -> None:
         {k: v.float() if v.is_floating_point() else v for k, v in load_file(CHECKPOINTS / CLIP / WEIGHTS[CLIP]).items()}
     )
     model.eval()
-    encoder = OpenClipEncoder(CHECKPOINTS / CLIP, CLIP, "test")
+    encoder = opened(CLIP, CHECKPOINTS / CLIP)
     with torch.no_grad():
-        image = model.encode_image(torch.from_numpy(encoder.preprocess(wide))[None], normalize=True)[0].numpy()
+        image = model.encode_image(pixels_of(encoder, wide), normalize=True)[0].numpy()
         text = model.encode_text(build_tokenizer(CHECKPOINTS / CLIP)(["small left effusion"]), normalize=True)[
             0
         ].numpy()
@@ -201,7 +216,7 @@ def test_clip_vectors_are_open_clips_own(wide: Film) -> None:
 
 
 def test_an_image_only_encoder_refuses_words() -> None:
-    encoder = Dinov2Encoder(CHECKPOINTS / DINO, DINO, "test")
+    encoder = opened(DINO, CHECKPOINTS / DINO)
     assert encoder.spec.text_space is None
     with pytest.raises(HilumError) as caught:
         encoder.encode_texts(["effusion"])
@@ -212,7 +227,7 @@ def test_full_range_source_ignores_the_window() -> None:
     rng = np.random.default_rng(0)
     full = rng.integers(0, 65536, (200, 200)).astype(np.uint16)
     film = Film(np.zeros((200, 200), np.uint8), full)
-    windowed, whole = (Dinov2Encoder(CHECKPOINTS / DINO, DINO, "test", source=s) for s in ("display", "full"))
+    windowed, whole = (opened(DINO, CHECKPOINTS / DINO, levels=s) for s in ("display", "full"))
     assert np.ptp(windowed.preprocess(film)) == 0 and np.ptp(whole.preprocess(film)) > 1
     assert windowed.spec.fingerprint != whole.spec.fingerprint
 

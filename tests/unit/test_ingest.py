@@ -269,7 +269,7 @@ class Faulty(TinyEncoder):
     def encode_images(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         if len(batch) > 4:
             raise MemoryError
-        means = batch.mean(axis=(1, 2, 3))
+        means = np.asarray(batch).mean(axis=(1, 2, 3))
         if (means < 0.05).any():
             raise RuntimeError("bad film")
         vectors = super().encode_images(batch)

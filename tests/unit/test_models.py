@@ -13,7 +13,7 @@ from tests.kit.records import make_spec
 SPEC = make_spec("rad-dino", dim=768)
 OTHER = {
     "name": "rad-dino-2", "revision": "2", "weights_sha256": "1" * 64, "preprocessing": "crop-518", "pooling": "cls",
-    "dim": 769, "dtype": "float16", "normalised": False, "text_space": "biomedclip",
+    "dim": 769, "tokens": 2, "dtype": "float16", "normalised": False, "text_space": "biomedclip",
 }  # fmt: skip
 
 

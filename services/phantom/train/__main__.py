@@ -82,12 +82,14 @@ def _train(args: argparse.Namespace) -> None:
 
 
 def _evaluate(args: argparse.Namespace) -> None:
-    from services.encoders.hf_vision import Dinov2Encoder
-    from services.encoders.open_clip_local import CONFIG, OpenClipEncoder
+    from services.encoders.families import load
+    from services.encoders.families.open_clip import CONFIG
+    from services.encoders.network import Checkpoint
     from services.phantom.train.evaluate import evaluate, table
 
-    family = OpenClipEncoder if (args.checkpoint / CONFIG).exists() else Dinov2Encoder
-    scores = evaluate(family(args.checkpoint, args.checkpoint.name.lower(), "evaluated"), args.data)
+    family = "open-clip" if (args.checkpoint / CONFIG).exists() else "dinov2"
+    encoder = load(family, Checkpoint(args.checkpoint, args.checkpoint.name.lower(), "evaluated"))
+    scores = evaluate(encoder, args.data)
     print(json.dumps(asdict(scores), indent=2) if args.json else table(scores))
 
 

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional
 
-from services.encoders.open_clip_local import build_model, build_tokenizer
+from services.encoders.families.open_clip import build_model, build_tokenizer
 from services.phantom.claims import TRUE, UNKNOWN, Truths, all_hold
 from services.phantom.reports import training_text
 from services.phantom.sentences import Text, mirrored

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from services.encoders.hf_vision import build_model
+from services.encoders.families.dinov2 import build_model
 from services.phantom.claims import Truths
 from services.phantom.train import layout, loop
 from services.phantom.train.augment import augment

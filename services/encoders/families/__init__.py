@@ -1,0 +1,27 @@
+"""One module per family of encoders: each turns a checkpoint folder into an encoder, exactly as its authors use it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from services.core.errors import invalid
+from services.encoders.base import Encoder
+
+if TYPE_CHECKING:
+    from services.encoders.network import Checkpoint
+
+# family → the module of this package whose `load(at: Checkpoint) -> Encoder` reads it. Imported when first needed.
+FAMILIES: Mapping[str, str] = {
+    "dinov2": "dinov2",
+    "open-clip": "open_clip",
+}
+
+
+def load(family: str, at: Checkpoint) -> Encoder:
+    """The encoder of a checkpoint. Raises INVALID_ARGUMENT, and FAILED_PRECONDITION when it cannot be used."""
+    if family not in FAMILIES:
+        raise invalid(f"there is no such family of encoders; there are: {', '.join(sorted(FAMILIES))}")
+    module = import_module(f"services.encoders.families.{FAMILIES[family]}")
+    return module.load(at)

@@ -1,0 +1,86 @@
+"""The encoders that Hilum knows how to fetch and use: one file each under ``catalog/``."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from services.core.errors import ErrorCode, HilumError, invalid
+
+CATALOG = Path(__file__).parent / "catalog"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Files of a hub repository.
+
+    files: patterns of what is needed and no more.  extra: files of other repositories, ``{repo, file, to}``.
+    manual: for what no hub serves: what to do by hand; such a model is only ever added from a folder.
+    """
+
+    repo: str = ""
+    revision: str = "main"
+    files: tuple[str, ...] = ()
+    extra: tuple[Mapping[str, str], ...] = ()
+    manual: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Licence:
+    """What the publisher allows. use: ``any``, ``research`` or ``non-commercial``.  access: how to be let in."""
+
+    name: str
+    url: str
+    use: str = "research"
+    gated: bool = False
+    access: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """One model of the catalogue. variants: name → options for the family; ``default`` is always there.
+
+    package: the optional extra of Hilum that this model needs.
+    """
+
+    name: str
+    family: str
+    summary: str
+    text: bool
+    doc: str
+    source: Source
+    licence: Licence
+    variants: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: {"default": {}})
+    package: str = ""
+
+    def options(self, variant: str = "default") -> Mapping[str, Any]:
+        """Raises INVALID_ARGUMENT naming the variants there are."""
+        if variant not in self.variants:
+            raise invalid(f"{self.name} has no such variant; there are: {', '.join(self.variants)}")
+        return self.variants[variant]
+
+
+def known() -> dict[str, Known]:
+    """Name → entry, in alphabetical order."""
+    return {entry.name: entry for entry in map(_read, sorted(CATALOG.glob("*.toml")))}
+
+
+def named(name: str) -> Known:
+    """Raises UNKNOWN_MODEL naming what the catalogue has."""
+    entries = known()
+    if name not in entries:
+        raise HilumError(ErrorCode.UNKNOWN_MODEL, f"the catalogue has no such model; it has: {', '.join(entries)}")
+    return entries[name]
+
+
+def _read(path: Path) -> Known:
+    entry = tomllib.loads(path.read_text(encoding="utf-8"))
+    source, licence = entry.pop("source"), entry.pop("licence")
+    return Known(
+        **{**entry, "variants": {"default": {}} | entry.get("variants", {})},
+        source=Source(**{k: tuple(v) if isinstance(v, list) else v for k, v in source.items()}),
+        licence=Licence(**licence),
+    )

@@ -1,0 +1,149 @@
+"""A network with its recipe, run as an encoder. Families build the `Network`; everything they share is here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+# isort: off
+import services.encoders.offline
+import services.encoders.torchvision_compat  # noqa: F401
+# isort: on
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from services.core.errors import ErrorCode, HilumError, invalid
+from services.core.models import ModelSpec
+from services.core.types import Film
+from services.encoders.base import Frame, Patches, Prepared
+from services.encoders.checkpoint import sha256
+from services.encoders.preprocess import Recipe
+from services.encoders.runtime import forward
+
+Tensors = Mapping[str, torch.Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Where a family finds what it loads. options: the family's own settings, from the model's manifest."""
+
+    folder: Path
+    name: str
+    revision: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TextTower:
+    """Words to the space of the images.
+
+    space: names tokenizer and tower, for the fingerprint.  tokenise: N texts → tensors with N rows each.
+    embed: those tensors → ``(N, D)``, not yet normalised.
+    """
+
+    space: str
+    tokenise: Callable[[list[str]], Tensors]
+    embed: Callable[[Tensors], torch.Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """What a family makes of a checkpoint.
+
+    module: everything with weights, in evaluation mode.  weights: the files they came from.
+    image: ``(N, C, S, S) float32`` normalised → ``(N, D)`` or ``(N, tokens, D)``, not yet unit length.
+    patches: the same pixels → ``(N, h, w, P)``; None where the architecture has no local vectors.
+    patches_read_text: do those lie in the space of the text tower?
+    logit_scale: the factor that the authors' softmax puts before a cosine, where one was trained.
+    """
+
+    module: torch.nn.Module
+    weights: Sequence[Path]
+    recipe: Recipe
+    image: Callable[[torch.Tensor], torch.Tensor]
+    pooling: str
+    dim: int
+    tokens: int = 1
+    text: TextTower | None = None
+    patches: Callable[[torch.Tensor], torch.Tensor] | None = None
+    patches_read_text: bool = False
+    logit_scale: float | None = None
+
+
+class TorchEncoder:
+    """See ``services.encoders.base.Encoder`` and ``SeesPatches``."""
+
+    def __init__(self, at: Checkpoint, network: Network) -> None:
+        self.network = network
+        network.module.eval().requires_grad_(False)
+        self._spec = ModelSpec(
+            name=at.name,
+            revision=at.revision,
+            weights_sha256=sha256(*network.weights),
+            preprocessing=network.recipe.name,
+            pooling=network.pooling,
+            dim=network.dim,
+            tokens=network.tokens,
+            text_space=network.text.space if network.text else None,
+        )
+        self._mean, self._std = (
+            torch.tensor(values, dtype=torch.float32)[:, None, None]
+            for values in (network.recipe.mean, network.recipe.std)
+        )
+
+    @property
+    def spec(self) -> ModelSpec:
+        return self._spec
+
+    def preprocess(self, film: Film) -> Prepared:
+        """Film to ``(S, S)`` grey, 0–255."""
+        return self.network.recipe(film)
+
+    def frame(self, height: int, width: int) -> Frame:
+        """The part of a film that the network sees."""
+        return self.network.recipe.fit.frame(height, width)
+
+    def encode_images(self, batch: Sequence[Prepared]) -> NDArray[np.float32]:
+        """N prepared films to ``(N, D) float32``, L2-normalised."""
+        if not len(batch):
+            return np.empty((0, *self._shape), np.float32)
+        return forward(lambda part: self.network.image(self._pixels(part["pixels"])), {"pixels": _stacked(batch)})
+
+    def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """N texts to ``(N, D) float32``, L2-normalised; what exceeds the model's context is cut off."""
+        if isinstance(texts, str):
+            raise invalid("texts is a list of texts, not one text")
+        if self.network.text is None:
+            raise HilumError(
+                ErrorCode.FAILED_PRECONDITION, f"{self._spec.name} reads no text; choose an image-text model"
+            )
+        if not texts:
+            return np.empty((0, self._spec.dim), np.float32)
+        return forward(self.network.text.embed, self.network.text.tokenise(list(texts)))
+
+    def encode_patches(self, batch: Sequence[Prepared]) -> Patches:
+        """Local vectors. Raises FAILED_PRECONDITION where the architecture has none."""
+        patches = self.network.patches
+        if patches is None:
+            raise HilumError(
+                ErrorCode.FAILED_PRECONDITION, f"{self._spec.name} has no local vectors; choose a transformer model"
+            )
+        grid = forward(lambda part: patches(self._pixels(part["pixels"])), {"pixels": _stacked(batch)})
+        return Patches(grid, self.network.patches_read_text)
+
+    @property
+    def _shape(self) -> tuple[int, ...]:
+        spec = self._spec
+        return (spec.tokens, spec.dim) if spec.tokens > 1 else (spec.dim,)
+
+    def _pixels(self, grey: torch.Tensor) -> torch.Tensor:
+        """``(N, S, S)`` 0–255 to ``(N, C, S, S) float32``, normalised where the network runs."""
+        return (grey.float()[:, None] / 255 - self._mean.to(grey.device)) / self._std.to(grey.device)
+
+
+def _stacked(batch: Sequence[Prepared]) -> torch.Tensor:
+    return torch.from_numpy(np.stack(batch))
