@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -19,10 +19,29 @@ class LabelState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """One statement: `name` is a key such as ``pleural_effusion``; `source` says who made it."""
+    """One statement: `name` is a key such as ``pleural_effusion``; `source` says who made it.
+
+    level: said of this image, or of the study it belongs to.  implicit: not said, but meant by the dataset's convention
+    (what a list of findings leaves out).  score: a probability, or the share of readers who said so.
+    """
 
     name: str
     state: LabelState
+    source: str = "table"
+    level: str = "image"
+    implicit: bool = False
+    score: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """Where a source sees a finding, in pixels of the stored film: left, top, width, height."""
+
+    name: str
+    x: float
+    y: float
+    width: float
+    height: float
     source: str = "table"
 
 
@@ -74,7 +93,13 @@ def merge(labels: Iterable[Label]) -> dict[str, LabelState]:
 
 def settle(labels: Iterable[Label]) -> list[Label]:
     """One statement per finding and source, unknown ones left out: a source that contradicts itself is *uncertain*."""
-    by_source: dict[str, list[Label]] = {}
+    said: dict[tuple[str, str], Label] = {}
     for label in labels:
-        by_source.setdefault(label.source, []).append(label)
-    return [Label(name, state, source) for source, said in by_source.items() for name, state in merge(said).items()]
+        if label.state is LabelState.UNKNOWN:
+            continue
+        other = said.setdefault((label.source, label.name), label)
+        if other.implicit and not label.implicit:  # a word outweighs a silence
+            said[label.source, label.name] = label
+        elif other.state is not label.state and other.implicit == label.implicit:
+            said[label.source, label.name] = replace(other, state=LabelState.UNCERTAIN, score=None)
+    return list(said.values())

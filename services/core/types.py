@@ -8,7 +8,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from services.core.labels import Label
+from services.core.labels import Box, Label
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +28,12 @@ class Film:
 class ImageRecord:
     """The canonical record of a film; what is not here does not enter the archive.
 
-    `patient_id` and `study_id` are pseudonyms or, where the user says a dataset is already de-identified, its own ids.
-    None means unknown. `age` is in years (capped at 90), `study_date` ISO 8601. `view` is PA, AP or LATERAL.
+    Ids of people, studies, series, accessions and institutions are pseudonyms or, where the user says a dataset is
+    already de-identified, its own. None means unknown. `age` is in years (capped at 90; `age_binned`: known to a few
+    years only), `study_date` ISO 8601 and as `date_kind` says: real, shifted, ordinal or offset. `study_order` counts a
+    patient's studies where dates do not. `view` is PA, AP or LATERAL; `view_source` says whether it was stated or
+    inferred from the picture. `orientation` is erect or supine, `split` train, validate or test. `pixel_spacing` is in
+    millimetres, `burned_in` yes, no or suspected.
     """
 
     image_id: str
@@ -48,7 +52,26 @@ class ImageRecord:
     phash: str = ""
     licence: str | None = None
     attribution: str | None = None
+    series_id: str | None = None
+    accession_id: str | None = None
+    split: str | None = None
+    view_source: str | None = None
+    orientation: str | None = None
+    body_part: str | None = None
+    manufacturer: str | None = None
+    device: str | None = None
+    institution: str | None = None
+    race: str | None = None
+    ethnicity: str | None = None
+    age_binned: bool | None = None
+    date_kind: str | None = None
+    study_order: int | None = None
+    bits_stored: int | None = None
+    photometric: str | None = None
+    pixel_spacing: float | None = None
+    burned_in: str | None = None
     labels: tuple[Label, ...] = ()
+    boxes: tuple[Box, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from services.core.ids import image_id, pseudonym
 from services.core.types import ImageRecord
 from services.ingest.decode import Decoded
 from services.ingest.sources.tables import Row
 from services.ingest.stated import Stated
+
+_TOLD = [field.name for field in fields(Stated)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,11 @@ class Identities:
             stated,
             patient_id=self._person("patient", stated.patient_id),
             study_id=self.study(stated.study_id),
+            series_id=self._person("series", stated.series_id),
+            accession_id=self._person("accession", stated.accession_id),
+            institution=self._person("institution", stated.institution),
             study_date=stated.study_date if self.keep_ids else None,
+            date_kind=stated.date_kind if self.keep_ids else None,
         )
 
     def _person(self, kind: str, value: str | None) -> str | None:
@@ -61,13 +67,7 @@ def retold(who: Identities, record: ImageRecord, row: Row | None) -> ImageRecord
 
 
 def _told(record: ImageRecord, stated: Stated) -> ImageRecord:
-    old = Stated(
-        record.patient_id, record.study_id, record.view, record.sex, record.age, record.study_date, record.modality,
-        record.licence, record.attribution, record.labels,
-    )  # fmt: skip
-    new = stated.over(old)
-    return replace(
-        record, patient_id=new.patient_id, study_id=new.study_id, view=new.view, sex=new.sex, age=new.age,
-        study_date=new.study_date, modality=new.modality, licence=new.licence, attribution=new.attribution,
-        labels=tuple(sorted(new.labels or (), key=lambda label: (label.name, label.source))),
-    )  # fmt: skip
+    told = {name: value for name in _TOLD if (value := getattr(stated, name)) is not None}
+    if labels := told.get("labels"):
+        told["labels"] = tuple(sorted(labels, key=lambda label: (label.name, label.source)))
+    return replace(record, **told)

@@ -6,7 +6,7 @@ import datetime
 import re
 from dataclasses import dataclass, fields
 
-from services.core.labels import Label
+from services.core.labels import Box, Label
 
 OLDEST = 90.0  # ages above 89 identify people: HIPAA's safe harbour
 IMPLAUSIBLE = 120.0
@@ -21,7 +21,10 @@ _FRONTAL = {"PA": "PA", "POSTERO_ANTERIOR": "PA", "POSTEROANTERIOR": "PA",
 
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """Facts of one film as its source states them; None is *not stated*. Ids are still the source's own."""
+    """Facts of one film as its source states them; None is *not stated*. Ids are still the source's own.
+
+    The names are those of `ImageRecord`.
+    """
 
     patient_id: str | None = None
     study_id: str | None = None
@@ -32,7 +35,26 @@ class Stated:
     modality: str | None = None
     licence: str | None = None
     attribution: str | None = None
+    series_id: str | None = None
+    accession_id: str | None = None
+    split: str | None = None
+    view_source: str | None = None
+    orientation: str | None = None
+    body_part: str | None = None
+    manufacturer: str | None = None
+    device: str | None = None
+    institution: str | None = None
+    race: str | None = None
+    ethnicity: str | None = None
+    age_binned: bool | None = None
+    date_kind: str | None = None
+    study_order: int | None = None
+    bits_stored: int | None = None
+    photometric: str | None = None
+    pixel_spacing: float | None = None
+    burned_in: str | None = None
     labels: tuple[Label, ...] | None = None
+    boxes: tuple[Box, ...] | None = None
 
     def over(self, other: Stated) -> Stated:
         """This source's word where it speaks, `other`'s where it is silent."""

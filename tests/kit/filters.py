@@ -22,7 +22,11 @@ VALUES: dict[str, list[str | float]] = {
     "modality": ["CR", "DX"],
     "age": [0.0, 18.0, 40.0, 40.5, 90.0, 1e-7],
     "study_date": ["1999-12-31", "2020-01-31", "2020-02-29", "2187-06-01"],
+    "split": ["train", "test"],
+    "manufacturer": ["ACME", "a b"],
+    "study_order": [1.0, 2.0],
 }
+NUMBERS = ("age", "study_order")
 FINDINGS = ["edema", "pleural_effusion", "3d"]
 _EQUAL = [Operator.EQ, Operator.NE]
 _ORDER = [Operator.LT, Operator.LE, Operator.GT, Operator.GE]
@@ -35,7 +39,7 @@ _MEANING = {
 def random_record(number: int, draw: random.Random) -> ImageRecord:
     """A film with each field known or not, and sources that may contradict each other and themselves."""
     fields = {
-        name: draw.choice([None, None if name == "age" else "", *values])
+        name: draw.choice([None, None if name in NUMBERS else "", *values])
         for name, values in VALUES.items()
         if name != "dataset"
     }
@@ -57,7 +61,7 @@ def conditions(ids: list[str]) -> list[Expr]:
     """Every single condition over VALUES, FINDINGS and `ids`: each field with each of its operators and values."""
     fields: dict[str, list[str | float]] = {**VALUES, "image_id": list(ids)}
     fields |= {f"labels.{name}": [state.value for state in LabelState] for name in FINDINGS}
-    operators = {name: _EQUAL + (_ORDER if name in ("age", "study_date") else []) for name in fields}
+    operators = {name: _EQUAL + (_ORDER if name in (*NUMBERS, "study_date") else []) for name in fields}
     found = [compare(name, op, value) for name, values in fields.items() for op in operators[name] for value in values]
     return found + [present(name) for name in fields]
 

@@ -96,7 +96,7 @@ def test_or_binds_tighter_than_and_as_the_aip_has_it() -> None:
         ("vieww = PA", 1, "did you mean view?"),
         ("View = PA", 1, "did you mean view?"),
         ("label.edema = present", 1, "did you mean labels?"),
-        ("a = 1", 1, "dataset, patient_id, study_id, image_id, view, sex, modality, age, study_date, labels.<finding>"),
+        ("a = 1", 1, "dataset, patient_id, study_id, image_id, view, sex, modality, age, study_date, split"),
         ("view = PAA", 8, "one of PA, AP, LATERAL; did you mean PA?"),
         ("sex = female", 7, "one of M, F, O"),
         ("labels.edema = presnt", 16, "did you mean present?"),

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 
 from sqlalchemy import BindParameter, Connection, RowMapping, Select, Table, bindparam, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from services.core.facts.db import Facts, now
-from services.core.facts.schema import embeddings, images, labels, reports
-from services.core.labels import Label, LabelState, settle
+from services.core.facts.schema import boxes, embeddings, images, labels, reports
+from services.core.labels import Box, Label, LabelState, settle
 from services.core.types import ImageRecord, Report
 
-_COLUMNS = [field.name for field in fields(ImageRecord) if field.name != "labels"]
+_COLUMNS = [field.name for field in fields(ImageRecord) if field.name not in ("labels", "boxes")]
 _CHUNK = 500  # below SQLite's bound on variables in a statement
 
 # Built once: every answer to a search reads these.
 _IDS: BindParameter[str] = bindparam("ids", expanding=True)
 _BY_ID = select(images).where(images.c.image_id.in_(_IDS))
 _LABELS_OF = select(labels).where(labels.c.image_id.in_(_IDS)).order_by(labels.c.name, labels.c.source)
+_BOXES_OF = select(boxes).where(boxes.c.image_id.in_(_IDS)).order_by(boxes.c.image_id, boxes.c.number)
 _LEDGER_OF = select(embeddings.c.image_id, embeddings.c.fingerprint).where(embeddings.c.image_id.in_(_IDS))
 
 
@@ -54,9 +55,14 @@ def commit(facts: Facts, stored: Sequence[Stored]) -> None:
         for item in stored
     ]
     label_rows = [
-        {"image_id": item.record.image_id, "name": label.name, "source": label.source, "state": label.state.value}
+        {"image_id": item.record.image_id, **asdict(label), "state": label.state.value}
         for item in stored
         for label in settle(item.record.labels)
+    ]
+    box_rows = [
+        {"image_id": item.record.image_id, "number": number, **asdict(box)}
+        for item in stored
+        for number, box in enumerate(item.record.boxes)
     ]
     ledger = [
         {"image_id": item.record.image_id, "fingerprint": fingerprint, "created_at": stamp}
@@ -72,8 +78,11 @@ def commit(facts: Facts, stored: Sequence[Stored]) -> None:
         db.execute(upsert, rows)
         for part in _chunks(ids):
             db.execute(delete(labels).where(labels.c.image_id.in_(part)))
+            db.execute(delete(boxes).where(boxes.c.image_id.in_(part)))
         if label_rows:
             db.execute(insert(facts, labels).on_conflict_do_nothing(), label_rows)
+        if box_rows:
+            db.execute(insert(facts, boxes), box_rows)
         if ledger:
             db.execute(insert(facts, embeddings).on_conflict_do_nothing(), ledger)
 
@@ -196,14 +205,17 @@ def count_by_model(facts: Facts) -> dict[str, int]:
 def _records(db: Connection, query: Select[tuple[object, ...]], ids: Sequence[str] = ()) -> dict[str, ImageRecord]:
     rows = db.execute(query, {"ids": ids} if ids else {}).mappings().all()
     stated: dict[str, list[Label]] = {row["image_id"]: [] for row in rows}
+    drawn: dict[str, list[Box]] = {}
     for part in _chunks(list(stated)):
-        for image_id, name, source, state in db.execute(_LABELS_OF, {"ids": part}):
-            stated[image_id].append(Label(name, LabelState(state), source))
-    return {row["image_id"]: _record(row, stated[row["image_id"]]) for row in rows}
+        for image_id, name, source, state, *rest in db.execute(_LABELS_OF, {"ids": part}):
+            stated[image_id].append(Label(name, LabelState(state), source, *rest))
+        for image_id, _, name, *rest in db.execute(_BOXES_OF, {"ids": part}):
+            drawn.setdefault(image_id, []).append(Box(name, *rest))
+    return {row["image_id"]: _record(row, stated[row["image_id"]], drawn.get(row["image_id"], [])) for row in rows}
 
 
-def _record(row: RowMapping, stated: list[Label]) -> ImageRecord:
-    return ImageRecord(**{name: row[name] for name in _COLUMNS}, labels=tuple(stated))
+def _record(row: RowMapping, stated: list[Label], drawn: list[Box]) -> ImageRecord:
+    return ImageRecord(**{name: row[name] for name in _COLUMNS}, labels=tuple(stated), boxes=tuple(drawn))
 
 
 def _chunks(ids: list[str]) -> Iterable[list[str]]:

@@ -14,6 +14,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
 )
 
 metadata = MetaData(
@@ -45,6 +46,24 @@ images = Table(
     Column("thumbnail", String(64), nullable=False),  # sha256 of the picture in blobs
     Column("licence", String(128)),
     Column("attribution", Text),
+    Column("series_id", String(128)),
+    Column("accession_id", String(128)),
+    Column("split", String(16)),
+    Column("view_source", String(16)),
+    Column("orientation", String(16)),
+    Column("body_part", String(64)),
+    Column("manufacturer", String(64)),
+    Column("device", String(64)),
+    Column("institution", String(64)),
+    Column("race", String(64)),
+    Column("ethnicity", String(64)),
+    Column("age_binned", Boolean),
+    Column("date_kind", String(16)),
+    Column("study_order", Integer),
+    Column("bits_stored", Integer),
+    Column("photometric", String(16)),
+    Column("pixel_spacing", Float),
+    Column("burned_in", String(16)),
     Column("created_at", String(32), nullable=False),
     Column("updated_at", String(32), nullable=False),
     Index(None, "dataset", "patient_id"),
@@ -58,7 +77,23 @@ labels = Table(
     Column("name", String(64), primary_key=True),
     Column("source", String(64), primary_key=True),
     Column("state", String(9), nullable=False),  # present, absent, uncertain; unknown is no row
+    Column("level", String(8), nullable=False, server_default="image"),
+    Column("implicit", Boolean, nullable=False, server_default=false()),
+    Column("score", Float),
     Index(None, "name", "state", "image_id"),
+)
+
+boxes = Table(
+    "boxes",
+    metadata,
+    Column("image_id", String(36), ForeignKey("images.image_id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("name", String(64), nullable=False),
+    Column("x", Float, nullable=False),
+    Column("y", Float, nullable=False),
+    Column("width", Float, nullable=False),
+    Column("height", Float, nullable=False),
+    Column("source", String(64), nullable=False),
 )
 
 reports = Table(

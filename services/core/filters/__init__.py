@@ -2,8 +2,9 @@
 
     view = "PA" AND age >= 40 AND labels.edema = present AND NOT dataset = "nih"
 
-- Fields: dataset, patient_id, study_id, image_id, view, sex, modality (= !=), age in years and study_date
-  (= != < <= > >=), labels.<finding> = present, absent, uncertain or unknown; ``labels."Pleural Effusion"`` and
+- Fields: dataset, patient_id, study_id, image_id, view, view_source, sex, modality, split, orientation, manufacturer,
+  device, institution, race, ethnicity, burned_in (= !=); age in years, study_order and study_date (= != < <= > >=);
+  labels.<finding> = present, absent, uncertain or unknown; ``labels."Pleural Effusion"`` and
   ``labels.pleural_effusion`` are one finding.
 - AND, OR, NOT (or ``-``) and parentheses. **OR binds tighter than AND**, as AIP-160 has it:
   ``a AND b OR c`` is ``a AND (b OR c)``. Write parentheses where in doubt. Two conditions side by side need an AND.

@@ -50,6 +50,16 @@ FIELDS = {
         Field("modality", Kind.KEYWORD),
         Field("age", Kind.NUMBER),
         Field("study_date", Kind.DATE),
+        Field("split", Kind.CHOICE, ("train", "validate", "test")),
+        Field("orientation", Kind.CHOICE, ("erect", "supine")),
+        Field("manufacturer", Kind.KEYWORD),
+        Field("device", Kind.KEYWORD),
+        Field("institution", Kind.KEYWORD),
+        Field("race", Kind.KEYWORD),
+        Field("ethnicity", Kind.KEYWORD),
+        Field("study_order", Kind.NUMBER),
+        Field("view_source", Kind.CHOICE, ("stated", "inferred")),
+        Field("burned_in", Kind.CHOICE, ("yes", "no", "suspected")),
     )
 }
 _STATES = tuple(state.value for state in LabelState)

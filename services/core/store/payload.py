@@ -17,15 +17,23 @@ INDEXES: dict[str, models.PayloadSchemaType] = {
     "modality": models.PayloadSchemaType.KEYWORD,
     "age": models.PayloadSchemaType.FLOAT,
     "study_date": models.PayloadSchemaType.DATETIME,
+    "split": models.PayloadSchemaType.KEYWORD,
+    "orientation": models.PayloadSchemaType.KEYWORD,
+    "manufacturer": models.PayloadSchemaType.KEYWORD,
+    "device": models.PayloadSchemaType.KEYWORD,
+    "institution": models.PayloadSchemaType.KEYWORD,
+    "race": models.PayloadSchemaType.KEYWORD,
+    "ethnicity": models.PayloadSchemaType.KEYWORD,
+    "study_order": models.PayloadSchemaType.FLOAT,
+    "view_source": models.PayloadSchemaType.KEYWORD,
+    "burned_in": models.PayloadSchemaType.KEYWORD,
 }
-
-_PLAIN = ("dataset", "patient_id", "study_id", "view", "sex", "age", "study_date", "modality")
 
 
 def payload(record: ImageRecord) -> dict[str, object]:
     """Record → payload. What is unknown is left out; ``pixels`` lets a resumed ingest see that a vector is current."""
     carried: dict[str, object] = {
-        name: value for name in _PLAIN if (value := getattr(record, name)) is not None and value != ""
+        name: value for name in INDEXES if (value := getattr(record, name)) is not None and value != ""
     }
     carried["labels"] = {name: state.value for name, state in merge(list(record.labels)).items()}
     carried["pixels"] = record.pixel_sha256
