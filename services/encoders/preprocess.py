@@ -126,6 +126,41 @@ class ShortestEdgeCrop:
 
 
 @dataclass(frozen=True, slots=True)
+class LongestEdgePad:
+    """The longest edge to `edge` pixels, grey `fill` around what is missing, then `crop` x `crop` from the centre.
+
+    timm's and open_clip's way to keep the whole film: both edges are rounded, an odd margin goes to the bottom right.
+    """
+
+    edge: int
+    crop: int
+    resample: str = "bicubic"
+    fill: int = 0
+
+    @property
+    def name(self) -> str:
+        return f"longest-{self.edge}-{self.resample}-pad-{self.crop}-fill-{self.fill}"
+
+    def __call__(self, grey: Grey) -> Grey:
+        height, width = self._resized(*grey.shape)
+        picture = Image.fromarray(np.ascontiguousarray(grey)).resize((width, height), RESAMPLE[self.resample])
+        short = [max(self.crop - side, 0) for side in (height, width)]
+        pixels = np.pad(np.asarray(picture), [(n // 2, n - n // 2) for n in short], constant_values=self.fill)
+        row, column = (round((side - self.crop) / 2) for side in pixels.shape)
+        return pixels[row : row + self.crop, column : column + self.crop]
+
+    def frame(self, height: int, width: int) -> Frame:
+        tall, broad = self._resized(height, width)
+        down, across = height / tall, width / broad
+        return Frame((tall - self.crop) / 2 * down, (broad - self.crop) / 2 * across,
+                     self.crop * down, self.crop * across)  # fmt: skip
+
+    def _resized(self, height: int, width: int) -> tuple[int, int]:
+        ratio = max(height, width) / self.edge
+        return max(round(height / ratio), 1), max(round(width / ratio), 1)
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
     """Levels, then fit, then ``(x / 255 - mean) / std`` per channel, as many channels as `mean` has numbers."""
 
