@@ -53,14 +53,15 @@ def ingest(
     layout: str = "auto",
     labels: PathLike | None = None,
     reports: PathLike | None = None,
+    tables: PathLike | None = None,
     models: Sequence[str] = (),
     keep_ids: bool = False,
     request_id: str = "",
 ) -> ingest_pb2.CreateIngestJobRequest:
-    """Store a folder of films; `source`, `labels` and `reports` are paths on the server's machine."""
+    """Store a folder of films; `source`, `labels`, `reports` and `tables` are paths on the server's machine."""
     return ingest_pb2.CreateIngestJobRequest(
         source=absolute(source), dataset=dataset, layout=layout, labels=absolute(labels), reports=absolute(reports),
-        models=models, keep_ids=keep_ids, request_id=request_id,
+        tables=absolute(tables), models=models, keep_ids=keep_ids, request_id=request_id,
     )  # fmt: skip
 
 

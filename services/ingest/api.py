@@ -14,6 +14,7 @@ from services.core.security import confine
 from services.encoders.registry import Registry
 from services.ingest.jobs import KIND
 from services.ingest.pipeline import Plan
+from services.ingest.sources import layouts
 from services.ingest.sources.files import LAYOUTS
 from services.transport.edge import Call, Route
 from services.transport.jobs import job_message
@@ -36,7 +37,7 @@ class IngestApi:
         if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,62}", request.dataset):
             raise invalid("dataset is a name of a-z, 0-9, '-' and '_', at most 63 characters")
         if (layout := request.layout or "auto") not in LAYOUTS:
-            raise invalid(f"layout is one of {', '.join(LAYOUTS)}")
+            layouts.named(layout)
         if len(request.request_id) > 64:
             raise invalid("request_id has at most 64 characters")
         for name in request.models:
@@ -48,13 +49,20 @@ class IngestApi:
             str(self._table(path, what, operator)) if path else ""
             for path, what in ((request.labels, "labels"), (request.reports, "reports"))
         )
+        tables = str(self._folder(request.tables, "tables", operator)) if request.tables else ""
         models = tuple(dict.fromkeys(request.models))
-        return Plan(str(source), request.dataset, layout, labels, reports, models, request.keep_ids)
+        return Plan(str(source), request.dataset, layout, labels, reports, tables, models, request.keep_ids)
 
     def _table(self, text: str, what: str, operator: bool) -> Path:
         path = self._allowed(text, what, operator)
         if not path.is_file():
             raise invalid(f"{what} is no file on this server; check the path")
+        return path
+
+    def _folder(self, text: str, what: str, operator: bool) -> Path:
+        path = self._allowed(text, what, operator)
+        if not path.is_dir():
+            raise invalid(f"{what} is no folder on this server; check the path")
         return path
 
     def _allowed(self, text: str, what: str, operator: bool) -> Path:

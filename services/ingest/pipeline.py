@@ -9,7 +9,9 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -27,9 +29,9 @@ from services.ingest.crash import Reached, nowhere
 from services.ingest.decode_pool import DecodePool
 from services.ingest.flow import gathered, prefetch
 from services.ingest.records import Identities
-from services.ingest.sources.files import Listed, list_films
+from services.ingest.sources.files import Listed
 from services.ingest.sources.refs import ref_of
-from services.ingest.sources.tables import FilmTable, read_films, read_reports
+from services.ingest.sources.source import Source, open_source
 from services.ingest.stages import Tools, Work
 
 BATCH_FILMS = 32
@@ -47,6 +49,7 @@ class Plan:
     layout: str = "auto"
     labels: str = ""
     reports: str = ""
+    tables: str = ""
     models: tuple[str, ...] = ()
     keep_ids: bool = False
 
@@ -104,15 +107,25 @@ class Pipeline:
     def _run(
         self, job_id: str, plan: Plan, tally: Tally, stopped: Callable[[], bool], threads: ThreadPoolExecutor
     ) -> dict[str, object]:
-        who = Identities(plan.dataset, self.secret, plan.keep_ids)
-        table = read_films(Path(plan.labels), Path(plan.source)) if plan.labels else FilmTable()
-        table.identify(lambda key: image_id(plan.dataset, key))
-        films = list_films(Path(plan.source), plan.layout)
+        tally.stage = "reading tables"
+        source = open_source(
+            Path(plan.source), plan.layout, plan.labels, plan.reports, partial(image_id, plan.dataset), plan.tables
+        )
+        with closing(source):
+            return self._films(job_id, plan, source, tally, stopped, threads)
+
+    def _films(
+        self, job_id: str, plan: Plan, source: Source, tally: Tally, stopped: Callable[[], bool],
+        threads: ThreadPoolExecutor,
+    ) -> dict[str, object]:  # fmt: skip
+        who = Identities(plan.dataset, self.secret, plan.keep_ids or source.keep_ids)
+        tally.stage = "listing"
+        films = source.films()
         tally.total = len(films)
         tally.stage = "loading models"
         encoders = [self.registry.get(name) for name in plan.models or self.registry.names()]
         tools = Tools(
-            self.facts, self.store, self.blobs, self.pool, threads, encoders, who, table, plan.layout, self.reached
+            self.facts, self.store, self.blobs, self.pool, threads, encoders, who, source, plan.layout, self.reached
         )
         self._prepare(tools)
         done, seen = self._already(job_id, tally)
@@ -122,7 +135,7 @@ class Pipeline:
         tally.started = time.monotonic()
         self._line(tools, job_id, todo, seen, tally, stopped)
         tally.stage = "reports"
-        reports = self._reports(plan, who) if plan.reports and not stopped() else 0
+        reports = 0 if stopped() else self._reports(plan, source, who)
         waiting = {} if stopped() else self._answer(encoders)
         self.reached("before_finish")
         took = time.monotonic() - tally.started
@@ -130,7 +143,7 @@ class Pipeline:
             **{outcome.value: tally.counts[outcome.value] for outcome in Outcome},
             "models": {e.spec.name: e.spec.fingerprint for e in encoders},
             "waiting": waiting,
-            "table_rows": table.rows,
+            "table_rows": source.rows,
             "reports": reports,
             "elapsed_seconds": round(took, 3),
             "films_per_second": round(tally.fresh / took, 2),
@@ -165,7 +178,7 @@ class Pipeline:
         answering = models.active(self.facts)
         for encoder in tools.encoders:
             self.store.ensure(encoder.spec)
-            self.store.index_labels(encoder.spec, sorted(tools.table.findings))
+            self.store.index_labels(encoder.spec, sorted(tools.source.findings))
             if encoder.spec.name not in answering:
                 models.register(self.facts, encoder.spec)
 
@@ -195,10 +208,10 @@ class Pipeline:
             after = page[-1].ref
         return refs, seen
 
-    def _reports(self, plan: Plan, who: Identities) -> int:
+    def _reports(self, plan: Plan, source: Source, who: Identities) -> int:
         """Store the reports of studies that have films here; how many studies that were."""
         known, batch, count = images.studies(self.facts, plan.dataset), list[Report](), 0
-        for study, sections in read_reports(Path(plan.reports)):
+        for study, sections in source.reports():
             if (study_id := who.study(study)) not in known:
                 continue
             count += 1

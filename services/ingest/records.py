@@ -25,9 +25,9 @@ class Identities:
     secret: bytes
     keep_ids: bool = False
 
-    def film(self, sop_uid: str | None, row: Row | None, name: str) -> str:
-        """image_id from the dataset's own key: SOPInstanceUID, else the table's, else the path below the source."""
-        return image_id(self.dataset, sop_uid or (row.key if row and row.key else name))
+    def film(self, key: str) -> str:
+        """image_id from the dataset's own key."""
+        return image_id(self.dataset, key)
 
     def study(self, study_id: str | None) -> str | None:
         return self._person("study", study_id)
@@ -51,11 +51,11 @@ class Identities:
         return pseudonym(self.secret, kind, self.dataset, value)
 
 
-def new_record(who: Identities, name: str, decoded: Decoded, row: Row | None, bytes_sha256: str) -> ImageRecord:
+def new_record(who: Identities, key: str, decoded: Decoded, row: Row | None, bytes_sha256: str) -> ImageRecord:
     """The record of a decoded film. Where the table and the header both speak, the table's word counts."""
     rows, columns = decoded.film.display.shape
     blank = ImageRecord(
-        who.film(decoded.sop_uid, row, name), who.dataset, rows=rows, columns=columns, bytes_sha256=bytes_sha256,
+        who.film(key), who.dataset, rows=rows, columns=columns, bytes_sha256=bytes_sha256,
         pixel_sha256=decoded.pixel_sha256, phash=decoded.phash,
     )  # fmt: skip
     return _told(blank, who.settle(row.stated.over(decoded.stated) if row else decoded.stated))

@@ -28,7 +28,8 @@ from services.ingest.patience import patiently
 from services.ingest.reasons import BadFilm, Reason
 from services.ingest.records import Identities, new_record, retold
 from services.ingest.sources.files import Listed
-from services.ingest.sources.tables import FilmTable, Row
+from services.ingest.sources.source import Source
+from services.ingest.sources.tables import Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class Tools:
     threads: Executor
     encoders: Sequence[Encoder]
     who: Identities
-    table: FilmTable
+    source: Source
     layout: str = "auto"
     reached: Reached = nowhere
 
@@ -90,9 +91,11 @@ def read(tools: Tools, batch: list[Work]) -> list[Work]:
             work.end(Outcome.QUARANTINED, error.reason)
             return
         work.bytes_sha256 = hashlib.sha256(work.data).hexdigest()
-        work.row = tools.table.find(work.listed.name)
 
     list(tools.threads.map(one, batch))
+    rows = tools.source.find([work.listed.name for work in batch])
+    for work, row in zip(batch, rows, strict=True):
+        work.row = row
     return batch
 
 
@@ -105,10 +108,13 @@ def known(tools: Tools, batch: list[Work], seen: dict[str, str]) -> list[Work]:
     wanted = {encoder.spec.fingerprint for encoder in tools.encoders}
     for work in open_:
         record = _stored_as(tools, work, [records[i] for i in same.get(work.bytes_sha256, ()) if i in records])
-        if record is None or not wanted <= ledger.get(record.image_id, set()):
-            continue
-        work.existing, work.data = record, b""
-        work.record = retold(tools.who, record, work.row or tools.table.of(record.image_id))
+        if record is not None and wanted <= ledger.get(record.image_id, set()):
+            work.existing, work.data = record, b""
+    stored = [work for work in open_ if work.existing]
+    rows = tools.source.of([work.existing.image_id for work in stored if work.existing])
+    for work, row in zip(stored, rows, strict=True):
+        assert work.existing is not None
+        work.record = retold(tools.who, work.existing, work.row or row)
         _compare(work, seen)
     return batch
 
@@ -123,8 +129,10 @@ def decoded(tools: Tools, batch: list[Work]) -> list[Work]:
             work.end(Outcome.QUARANTINED, error.reason)
             return
         work.data = b""
-        work.row = tools.table.find(work.listed.name, film.sop_uid)
-        work.record = new_record(tools.who, work.listed.name, film, work.row, work.bytes_sha256)
+        if work.row is None and film.sop_uid:
+            [work.row] = tools.source.find([work.listed.name], [film.sop_uid])
+        key = tools.source.key(work.listed.name, film.sop_uid, work.row)
+        work.record = new_record(tools.who, key, film, work.row, work.bytes_sha256)
         work.thumbnail = film.thumbnail
         try:
             work.prepared = {e.spec.fingerprint: e.preprocess(film.film) for e in tools.encoders}
@@ -202,7 +210,7 @@ def _upsert(tools: Tools, encoder: Encoder, films: Sequence[Work]) -> None:
 
 def _stored_as(tools: Tools, work: Work, candidates: Sequence[ImageRecord]) -> ImageRecord | None:
     """The stored film that this file is: the same bytes under the same key. DICOM carries its key in its bytes."""
-    mine = tools.who.film(None, work.row, work.listed.name)
+    mine = tools.who.film(tools.source.key(work.listed.name, None, work.row))
     by_key = next((record for record in candidates if record.image_id == mine), None)
     return by_key or (candidates[0] if candidates and work.data[128:132] == b"DICM" else None)
 

@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class CreateIngestJobRequest(_message.Message):
-    __slots__ = ("source", "dataset", "layout", "labels", "models", "keep_ids", "request_id", "reports")
+    __slots__ = ("source", "dataset", "layout", "labels", "models", "keep_ids", "request_id", "reports", "tables")
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     DATASET_FIELD_NUMBER: _ClassVar[int]
     LAYOUT_FIELD_NUMBER: _ClassVar[int]
@@ -17,6 +17,7 @@ class CreateIngestJobRequest(_message.Message):
     KEEP_IDS_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     REPORTS_FIELD_NUMBER: _ClassVar[int]
+    TABLES_FIELD_NUMBER: _ClassVar[int]
     source: str
     dataset: str
     layout: str
@@ -25,4 +26,5 @@ class CreateIngestJobRequest(_message.Message):
     keep_ids: bool
     request_id: str
     reports: str
-    def __init__(self, source: _Optional[str] = ..., dataset: _Optional[str] = ..., layout: _Optional[str] = ..., labels: _Optional[str] = ..., models: _Optional[_Iterable[str]] = ..., keep_ids: _Optional[bool] = ..., request_id: _Optional[str] = ..., reports: _Optional[str] = ...) -> None: ...
+    tables: str
+    def __init__(self, source: _Optional[str] = ..., dataset: _Optional[str] = ..., layout: _Optional[str] = ..., labels: _Optional[str] = ..., models: _Optional[_Iterable[str]] = ..., keep_ids: _Optional[bool] = ..., request_id: _Optional[str] = ..., reports: _Optional[str] = ..., tables: _Optional[str] = ...) -> None: ...

@@ -48,11 +48,16 @@ def list_films(source: Path, layout: str = "auto") -> list[Listed]:
     """
     if layout not in LAYOUTS:
         raise invalid(f"layout is one of {', '.join(LAYOUTS)}")
+    return list_endings(source, LAYOUTS[layout])
+
+
+def list_endings(source: Path, endings: tuple[str, ...]) -> list[Listed]:
+    """The same for files with one of these endings. Raises INVALID_ARGUMENT."""
     if source.is_file():
         return [Listed(source.parent, source.name)]
     if not source.is_dir():
         raise invalid("the source is neither a folder nor a file on this server; check the path")
-    names = sorted(_walk(source, LAYOUTS[layout]))
+    names = sorted(_walk(source, endings))
     if not names:
         raise invalid("the source holds no DICOM, PNG or JPEG file")
     return [Listed(source, name) for name in names]

@@ -1,0 +1,34 @@
+"""The layouts that Hilum knows, one module each: `LAYOUT` in it."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+
+from services.core.errors import invalid
+from services.ingest.sources.layout import Layout
+
+MODULES = {
+    "nih-cxr14": "nih_cxr14",
+}
+
+
+def names() -> list[str]:
+    """Of all layouts, in alphabetical order."""
+    return sorted(MODULES)
+
+
+@cache
+def named(name: str) -> Layout:
+    """Raises INVALID_ARGUMENT naming the layouts there are."""
+    if name not in MODULES:
+        raise invalid(f"there is no such layout; there are: auto, files, dicom, {', '.join(names())}")
+    layout: Layout = import_module(f"services.ingest.sources.layouts.{MODULES[name]}").LAYOUT
+    return layout
+
+
+def recognised(source: Path) -> Layout | None:
+    """The layout whose marks are all found below `source`: the one with the most of them; None when there is none."""
+    fitting = [layout for layout in map(named, names()) if all(any(source.glob(mark)) for mark in layout.marks)]
+    return max(fitting, key=lambda layout: len(layout.marks), default=None)

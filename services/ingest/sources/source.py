@@ -1,0 +1,118 @@
+"""One source of films: what files there are, what its tables state of them, and how it names them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from services.ingest.sources import layouts
+from services.ingest.sources.files import LAYOUTS as FOLDERS
+from services.ingest.sources.files import Listed, list_endings, list_films
+from services.ingest.sources.joined import JoinedRows
+from services.ingest.sources.layout import Layout, StudyReports
+from services.ingest.sources.tables import FilmTable, Row, read_films, read_reports
+
+Named = Callable[[str], str]  # a film's own key → image_id
+
+
+class Source(Protocol):
+    """keep_ids: its ids and dates are already those of a de-identified dataset.  rows: of its tables."""
+
+    keep_ids: bool
+    rows: int
+    findings: set[str]
+
+    def films(self) -> list[Listed]:
+        """Every file that may be a film, in a fixed order."""
+        ...
+
+    def find(self, names: Sequence[str], uids: Sequence[str | None] = ()) -> list[Row | None]:
+        """What the tables state of these files, by path below the source, or by SOPInstanceUID."""
+        ...
+
+    def of(self, image_ids: Sequence[str]) -> list[Row | None]:
+        """The same for films that are stored already."""
+        ...
+
+    def key(self, name: str, uid: str | None, row: Row | None) -> str:
+        """The dataset's own key of a film, from which its id is made."""
+        ...
+
+    def reports(self) -> StudyReports: ...
+
+    def close(self) -> None: ...
+
+
+def open_source(source: Path, layout: str, labels: str, reports: str, image_id: Named, tables: str = "") -> Source:
+    """A folder with a table of labels, or a dataset in its published layout. Raises INVALID_ARGUMENT.
+
+    layout ``auto`` recognises published layouts by their files, unless a table of labels was named.
+    """
+    if layout in FOLDERS and layout != "auto":
+        return Folder(source, layout, labels, reports, image_id)
+    root = Path(tables) if tables else source
+    if layout == "auto":
+        found = None if labels or not root.is_dir() else layouts.recognised(root)
+        return Published(found, source, root, image_id) if found else Folder(source, layout, labels, reports, image_id)
+    return Published(layouts.named(layout), source, root, image_id)
+
+
+class Folder:
+    """Films in any order of folders, with or without a table."""
+
+    keep_ids = False
+
+    def __init__(self, source: Path, layout: str, labels: str, reports: str, image_id: Named) -> None:
+        self._source, self._layout, self._reports = source, layout, reports
+        self._table = read_films(Path(labels), source) if labels else FilmTable()
+        self._table.identify(image_id)
+        self.rows, self.findings = self._table.rows, self._table.findings
+
+    def films(self) -> list[Listed]:
+        return list_films(self._source, self._layout)
+
+    def find(self, names: Sequence[str], uids: Sequence[str | None] = ()) -> list[Row | None]:
+        return [self._table.find(*pair) for pair in zip(names, uids or [None] * len(names), strict=True)]
+
+    def of(self, image_ids: Sequence[str]) -> list[Row | None]:
+        return [self._table.of(image_id) for image_id in image_ids]
+
+    def key(self, name: str, uid: str | None, row: Row | None) -> str:
+        """SOPInstanceUID, else the table's key, else the path below the source."""
+        return uid or (row.key if row and row.key else name)
+
+    def reports(self) -> StudyReports:
+        return read_reports(Path(self._reports)) if self._reports else iter(())
+
+    def close(self) -> None:
+        pass
+
+
+class Published:
+    """A dataset as its publisher lays it out."""
+
+    def __init__(self, layout: Layout, source: Path, tables: Path, image_id: Named) -> None:
+        self._layout, self._source, self._tables = layout, source, tables
+        self.keep_ids = layout.keep_ids
+        self._rows = JoinedRows(layout, tables, image_id)
+        self.rows, self.findings = self._rows.rows, self._rows.findings()
+
+    def films(self) -> list[Listed]:
+        return list_endings(self._source, self._layout.films)
+
+    def find(self, names: Sequence[str], uids: Sequence[str | None] = ()) -> list[Row | None]:
+        return self._rows.find(names, uids)
+
+    def of(self, image_ids: Sequence[str]) -> list[Row | None]:
+        return self._rows.of(image_ids)
+
+    def key(self, name: str, uid: str | None, row: Row | None) -> str:
+        """The publisher's, so that releases in several formats give a film one id."""
+        return row.key if row and row.key else self._layout.key(name)
+
+    def reports(self) -> StudyReports:
+        return self._layout.reports(self._tables) if self._layout.reports else iter(())
+
+    def close(self) -> None:
+        self._rows.close()
