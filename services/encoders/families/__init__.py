@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 # family → the module of this package whose `load(at: Checkpoint) -> Encoder` reads it. Imported when first needed.
 FAMILIES: Mapping[str, str] = {
     "dinov2": "dinov2",
+    "medimageinsight": "medimageinsight",
     "open-clip": "open_clip",
 }
 
