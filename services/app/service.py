@@ -44,7 +44,7 @@ class Service(Process):
         from services.ingest.jobs import IngestWorker
 
         settings, facts, store = self.settings, self.facts(), self.store(self.settings.engine_url)
-        blobs, registry = Blobs(settings.data_dir / "blobs"), Registry.bundled(settings.models, settings.threads)
+        blobs, registry = Blobs(settings.data_dir / "blobs"), Registry.open(settings)
         pool = DecodePool(settings.decode_workers)
         self.opened.callback(pool.close)
         worker = IngestWorker(settings, facts, store, blobs, registry, pool, load_secret(settings.data_dir))

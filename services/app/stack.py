@@ -39,7 +39,7 @@ class Stack(Process):
         settings = self.settings.with_engine(self._engine())
         store = self.store(settings.engine_url)
         blobs = Blobs(settings.data_dir / "blobs")
-        registry = Registry.bundled(settings.models, settings.threads)
+        registry = Registry.open(settings)
         pool = DecodePool(settings.decode_workers)
         self.opened.callback(pool.close)
         ingest = IngestWorker(settings, facts, store, blobs, registry, pool, load_secret(settings.data_dir))

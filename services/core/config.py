@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +17,8 @@ class Settings:
 
     engine_url: ``embedded:`` (the default: an engine process of our own on loopback) or ``http(s)://host:grpc_port`` of
     a Qdrant server or cluster.  facts_url: SQLAlchemy URL, SQLite under `data_dir` when empty.
+    models_dir: where pulled and added encoders lie, ``DATA/models`` when None.  models_memory: bytes that the weights of
+    loaded encoders may take together; 0 sets no bound.
     ingest_roots: folders that a client without the operator token may name as a job's source; none by default.
     """
 
@@ -27,6 +30,7 @@ class Settings:
     grpc_bind: str = "127.0.0.1:50051"
     models: tuple[str, ...] = ()
     models_dir: Path | None = None
+    models_memory: int = 0
     ingest_roots: tuple[Path, ...] = ()
     threads: int = 0
     decode_workers: int = 2
@@ -35,6 +39,11 @@ class Settings:
     def facts(self) -> str:
         """The SQL URL in force."""
         return self.facts_url or f"sqlite:///{self.data_dir / 'facts.db'}"
+
+    @property
+    def models_home(self) -> Path:
+        """The folder of installed encoders in force."""
+        return self.models_dir or self.data_dir / "models"
 
     def with_engine(self, url: str) -> Settings:
         """The same settings once the embedded engine has told its address."""
@@ -55,7 +64,10 @@ def from_environment(environ: Mapping[str, str], data: str | None = None) -> Set
         http_bind=environ.get("HILUM_HTTP") or "127.0.0.1:8080",
         grpc_bind=environ.get("HILUM_GRPC") or "127.0.0.1:50051",
         models=tuple(name for m in environ.get("HILUM_MODELS", "").split(",") if (name := m.strip())),
-        models_dir=Path(environ["HILUM_MODELS_DIR"]).expanduser() if environ.get("HILUM_MODELS_DIR") else None,
+        models_dir=Path(environ["HILUM_MODELS_DIR"]).expanduser().absolute()
+        if environ.get("HILUM_MODELS_DIR")
+        else None,
+        models_memory=_bytes(environ, "HILUM_MODELS_MEMORY"),
         ingest_roots=tuple(
             Path(p).expanduser().absolute() for p in environ.get("HILUM_INGEST_ROOTS", "").split(":") if p
         ),
@@ -69,6 +81,15 @@ def _count(environ: Mapping[str, str], name: str, default: int) -> int:
     if text and not text.isdecimal():
         raise invalid(f"{name} must be a whole number of 0 or more")
     return int(text) if text else default
+
+
+def _bytes(environ: Mapping[str, str], name: str) -> int:
+    """``8G``, ``512M``, ``1.5g`` or a plain number of bytes; powers of 1024."""
+    text = environ.get(name, "")
+    parts = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)I?B?", text.strip().upper())
+    if text and not parts:
+        raise invalid(f"{name} must be a number of bytes, as in 8G or 512M")
+    return int(float(parts[1]) * 1024 ** " KMGT".index(parts[2] or " ")) if parts else 0
 
 
 def _engine(url: str) -> str:

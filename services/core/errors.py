@@ -35,6 +35,10 @@ class HilumError(Exception):
         self.code = code
         self.client_message = client_message
 
+    def __reduce__(self) -> tuple[type[HilumError], tuple[ErrorCode, str]]:
+        """Errors cross from a child process to its parent."""
+        return type(self), (self.code, self.client_message)
+
 
 def invalid(message: str) -> HilumError:
     """Shorthand for the commonest error."""

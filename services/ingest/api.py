@@ -41,7 +41,7 @@ class IngestApi:
         if len(request.request_id) > 64:
             raise invalid("request_id has at most 64 characters")
         for name in request.models:
-            self._registry.loader(name)
+            self._registry.offer(name)
         source = self._allowed(request.source, "source", operator)
         if not source.is_dir() and not source.is_file():
             raise invalid("source is neither a folder nor a file on this server; check the path")

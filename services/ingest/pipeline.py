@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
@@ -17,6 +17,7 @@ from pathlib import Path
 
 from services.core.blobs import Blobs
 from services.core.config import Settings
+from services.core.errors import ErrorCode, HilumError
 from services.core.facts import Facts, images, jobs, models
 from services.core.ids import image_id
 from services.core.store import VectorStore
@@ -101,12 +102,14 @@ class Pipeline:
         with (
             claimed(self.settings.data_dir, plan.dataset, stopped) as held,
             ThreadPoolExecutor(self.pool.workers + 1, thread_name_prefix="ingest-film") as threads,
+            ExitStack() as leases,
         ):
-            return self._run(job_id, plan, tally, stopped, threads) if held else {}
+            return self._run(job_id, plan, tally, stopped, threads, leases) if held else {}
 
     def _run(
-        self, job_id: str, plan: Plan, tally: Tally, stopped: Callable[[], bool], threads: ThreadPoolExecutor
-    ) -> dict[str, object]:
+        self, job_id: str, plan: Plan, tally: Tally, stopped: Callable[[], bool], threads: ThreadPoolExecutor,
+        leases: ExitStack,
+    ) -> dict[str, object]:  # fmt: skip
         tally.stage = "reading tables"
         source = open_source(
             Path(plan.source), plan.layout, plan.labels, plan.reports, partial(image_id, plan.dataset), plan.tables
@@ -123,7 +126,10 @@ class Pipeline:
         films = source.films()
         tally.total = len(films)
         tally.stage = "loading models"
-        encoders = [self.registry.get(name) for name in plan.models or self.registry.names()]
+        names = plan.models or self.registry.default_names()
+        encoders = [leases.enter_context(self.registry.lease(name)) for name in names]
+        if not encoders:
+            raise HilumError(ErrorCode.FAILED_PRECONDITION, "no encoder can be used; see `hilum models list`")
         tools = Tools(
             self.facts, self.store, self.blobs, self.pool, threads, encoders, who, source, plan.layout, self.reached
         )

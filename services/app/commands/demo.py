@@ -30,13 +30,16 @@ def demo(
     from services.app import demo as job
     from services.app.stack import Stack
     from services.core import logs
+    from services.encoders import bundled
 
     logs.configure(level=30)
     started = time.monotonic()
     with output.errors():
         folder = job.films(data / "films", films, phantom.write)
         settings = local.settings(str(data / "archive"))
-        settings = replace(settings, http_bind=f"127.0.0.1:{port}", grpc_bind="127.0.0.1:0")
+        settings = replace(
+            settings, models=(bundled.CLIP, bundled.DINO), http_bind=f"127.0.0.1:{port}", grpc_bind="127.0.0.1:0"
+        )  # those that know phantoms
         with (
             Stack(settings, http=not headless) as stack,
             Client(endpoint=locate.Endpoint(stack.grpc, stack.url, stack.token)) as client,
