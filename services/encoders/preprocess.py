@@ -63,21 +63,47 @@ class Levels:
 
 @dataclass(frozen=True, slots=True)
 class Squash:
-    """Both edges to `size`, whatever the film's shape. Antialiased, as Pillow resizes."""
+    """Both edges to `size`, whatever the film's shape. Antialiased, as Pillow resizes.
+
+    rounded: back to whole levels, as pictures of 8 bits are resized; otherwise ``float32``.
+    """
 
     size: int
     resample: str = "bicubic"
+    rounded: bool = True
 
     @property
     def name(self) -> str:
-        return f"squash-{self.size}-{self.resample}"
+        return f"squash-{self.size}-{self.resample}" + ("" if self.rounded else "-float")
 
-    def __call__(self, grey: Grey) -> Grey:
-        picture = Image.fromarray(np.ascontiguousarray(grey))
+    def __call__(self, grey: Grey) -> Prepared:
+        picture = Image.fromarray(np.ascontiguousarray(grey if self.rounded else grey.astype(np.float32)))
         return np.asarray(picture.resize((self.size, self.size), RESAMPLE[self.resample]))
 
     def frame(self, height: int, width: int) -> Frame:
         return Frame(0, 0, height, width)
+
+
+@dataclass(frozen=True, slots=True)
+class SquashCrop:
+    """Both edges to `edge`, then `crop` x `crop` from the centre; an odd margin rounds half to even."""
+
+    edge: int
+    crop: int
+    resample: str = "bicubic"
+
+    @property
+    def name(self) -> str:
+        return f"squash-{self.edge}-{self.resample}-crop-{self.crop}"
+
+    def __call__(self, grey: Grey) -> Grey:
+        picture = Image.fromarray(np.ascontiguousarray(grey)).resize((self.edge, self.edge), RESAMPLE[self.resample])
+        start = round((self.edge - self.crop) / 2)
+        return np.asarray(picture)[start : start + self.crop, start : start + self.crop]
+
+    def frame(self, height: int, width: int) -> Frame:
+        margin, part = (self.edge - self.crop) / 2 / self.edge, self.crop / self.edge
+        return Frame(margin * height, margin * width, part * height, part * width)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,21 @@ if TYPE_CHECKING:
 
 # family → the module of this package whose `load(at: Checkpoint) -> Encoder` reads it. Imported when first needed.
 FAMILIES: Mapping[str, str] = {
+    "biovil-t": "biovil_t",
+    "chexagent": "chexagent",
+    "chexzero": "chexzero",
+    "clip": "clip_hf",
+    "cxr-clip": "cxr_clip",
     "dinov2": "dinov2",
+    "dinov3": "dinov3",
+    "hf": "hf",
+    "medgemma": "medgemma",
     "medimageinsight": "medimageinsight",
     "open-clip": "open_clip",
+    "siglip": "siglip",
+    "timm": "timm",
+    "torchxrayvision": "xrv",
+    "vit": "vit",
 }
 
 
