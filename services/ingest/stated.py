@@ -12,6 +12,7 @@ OLDEST = 90.0  # ages above 89 identify people: HIPAA's safe harbour
 IMPLAUSIBLE = 120.0
 
 _SEX = {"M": "M", "MALE": "M", "F": "F", "FEMALE": "F", "O": "O", "OTHER": "O"}
+_SPLITS = {"train": "train", "validate": "val", "test": "test"}
 _YEARS = {"Y": 1.0, "M": 1 / 12, "W": 7 / 365.25, "D": 1 / 365.25}
 _LATERAL = {"LATERAL", "LL", "RL", "LAT", "L", "LLAT", "RLAT", "LEFT_LATERAL", "RIGHT_LATERAL"}
 _FRONTAL = {"PA": "PA", "POSTERO_ANTERIOR": "PA", "POSTEROANTERIOR": "PA",
@@ -91,6 +92,18 @@ def date(text: object) -> str | None:
         return datetime.date(*map(int, match.groups())).isoformat()
     except ValueError:
         return None
+
+
+def split(text: object) -> str | None:
+    """train, validate or test, also from ``valid``, ``val`` and ``training``; None for anything else."""
+    word = str(text or "").strip().lower()
+    return next((known for known, short in _SPLITS.items() if word.startswith(short)), None)
+
+
+def orientation(text: object) -> str | None:
+    """erect or supine (also recumbent, semi-erect counts as erect); None for anything else."""
+    word = str(text or "").strip().lower()
+    return "erect" if "erect" in word else "supine" if word in ("supine", "recumbent") else None
 
 
 def modality(text: object) -> str | None:

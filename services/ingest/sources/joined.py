@@ -17,7 +17,7 @@ import duckdb
 from services.core.errors import invalid
 from services.core.labels import Box, Label, LabelState, label_key, label_state
 from services.ingest import stated
-from services.ingest.sources.layout import Csv, Layout, Listed, Said, Wide
+from services.ingest.sources.layout import Csv, Layout, Listed, Said, StudyReports, Told, Wide
 from services.ingest.sources.tables import Row
 from services.ingest.stated import Stated
 
@@ -31,6 +31,8 @@ _READ: dict[str, Callable[[object], object]] = {
     "age": stated.age,
     "study_date": stated.date,
     "modality": stated.modality,
+    "split": stated.split,
+    "orientation": stated.orientation,
     "study_order": lambda cell: int(float(str(cell))),
     "bits_stored": lambda cell: int(float(str(cell))),
     "pixel_spacing": lambda cell: float(str(cell)) or None,
@@ -55,6 +57,8 @@ class JoinedRows:
             self._db.execute("SET enable_progress_bar = false")
             for name, table in layout.tables.items():
                 self._load(name, table, tables)
+            for name, query in layout.views.items():
+                self._db.execute(f'CREATE VIEW "{name}" AS {query}')
             self._join()
         except duckdb.Error as error:
             self.close()
@@ -93,6 +97,20 @@ class JoinedRows:
                 names |= {name for (name,) in self._db.execute(query).fetchall() if name}
         return {key for name in names if (key := label_key(name)[:64])}
 
+    def reports(self) -> StudyReports:
+        """Studies with the sections of their reports, blank ones left out, as the layout's table tells them."""
+        told = self._layout.reports
+        if not isinstance(told, Told):
+            return
+        texts = ", ".join(f"{text} AS {section}" for section, text in told.sections.items())
+        reader = self._db.cursor().execute(f"SELECT {told.study} AS study, {texts} FROM {told.table}")
+        while rows := reader.fetchmany(1_000):
+            for study, *cells in rows:
+                pairs = zip(told.sections, cells, strict=True)
+                sections = {name: cell.strip() for name, cell in pairs if _read("report", cell) is not None}
+                if study and sections:
+                    yield str(study), sections
+
     def close(self) -> None:
         self._db.close()
         shutil.rmtree(self._scratch, ignore_errors=True)
@@ -110,7 +128,7 @@ class JoinedRows:
                                     "escape": '"', "max_line_size": 64 * 2**20, "parallel": False,
                                     "union_by_name": True}  # fmt: skip
         if table.names:
-            settings |= {"header": False, "skip": 1, "names": list(table.names)}
+            settings |= {"header": False, "skip": int(table.header), "names": list(table.names)}
         given = ", ".join(f"{key} = ${key}" for key in settings)
         self._db.execute(
             f'CREATE TABLE "{name}" AS SELECT * FROM read_csv($paths, {given})', {"paths": paths, **settings}

@@ -19,8 +19,9 @@ class Csv:
     """One table, found by a glob below the folder of tables, plain or compressed with ``.gz`` behind its name.
 
     Every cell is text until a column's meaning reads it.
-    columns: those that the layout uses; they must be there.  names: the header to use instead of a damaged one, whose
-    line is skipped.  required: without it the layout cannot be read; an optional one that is missing is an empty table.
+    columns: those that the layout uses; they must be there.
+    names: the header to use instead of a damaged one, whose line is skipped (or of none, where `header` is false).
+    required: without it the layout cannot be read; an optional one that is missing is an empty table.
     unique: columns that name a row; a join on them cannot fan out. A table that repeats them is refused.
     """
 
@@ -30,6 +31,7 @@ class Csv:
     required: bool = True
     unique: tuple[str, ...] = ()
     separator: str = ","
+    header: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +69,27 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """Reports that stand in a table.
+
+    study: SQL for the study's id, as `Layout.select` has it.  sections: section → SQL.
+    """
+
+    table: str
+    study: str
+    sections: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Layout:
     """One dataset's layout.
 
     films: endings of its films.  marks: globs that all match below a source that has this layout.
-    joined: the FROM clause over the tables by name.  select: canonical name → SQL expression; ``key`` is the dataset's
-    own key of a film.  key: path of a film below the source → that key.
+    views: name → SELECT over the tables, made before the join.  joined: the FROM clause over tables and views.
+    select: canonical name → SQL expression; ``key`` is the dataset's own key of a film.
+    key: path of a film below the source → that key.
     boxes: SQL giving ``LIST(STRUCT(name, x, y, width, height))``.
-    reports: reads the reports below the folder of tables or films.
+    reports: a table of them, or what reads their files below a folder.
     keep_ids: the publisher has de-identified it, so its ids and dates may stay.  date_kind: what its dates are.
     """
 
@@ -89,9 +104,10 @@ class Layout:
     key: Callable[[str], str]
     labels: tuple[Wide | Listed | Said, ...] = ()
     boxes: str = ""
-    reports: Callable[[Path], StudyReports] | None = None
+    reports: Told | Callable[[Path], StudyReports] | None = None
     keep_ids: bool = True
     date_kind: str | None = None
+    views: Mapping[str, str] = field(default_factory=dict)
     constants: Mapping[str, str] = field(default_factory=dict)  # canonical name → what holds for every film
 
 

@@ -112,7 +112,8 @@ class Published:
         return row.key if row and row.key else self._layout.key(name)
 
     def reports(self) -> StudyReports:
-        return self._layout.reports(self._tables) if self._layout.reports else iter(())
+        told = self._layout.reports
+        return told(self._tables) if callable(told) else self._rows.reports()
 
     def close(self) -> None:
         self._rows.close()

@@ -10,6 +10,8 @@ from services.core.errors import invalid
 from services.ingest.sources.layout import Layout
 
 MODULES = {
+    "mimic-cxr": "mimic_cxr",
+    "mimic-cxr-jpg": "mimic_cxr_jpg",
     "nih-cxr14": "nih_cxr14",
 }
 
