@@ -17,8 +17,8 @@ class Settings:
 
     engine_url: ``embedded:`` (the default: an engine process of our own on loopback) or ``http(s)://host:grpc_port`` of
     a Qdrant server or cluster.  facts_url: SQLAlchemy URL, SQLite under `data_dir` when empty.
-    models_dir: where pulled and added encoders lie, ``DATA/models`` when None.  models_memory: bytes that the weights of
-    loaded encoders may take together; 0 sets no bound.
+    models_dir: where pulled and added encoders lie, ``DATA/models`` when None.  models_memory: bytes that the weights
+    of loaded encoders may take together; 0 sets no bound.
     ingest_roots: folders that a client without the operator token may name as a job's source; none by default.
     """
 

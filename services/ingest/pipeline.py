@@ -102,24 +102,22 @@ class Pipeline:
         with (
             claimed(self.settings.data_dir, plan.dataset, stopped) as held,
             ThreadPoolExecutor(self.pool.workers + 1, thread_name_prefix="ingest-film") as threads,
-            ExitStack() as leases,
         ):
-            return self._run(job_id, plan, tally, stopped, threads, leases) if held else {}
+            return self._run(job_id, plan, tally, stopped, threads) if held else {}
 
     def _run(
-        self, job_id: str, plan: Plan, tally: Tally, stopped: Callable[[], bool], threads: ThreadPoolExecutor,
-        leases: ExitStack,
-    ) -> dict[str, object]:  # fmt: skip
+        self, job_id: str, plan: Plan, tally: Tally, stopped: Callable[[], bool], threads: ThreadPoolExecutor
+    ) -> dict[str, object]:
         tally.stage = "reading tables"
         source = open_source(
             Path(plan.source), plan.layout, plan.labels, plan.reports, partial(image_id, plan.dataset), plan.tables
         )
-        with closing(source):
-            return self._films(job_id, plan, source, tally, stopped, threads)
+        with closing(source), ExitStack() as leases:
+            return self._films(job_id, plan, source, tally, stopped, threads, leases)
 
     def _films(
         self, job_id: str, plan: Plan, source: Source, tally: Tally, stopped: Callable[[], bool],
-        threads: ThreadPoolExecutor,
+        threads: ThreadPoolExecutor, leases: ExitStack,
     ) -> dict[str, object]:  # fmt: skip
         who = Identities(plan.dataset, self.secret, plan.keep_ids or source.keep_ids)
         tally.stage = "listing"
