@@ -3,13 +3,15 @@
 pixels = render(PhantomFilm(view="PA", findings=Findings(effusion_right=0.4)), size=512)
 """
 
+from dataclasses import replace
+
 import numpy as np
 from PIL import Image, ImageDraw
 
 from services.phantom import anatomy, devices, lateral, pathology
 from services.phantom.anatomy import MU_LUNG, MU_SOFT, Person
 from services.phantom.drawing import HALF_FIELD_CM, SIDES, Array, blur, vessel_tree
-from services.phantom.truth import PhantomFilm
+from services.phantom.truth import DEVICES, PhantomFilm
 
 MAX_VALUE = 4095  # 12 bits
 DEFAULT_DOSE = 2e4  # photons per pixel at 512 x 512
@@ -23,6 +25,27 @@ def render(film: PhantomFilm, size: int = 512, dose: float = DEFAULT_DOSE) -> Ar
     The dose is per detector area: a smaller matrix collects more photons in each of its pixels.
     Raises ``ValueError`` when ``size`` is below 64.
     """
+    integral, body, day = _integrals(film, size)
+    photons = dose * (512 / size) ** 2
+    return _expose(integral, body, day, photons, {"AP": "AP", "PA": "L", "LATERAL": "LL"}[film.view])
+
+
+def trace(film: PhantomFilm, slot: str, size: int = 512) -> Array:
+    """Where a finding is drawn: what it adds to or takes from the line integrals, ``(size, size) float32``, absolute.
+
+    The film with the finding against the same film with next to nothing of it: without it altogether, what comes after
+    would be drawn with other random numbers. Raises ``ValueError`` when the film does not have the finding or is a lateral one.
+    """
+    severity = getattr(film.findings, slot)
+    if not severity or film.view == "LATERAL":
+        raise ValueError("only a frontal film that shows the finding says where it is drawn")
+    least = 0.0 if slot in DEVICES else 1e-6
+    without = replace(film, findings=replace(film.findings, **{slot: least}))
+    return np.abs(_integrals(film, size)[0] - _integrals(without, size)[0]).astype(np.float32)
+
+
+def _integrals(film: PhantomFilm, size: int) -> tuple[Array, Array, np.random.Generator]:
+    """``(line integral, body thickness)``, and the day's random numbers as they stand after drawing."""
     if size < MIN_SIZE:
         raise ValueError(f"a film needs at least {MIN_SIZE} pixels on a side, not {size}")
     person = np.random.default_rng(1000 + film.patient)
@@ -35,8 +58,7 @@ def render(film: PhantomFilm, size: int = 512, dose: float = DEFAULT_DOSE) -> Ar
         integral, body = lateral.integrals(X, Z, film, build, person, day)
     else:
         integral, body = _frontal(X, Z, film, build, person, day)
-    photons = dose * (512 / size) ** 2
-    return _expose(integral, body, day, photons, {"AP": "AP", "PA": "L", "LATERAL": "LL"}[film.view])
+    return integral, body, day
 
 
 def display(pixels: Array) -> Array:
