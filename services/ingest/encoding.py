@@ -1,12 +1,14 @@
-"""Batches through an encoder; one film that an encoder cannot take costs the others nothing."""
+"""Batches through an encoder; one film or text that an encoder cannot take costs the others nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from services.core.errors import ErrorCode, HilumError
 from services.core.logs import get_logger
 from services.encoders.base import Encoder, Prepared
 from services.ingest.reasons import Reason
@@ -21,20 +23,38 @@ def encode(encoder: Encoder, batch: Sequence[Prepared]) -> list[Vector | Reason]
 
     A batch that fails, for want of memory or otherwise, is halved and tried again until the film at fault stands alone.
     """
-    if not batch:
+    spec = encoder.spec
+    shape = (spec.tokens, spec.dim) if spec.tokens > 1 else (spec.dim,)
+    return _halving(encoder.encode_images, batch, shape, spec.name)
+
+
+def encode_words(encoder: Encoder, texts: Sequence[str]) -> list[Vector | HilumError]:
+    """Texts → (D,) float32 each, or why there is none; a batch that fails is halved as one of films is."""
+    found = _halving(encoder.encode_texts, texts, (encoder.spec.dim,), encoder.spec.name)
+    return [
+        HilumError(ErrorCode.INTERNAL, "the encoder fails on this text; say it in other words")
+        if isinstance(vector, Reason)
+        else vector
+        for vector in found
+    ]
+
+
+def _halving(
+    compute: Callable[[Any], Vector], batch: Sequence[Any], shape: tuple[int, ...], model: str
+) -> list[Vector | Reason]:
+    if not len(batch):
         return []
     try:
-        vectors = np.asarray(encoder.encode_images(batch), dtype=np.float32)
-        spec = encoder.spec
-        if vectors.shape != (len(batch), *([spec.tokens] if spec.tokens > 1 else []), spec.dim):
+        vectors = np.asarray(compute(batch), dtype=np.float32)
+        if vectors.shape != (len(batch), *shape):
             raise ValueError("an encoder returned vectors of another shape than its specification")
     except Exception as error:
         if len(batch) == 1:
-            log.exception("encoder.failed", error, model=encoder.spec.name)
+            log.exception("encoder.failed", error, model=model)
             return [Reason.OUT_OF_MEMORY if isinstance(error, MemoryError) else Reason.ENCODER_FAILED]
         middle = len(batch) // 2
-        log.warning("encoder.halved", model=encoder.spec.name, count=len(batch), error_type=type(error).__name__)
-        return encode(encoder, batch[:middle]) + encode(encoder, batch[middle:])
+        log.warning("encoder.halved", model=model, count=len(batch), error_type=type(error).__name__)
+        return [result for part in (batch[:middle], batch[middle:]) for result in _halving(compute, part, shape, model)]
     with np.errstate(over="ignore", invalid="ignore"):
         norms = np.linalg.norm(vectors, axis=-1)  # in float32 as engines do: what overflows or vanishes here does there
     usable = (np.isfinite(norms) & (norms > 0)).reshape(len(batch), -1).all(axis=1)

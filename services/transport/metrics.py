@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, Counter, Histogram, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, Counter, Gauge, Histogram, generate_latest
 
 _REQUESTS = Counter("hilum_requests_total", "Requests by rpc and outcome.", ["transport", "rpc", "code"])
 _SECONDS = Histogram("hilum_request_seconds", "Time to answer.", ["transport", "rpc"])
+
+ENCODE_WAITING = Gauge("hilum_encode_waiting", "Films and texts admitted to encoders and not yet answered.")
+ENCODE_DROPPED = Counter("hilum_encode_dropped_total", "Films and texts dropped because nobody waited any longer.")
+ENCODE_BATCH = Histogram(
+    "hilum_encode_batch", "Films or texts of one batch.", ["kind"], buckets=(1, 2, 4, 8, 16, 32, 64)
+)
+TEXT_CACHE = Counter("hilum_text_cache_total", "Texts looked up among those encoded before.", ["outcome"])
 
 
 def observe(transport: str, rpc: str, code: str, seconds: float) -> None:
