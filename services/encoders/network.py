@@ -36,6 +36,13 @@ class Checkpoint:
     revision: str
     options: Mapping[str, Any] = field(default_factory=dict)
 
+    def option(self, name: str, *choices: str) -> str:
+        """One of `choices`; the first where nothing is chosen. Raises INVALID_ARGUMENT naming them."""
+        chosen = str(self.options.get(name, choices[0]))
+        if chosen not in choices:
+            raise invalid(f"the option {name} is one of: {', '.join(choices)}")
+        return chosen
+
 
 @dataclass(frozen=True, slots=True)
 class TextTower:

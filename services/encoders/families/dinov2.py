@@ -1,4 +1,5 @@
-"""DINOv2 in the Hugging Face layout: RAD-DINO, its MAIRA-2 sibling, and the bundled ``hilum-cxr-dino``.
+"""DINOv2 in the Hugging Face layout, with registers or without: RAD-DINO, its MAIRA-2 sibling, and the bundled
+``hilum-cxr-dino``.
 
 The vector is the CLS token of the last layer after its norm, as the authors' package takes it; the model reads no
 words. RAD-DINO was trained on films stretched from minimum to maximum without a window: option ``levels: full``.
@@ -14,25 +15,29 @@ import services.encoders.torchvision_compat  # noqa: F401
 # isort: on
 
 import torch
-from transformers import Dinov2Config, Dinov2Model
+import transformers
+from transformers import PreTrainedConfig, PreTrainedModel
 
 from services.encoders.checkpoint import broken, read_json
 from services.encoders.hub_layout import CONFIG, load_model, read_recipe, weights_of
 from services.encoders.network import Checkpoint, Network, TorchEncoder
 from services.encoders.preprocess import Levels
 
+_KINDS = {"dinov2": "Dinov2", "dinov2_with_registers": "Dinov2WithRegisters"}
+
 
 def load(at: Checkpoint) -> TorchEncoder:
     """Option ``levels``: ``display`` (default) or ``full``. Raises FAILED_PRECONDITION for an unfit folder."""
-    model = load_model(Dinov2Model, at.folder, _config(at.folder))
-    recipe = read_recipe(at.folder, Levels(at.options.get("levels", "display")))
-    patch = int(model.config.patch_size)
+    cls, config = _described(at.folder)
+    model = load_model(cls, at.folder, config)
+    recipe = read_recipe(at.folder, Levels(at.option("levels", "display", "full")))
+    patch, first = int(config.patch_size), 1 + int(getattr(config, "num_register_tokens", 0))
 
     def tokens(pixels: torch.Tensor) -> torch.Tensor:
         return model(pixel_values=pixels).last_hidden_state
 
     def patches(pixels: torch.Tensor) -> torch.Tensor:
-        return tokens(pixels)[:, 1:].unflatten(1, (pixels.shape[2] // patch, pixels.shape[3] // patch))
+        return tokens(pixels)[:, first:].unflatten(1, (pixels.shape[2] // patch, pixels.shape[3] // patch))
 
     return TorchEncoder(at, Network(
         module=model, weights=weights_of(at.folder), recipe=recipe, image=lambda pixels: tokens(pixels)[:, 0],
@@ -40,13 +45,15 @@ def load(at: Checkpoint) -> TorchEncoder:
     ))  # fmt: skip
 
 
-def build_model(folder: Path) -> Dinov2Model:
+def build_model(folder: Path) -> PreTrainedModel:
     """The architecture that the folder describes, weights at random, float32. Raises FAILED_PRECONDITION."""
-    return Dinov2Model._from_config(_config(folder), dtype=torch.float32)
+    cls, config = _described(folder)
+    return cls._from_config(config, dtype=torch.float32)
 
 
-def _config(folder: Path) -> Dinov2Config:
-    config = read_json(folder / CONFIG)
-    if config.get("model_type") != "dinov2":
+def _described(folder: Path) -> tuple[type[PreTrainedModel], PreTrainedConfig]:
+    content = read_json(folder / CONFIG)
+    if content.get("model_type") not in _KINDS:
         raise broken("this loader reads DINOv2 checkpoints only; config.json says another model_type")
-    return Dinov2Config.from_dict(config)
+    kind = _KINDS[content["model_type"]]
+    return getattr(transformers, f"{kind}Model"), getattr(transformers, f"{kind}Config").from_dict(content)
