@@ -43,7 +43,7 @@ class Licence:
 class Known:
     """One model of the catalogue. variants: name → options for the family; ``default`` is always there.
 
-    package: the optional extra of Hilum that this model needs.
+    package: the optional extra of Hilum that this model needs.  vector: its shape, for people.
     """
 
     name: str
@@ -55,6 +55,7 @@ class Known:
     licence: Licence
     variants: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: {"default": {}})
     package: str = ""
+    vector: str = ""
 
     def options(self, variant: str = "default") -> Mapping[str, Any]:
         """Raises INVALID_ARGUMENT naming the variants there are."""
@@ -74,6 +75,17 @@ def named(name: str) -> Known:
     if name not in entries:
         raise HilumError(ErrorCode.UNKNOWN_MODEL, f"the catalogue has no such model; it has: {', '.join(entries)}")
     return entries[name]
+
+
+def index() -> str:
+    """The catalogue as the table of ``docs/models/README.md``."""
+    rows = ["| Model | Vector | Searches | Licence | Access |", "| --- | --- | --- | --- | --- |"]
+    for entry in known().values():
+        searches = "films by words, similar cases" if entry.text else "similar cases"
+        access = "by hand" if not entry.source.repo else "gated" if entry.licence.gated else "open"
+        licence = f"[{entry.licence.name}]({entry.licence.url}) ({entry.licence.use})"
+        rows.append(f"| [{entry.name}]({Path(entry.doc).name}) | {entry.vector} | {searches} | {licence} | {access} |")
+    return "\n".join(rows)
 
 
 def _read(path: Path) -> Known:
