@@ -14,7 +14,7 @@ from services.core.types import Film
 from services.encoders.families import load
 from services.encoders.network import Checkpoint, TorchEncoder
 from tests.kit.conformance import TEXTS, agree_on_films, agree_on_texts, cosine, films, rgb
-from tests.kit.hub import clip
+from tests.kit.tiny import clip
 
 MANY = (*TEXTS, "", "effusion", *(f"{chr(97 + n % 26)} nodule {'is ' * (n % 5)}seen" for n in range(34)))
 

@@ -18,7 +18,7 @@ from services.encoders.families import load
 from services.encoders.google import SquarePad, TensorflowBilinear
 from services.encoders.network import Checkpoint, TorchEncoder
 from tests.kit.conformance import TEXTS, agree_on_films, agree_on_texts, cosine, films, rgb
-from tests.kit.hub import siglip, siglip_tokenizer
+from tests.kit.tiny import siglip, siglip_tokenizer
 
 MANY = (*TEXTS, "Edema?", "effusion", *(f"{n} nodules are seen" for n in range(34)))  # more than one forward pass
 

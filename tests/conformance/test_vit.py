@@ -21,7 +21,7 @@ from services.core.types import Film
 from services.encoders.families import load
 from services.encoders.network import Checkpoint, TorchEncoder
 from tests.kit.conformance import agree_on_films, cosine, films, rgb
-from tests.kit.hub import TOWER, enliven
+from tests.kit.tiny import TOWER, enliven
 
 
 @pytest.fixture(scope="module")
