@@ -69,7 +69,7 @@ def errors() -> Iterator[None]:
 
 def fail(message: str, code: int = FAILED) -> NoReturn:
     """End the command with a message on stderr."""
-    err.print(f"[red]error:[/] {message}", markup=True)
+    err.print(f"[red]error:[/] {message}", markup=True, soft_wrap=True)
     raise typer.Exit(code)
 
 

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from services.core.errors import ErrorCode, HilumError
 from services.encoders.known import Known
 
+# The hub learns which files are fetched, and nothing about who fetches them. Read when the hub's library is imported.
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 @contextmanager
 def asking(entry: Known, repo: str) -> Iterator[None]:

@@ -106,10 +106,7 @@ def adding(home: Path, name: str) -> Iterator[Path]:
 
     Raises ALREADY_EXISTS, and FAILED_PRECONDITION while another command adds an encoder.
     """
-    if name_of(name) in BUNDLED or (home / name).exists():
-        raise HilumError(
-            ErrorCode.ALREADY_EXISTS, f"{name} is installed; `hilum models remove {name}` first, or choose another name"
-        )
+    refuse_taken(home, name)
     staging = home / f".adding-{name}"
     staging.mkdir(parents=True, exist_ok=True)
     with (home / ".lock").open("w") as lock:
@@ -120,6 +117,14 @@ def adding(home: Path, name: str) -> Iterator[Path]:
                 ErrorCode.FAILED_PRECONDITION, "another command is adding an encoder; let it finish"
             ) from None
         yield staging
+
+
+def refuse_taken(home: Path, name: str) -> None:
+    """Raises ALREADY_EXISTS when an encoder of this name is here."""
+    if name_of(name) in BUNDLED or (home / name).exists():
+        raise HilumError(
+            ErrorCode.ALREADY_EXISTS, f"{name} is installed; `hilum models remove {name}` first, or choose another name"
+        )
 
 
 def listed(source: Path, patterns: tuple[str, ...] = ("*",)) -> list[str]:

@@ -1,113 +1,155 @@
-"""Tiny checkpoints with a text tower, in the layout in which the Hugging Face hub serves them. Weights are random."""
+"""A hub of our own on loopback: the HTTP answers that the hub's library asks for, with faults on demand.
+
+Repositories are folders. Large files (`LARGE` bytes and more) are told with their sha256, as the hub tells LFS files;
+small ones with git's digest. Facts of the protocol: the endpoints and headers that huggingface_hub 1.33 uses.
+"""
 
 from __future__ import annotations
 
-import io
+import hashlib
 import json
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from urllib.parse import unquote, urlsplit
 
-# isort: off
-import services.encoders.offline
-import services.encoders.torchvision_compat  # noqa: F401
-# isort: on
-
-import sentencepiece
-import torch
-from transformers import CLIPConfig, CLIPModel, SiglipConfig, SiglipModel
-from transformers.models.clip.tokenization_clip import CLIPTokenizer
-
-TOWER = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+LARGE = 50_000
 
 
-def sentences() -> Iterator[str]:
-    for size in ("no", "small", "large", "moderate", "left", "right"):
-        for finding in ("pleural effusion", "pneumothorax", "consolidation", "cardiomegaly", "edema", "nodule"):
-            for tail in ("is seen", "with opacity", "in lung base", "chest x ray"):
-                yield f"{size} {finding} {tail}"
+@dataclass
+class Repository:
+    """A repository with one commit.
+
+    gated: files only for `token`.  cut: file name → how many answers break off halfway.  lies: file name → bytes sent
+    in place of its own, at the same length.  extra_names: names that are listed, whatever they are.
+    """
+
+    folder: Path
+    commit: str = "0123456789abcdef0123456789abcdef01234567"
+    gated: bool = False
+    token: str = ""
+    cut: dict[str, int] = field(default_factory=dict)
+    lies: set[str] = field(default_factory=set)
+    extra_names: tuple[str, ...] = ()
 
 
-def enliven(model: torch.nn.Module, spread: float = 0.3) -> None:
-    """Every parameter at random. Libraries begin biases at 0 and norms at 1, so that a forgotten one goes unnoticed."""
-    torch.manual_seed(1)
-    with torch.no_grad():
-        for name, value in model.named_parameters():
-            centre = 1.0 if "norm" in name and name.endswith("weight") else 0.0
-            value.copy_(centre + torch.randn_like(value) * (spread if value.ndim > 1 else spread / 3))
+@dataclass
+class Hub:
+    """url: for HF_ENDPOINT.  asked: (method, path, range, authorization) of every request, in order."""
+
+    repositories: dict[str, Repository] = field(default_factory=dict)
+    url: str = ""
+    asked: list[tuple[str, str, str, str]] = field(default_factory=list)
+
+    def downloads(self) -> list[tuple[str, str]]:
+        """(path, range) of every file that was asked for."""
+        return [(path, part) for method, path, part, _ in self.asked if method == "GET" and "/resolve/" in path]
 
 
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    path.write_text(json.dumps(content, indent=1), encoding="utf-8")
+@contextmanager
+def serve(**repositories: Repository) -> Iterator[Hub]:
+    """Serve repositories ``owner__name=…`` as ``owner/name``."""
+    hub = Hub({name.replace("__", "/").replace("_", "-"): repo for name, repo in repositories.items()})
+
+    class Handler(_Handler):
+        served = hub
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    hub.url = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield hub
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
-def siglip_tokenizer(at: Path, **settings: Any) -> None:
-    """MedSigLIP's: sentencepiece, padded with its end token."""
-    spiece = io.BytesIO()
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=sentences(), model_writer=spiece, vocab_size=120, model_type="unigram", pad_id=0, eos_id=1,
-        unk_id=2, bos_id=-1, pad_piece="<pad>", eos_piece="</s>", hard_vocab_limit=False, minloglevel=2,
-    )  # fmt: skip
-    (at / "spiece.model").write_bytes(spiece.getvalue())
-    special = {"eos_token": "</s>", "pad_token": "</s>", "unk_token": "<unk>"}
-    write_json(at / "special_tokens_map.json", special)
-    write_json(at / "tokenizer_config.json", {
-        **special, "do_lower_case": True, "model_input_names": ["input_ids"], "model_max_length": 64,
-        "processor_class": "SiglipProcessor", "tokenizer_class": "SiglipTokenizer", **settings,
-    })  # fmt: skip
+class _Handler(BaseHTTPRequestHandler):
+    served: Hub
+    protocol_version = "HTTP/1.1"
+
+    def do_HEAD(self) -> None:
+        self._answer()
+
+    def do_GET(self) -> None:
+        self._answer()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+    def _answer(self) -> None:
+        path = unquote(urlsplit(self.path).path)
+        self.served.asked.append(
+            (self.command, path, self.headers.get("Range", ""), self.headers.get("Authorization", ""))
+        )
+        parts = path.strip("/").split("/")
+        if parts[:2] == ["api", "models"]:
+            self._info("/".join(parts[2:4]), parts[5] if len(parts) > 5 else "main")
+        elif "resolve" in parts:
+            self._file("/".join(parts[:2]), parts[3], "/".join(parts[4:]))
+        else:
+            self._refuse(404, "EntryNotFound")
+
+    def _info(self, name: str, revision: str) -> None:
+        repo = self.served.repositories.get(name)
+        if repo is None:
+            return self._refuse(401, "RepoNotFound")
+        if revision not in ("main", repo.commit):
+            return self._refuse(404, "RevisionNotFound")
+        files = [path for path in sorted(repo.folder.rglob("*")) if path.is_file()]
+        siblings = [_sibling(str(path.relative_to(repo.folder)), path.read_bytes()) for path in files]
+        siblings += [_sibling(listed, b"x") for listed in repo.extra_names]
+        body = {"id": name, "sha": repo.commit, "gated": "manual" if repo.gated else False, "siblings": siblings}
+        self._send(200, json.dumps(body).encode(), {"Content-Type": "application/json"})
+
+    def _file(self, name: str, revision: str, file: str) -> None:
+        repo = self.served.repositories.get(name)
+        if repo is None:
+            return self._refuse(401, "RepoNotFound")
+        if repo.gated and self.headers.get("Authorization") != f"Bearer {repo.token}":
+            return self._refuse(403, "GatedRepo")
+        if revision != repo.commit or not (repo.folder / file).is_file():
+            return self._refuse(404, "EntryNotFound")
+        content = (repo.folder / file).read_bytes()
+        headers = {"ETag": f'"{_digests(content)[1]}"', "X-Repo-Commit": repo.commit, "Accept-Ranges": "bytes"}
+        if file in repo.lies:
+            content = bytes(byte ^ 1 for byte in content)
+        start, status = 0, 200
+        if asked := self.headers.get("Range"):
+            start, status = int(asked.removeprefix("bytes=").rstrip("-")), 206
+            headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
+        body = content[start:]
+        if self.command == "GET" and repo.cut.get(file, 0) > 0:
+            repo.cut[file] -= 1
+            self._send(status, body, headers, sent=body[: len(body) // 2])
+            self.close_connection = True
+            return None
+        return self._send(status, body, headers)
+
+    def _refuse(self, status: int, code: str) -> None:
+        self._send(status, b'{"error": "no"}', {"X-Error-Code": code})
+
+    def _send(self, status: int, body: bytes, headers: dict[str, str], sent: bytes | None = None) -> None:
+        self.send_response(status)
+        for key, value in {**headers, "Content-Length": str(len(body))}.items():
+            self.send_header(key, value)
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body if sent is None else sent)
 
 
-def siglip(at: Path, size: int = 56, context: int = 64) -> Path:
-    """``google/medsiglip-448`` in small."""
-    at.mkdir(parents=True, exist_ok=True)
-    siglip_tokenizer(at)
-    write_json(at / "preprocessor_config.json", {
-        "do_normalize": True, "do_rescale": True, "do_resize": True, "image_mean": [0.5] * 3, "image_std": [0.5] * 3,
-        "image_processor_type": "SiglipImageProcessor", "processor_class": "SiglipProcessor", "resample": 3,
-        "rescale_factor": 1 / 255, "size": {"height": size, "width": size},
-    })  # fmt: skip
-    text = {"vocab_size": 120, "max_position_embeddings": context, "projection_size": 32}
-    model = SiglipModel(SiglipConfig(
-        vision_config={**TOWER, "image_size": size, "patch_size": 14},
-        text_config={**TOWER, **text, "pad_token_id": 1, "bos_token_id": None, "eos_token_id": 1},
-    ))  # fmt: skip
-    enliven(model)
-    model.save_pretrained(at)
-    return at
+def _digests(content: bytes) -> tuple[str, str]:
+    """sha256 of the bytes, and git's digest of them as a blob."""
+    git = hashlib.sha1(f"blob {len(content)}\0".encode() + content, usedforsecurity=False)
+    return hashlib.sha256(content).hexdigest(), git.hexdigest()
 
 
-def clip_tokenizer(at: Path, pad: str = "<|endoftext|>") -> int:
-    """CLIP's byte-pair tokens, by letters; returns how many. The end token has the highest number, as in CLIP's own."""
-    letters = [*(chr(c) for c in range(ord("a"), ord("z") + 1)), *"0123456789,.?"]
-    tokens = ["!", *letters, *(f"{c}</w>" for c in letters), "ef", "fu", "effu</w>", "<|startoftext|>", "<|endoftext|>"]
-    write_json(at / "vocab.json", {token: number for number, token in enumerate(tokens)})
-    (at / "merges.txt").write_text("#version: 0.2\ne f\nf u\n", encoding="utf-8")
-    special = {"bos_token": "<|startoftext|>", "eos_token": "<|endoftext|>", "unk_token": "<|endoftext|>"}
-    write_json(at / "special_tokens_map.json", {**special, "pad_token": pad})
-    write_json(at / "tokenizer_config.json", {
-        **special, "pad_token": pad, "do_lower_case": True, "errors": "replace", "model_max_length": 24,
-        "tokenizer_class": CLIPTokenizer.__name__,
-    })  # fmt: skip
-    return len(tokens)
-
-
-def clip(at: Path, size: int = 64, legacy: bool = True, pad: str = "<|endoftext|>") -> Path:
-    """``StanfordAIMI/XrayCLIP…`` in small. legacy: the text tower's end token is written as 2, as old files have it."""
-    at.mkdir(parents=True, exist_ok=True)
-    count = clip_tokenizer(at, pad)
-    write_json(at / "preprocessor_config.json", {
-        "do_center_crop": False, "do_convert_rgb": True, "do_normalize": True, "do_rescale": True, "do_resize": True,
-        "image_mean": [0.48145466, 0.4578275, 0.40821073], "image_std": [0.26862954, 0.26130258, 0.27577711],
-        "image_processor_type": "CLIPImageProcessor", "resample": 3, "rescale_factor": 1 / 255,
-        "size": {"height": size, "width": size},
-    })  # fmt: skip
-    end = 2 if legacy else count - 1
-    model = CLIPModel(CLIPConfig(
-        projection_dim=24,
-        vision_config={**TOWER, "image_size": size, "patch_size": 16},
-        text_config={**TOWER, "vocab_size": count, "max_position_embeddings": 24, "eos_token_id": end,
-                     "bos_token_id": count - 2, "pad_token_id": 1},
-    ))  # fmt: skip
-    enliven(model)
-    model.save_pretrained(at)
-    return at
+def _sibling(name: str, content: bytes) -> dict[str, object]:
+    sha256, git = _digests(content)
+    large = {"lfs": {"sha256": sha256, "size": len(content), "pointerSize": 134}} if len(content) >= LARGE else {}
+    return {"rfilename": name, "size": len(content), "blobId": git, **large}

@@ -66,6 +66,7 @@ def pull(
     with output.errors():
         entry, target, home = named(name), as_ or name, local.settings(data).models_home
         options = entry.options(variant)
+        install.refuse_taken(home, target)
         commit = hub.resolve(entry, revision)
         _present(commit, target, variant)
         _agree(accept_licence, yes, commit.size)
@@ -170,7 +171,7 @@ def _present(commit: Any, target: str, variant: str) -> None:
     if variant != "default":
         rows.append(("variant", variant))
     for what, value in rows:
-        output.err.print(f"{what:<10}{value}", markup=False)
+        output.err.print(f"{what:<10}{value}", markup=False, soft_wrap=True)
     if target != entry.name:
         output.err.print(f"{'as':<10}{target}", markup=False)
 
