@@ -42,7 +42,9 @@ def search(
     elif id is not None:
         query.image_id = id
     else:
-        query.vector.values.extend(np.asarray(vector, dtype=np.float32).tolist())
+        values = np.asarray(vector, dtype=np.float32)
+        query.vector.values.extend(values.ravel().tolist())
+        query.vector.tokens = len(values) if values.ndim == 2 else 0
     return query_pb2.SearchRequest(query=query, models=models, filter=where, limit=limit, exclude=exclude, exact=exact)
 
 

@@ -21,13 +21,16 @@ def fetch(
 ) -> NDArray[np.float32]:
     """(N, D) float32, L2-normalised, row i of film ids[i], mapped from `path`.
 
+    Of a model of several tokens it is the mean of a film's vectors: neighbours, clusters and maps need one.
+
     Raises FAILED_PRECONDITION when the engine lacks a film that the facts say it holds.
     """
     stage = f"vectors of {spec.name}"
     progress(stage, 0, len(ids))
     unit = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(len(ids), spec.dim))
-    for start in range(0, len(ids), _CHUNK):
-        part = list(ids[start : start + _CHUNK])
+    chunk = max(1, _CHUNK // spec.tokens)
+    for start in range(0, len(ids), chunk):
+        part = list(ids[start : start + chunk])
         found, block = store.vectors(spec, ids=part)
         row = {image_id: position for position, image_id in enumerate(found)}
         missing = sum(image_id not in row for image_id in part)
@@ -37,6 +40,8 @@ def fetch(
                 f"the vector engine lacks {missing} films that the facts list for {spec.name}; ingest them again",
             )
         block = block[[row[image_id] for image_id in part]]
+        if spec.tokens > 1:
+            block = (block / np.linalg.norm(block, axis=2, keepdims=True)).mean(axis=1)
         unit[start : start + len(part)] = block / np.linalg.norm(block, axis=1, keepdims=True)
         progress(stage, start + len(part), len(ids))
     unit.flush()

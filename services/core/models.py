@@ -45,6 +45,11 @@ class ModelSpec:
             raise invalid("a model's tokens are between 1 and 256")
 
     @property
+    def shape(self) -> tuple[int, ...]:
+        """Of what a film is stored as: (D,), or (T, D) with several tokens."""
+        return (self.tokens, self.dim) if self.tokens > 1 else (self.dim,)
+
+    @property
     def fingerprint(self) -> str:
         """sha256 over all fields, hex."""
         return _fingerprint(self)

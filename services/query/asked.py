@@ -58,7 +58,7 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class RawVector:
-    """A vector of the one model named: (D,) float32, finite, not zero."""
+    """A vector of the one model named: (D,) float32, finite, not zero; (T, D) where it compares several."""
 
     values: NDArray[np.float32]
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from hilum.v1 import common_pb2, query_pb2
 from services.core.errors import invalid
 from services.core.labels import merge
@@ -21,6 +19,7 @@ from services.query.asked import (
 from services.query.facets import Facets
 from services.query.films import StoredImage
 from services.query.images import Page
+from services.transport.vectors import from_message
 
 
 def search_query(request: query_pb2.SearchRequest) -> SearchQuery:
@@ -47,8 +46,7 @@ def _by(query: query_pb2.Query) -> By:
         case "text":
             return Words(query.text)
         case "vector":
-            values = query.vector.values
-            return RawVector(np.fromiter(values, dtype=np.float32, count=len(values)))
+            return RawVector(from_message(query.vector))
         case _:
             raise invalid("say what to look for: query holds one of image_id, image, text or vector")
 

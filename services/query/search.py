@@ -22,7 +22,7 @@ from services.core.facts import Facts, now
 from services.core.facts import models as known
 from services.core.limits import MAX_SEARCH_LIMIT
 from services.core.models import ModelSpec
-from services.core.store import Scored, VectorStore, check_vectors
+from services.core.store import Scored, VectorStore, check_question
 from services.query import hints, models, own
 from services.query.asked import (
     DEFAULT_LIMIT,
@@ -99,7 +99,7 @@ class Search:
         self._pool.shutdown(cancel_futures=True)
 
     def _vector(self, query: SearchQuery, spec: ModelSpec) -> Vector:
-        """What `spec` makes of the question: (D,) float32, finite, not zero."""
+        """What `spec` makes of the question: (D,) float32, or (T, D) with several tokens; finite, not zero."""
         match query.by:
             case StoredFilm(image_id):
                 return self._store.vector(spec, image_id)
@@ -111,7 +111,7 @@ class Search:
                 found = self._encode.encode_images(spec.name, [data], spec.fingerprint)[0]
         if isinstance(found, HilumError):
             raise found
-        check_vectors(spec, found[None, :])
+        check_question(spec, found)
         return found
 
     def _rankings(
@@ -130,7 +130,7 @@ class Search:
         while True:
             found = self._each(
                 specs,
-                lambda spec, depth=depth: self._store.query(spec, asked[spec.name][None, :], depth, where, exact)[0],
+                lambda spec, depth=depth: self._store.query(spec, [asked[spec.name]], depth, where, exact)[0],
             )
             _check(cancelled)
             committed = Committed.read(self._facts, {scored.image_id for ranking in found for scored in ranking})

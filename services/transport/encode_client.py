@@ -14,6 +14,7 @@ from services.core.errors import ErrorCode, HilumError
 from services.core.limits import MAX_MESSAGE_BYTES
 from services.transport import errors
 from services.transport.edge import Call
+from services.transport.vectors import from_message
 
 Vector = NDArray[np.float32]
 
@@ -25,7 +26,7 @@ class _Encode(Protocol):
 
 
 class EncodeClient:
-    """Words and films to vectors, ``(D,) float32`` each."""
+    """Words and films to vectors, ``(D,) float32`` each, or ``(T, D)`` for a film under a model of several tokens."""
 
     def __init__(self, invoke: _Encode) -> None:
         self._invoke = invoke
@@ -80,6 +81,6 @@ def _results(answer: encode_pb2.EncodeResponse, fingerprint: str) -> list[Vector
     return [
         HilumError(ErrorCode(common_pb2.ErrorCode.Name(result.error.code)), result.error.message)
         if result.HasField("error")
-        else np.fromiter(result.vector.values, dtype=np.float32, count=len(result.vector.values))
+        else from_message(result.vector)
         for result in answer.results
     ]

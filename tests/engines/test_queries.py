@@ -82,6 +82,16 @@ def test_maxsim(archive: tuple[QdrantClient, str]) -> None:
     assert answer.points[0].score == pytest.approx(float(scores.max()), rel=1e-5)
 
 
+def test_one_vector_against_several(archive: tuple[QdrantClient, str]) -> None:
+    """A text's one vector asks for films of several: the nearest of each film's counts."""
+    client, name = archive
+    asked = np.random.default_rng(14).normal(size=4).astype(np.float32)
+    scores = (films.PATCHES @ asked).max(axis=1)
+    answer = client.query_points(name, [asked.tolist()], using="patches", limit=8, search_params=EXACT)
+    assert ids(answer) == [films.IDS[i] for i in np.argsort(-scores)[:8]]
+    assert answer.points[0].score == pytest.approx(float(scores.max()), rel=1e-5)
+
+
 def test_sparse(archive: tuple[QdrantClient, str]) -> None:
     client, name = archive
     answer = client.query_points(name, WORDS, using="words", limit=films.N)

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from hilum.v1 import common_pb2 as hilum_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15hilum/v1/encode.proto\x12\x08hilum.v1\x1a\x15hilum/v1/common.proto\"\xc5\x01\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x02 \x01(\t\x12\x12\n\ncollection\x18\x03 \x01(\t\x12\x0b\n\x03\x64im\x18\x04 \x01(\x05\x12\x0c\n\x04text\x18\x05 \x01(\x08\x12\x10\n\x08revision\x18\x06 \x01(\t\x12\x15\n\rpreprocessing\x18\x07 \x01(\t\x12\x0f\n\x07pooling\x18\x08 \x01(\t\x12\r\n\x05\x64type\x18\t \x01(\t\x12\x11\n\tavailable\x18\n \x01(\x08\x12\x0e\n\x06images\x18\x0b \x01(\x05\"\x18\n\x06Vector\x12\x0e\n\x06values\x18\x01 \x03(\x02\"P\n\x0c\x45ncodeResult\x12 \n\x06vector\x18\x01 \x01(\x0b\x32\x10.hilum.v1.Vector\x12\x1e\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x0f.hilum.v1.Error\"4\n\x13\x45ncodeImagesRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0e\n\x06images\x18\x02 \x03(\x0c\"2\n\x12\x45ncodeTextsRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\r\n\x05texts\x18\x02 \x03(\t\"Y\n\x0e\x45ncodeResponse\x12\x1e\n\x05model\x18\x01 \x01(\x0b\x32\x0f.hilum.v1.Model\x12\'\n\x07results\x18\x02 \x03(\x0b\x32\x16.hilum.v1.EncodeResult\"\x13\n\x11ListModelsRequest\"5\n\x12ListModelsResponse\x12\x1f\n\x06models\x18\x01 \x03(\x0b\x32\x0f.hilum.v1.Model2\xe8\x01\n\rEncodeService\x12G\n\x0c\x45ncodeImages\x12\x1d.hilum.v1.EncodeImagesRequest\x1a\x18.hilum.v1.EncodeResponse\x12\x45\n\x0b\x45ncodeTexts\x12\x1c.hilum.v1.EncodeTextsRequest\x1a\x18.hilum.v1.EncodeResponse\x12G\n\nListModels\x12\x1b.hilum.v1.ListModelsRequest\x1a\x1c.hilum.v1.ListModelsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15hilum/v1/encode.proto\x12\x08hilum.v1\x1a\x15hilum/v1/common.proto\"\xd5\x01\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x02 \x01(\t\x12\x12\n\ncollection\x18\x03 \x01(\t\x12\x0b\n\x03\x64im\x18\x04 \x01(\x05\x12\x0c\n\x04text\x18\x05 \x01(\x08\x12\x10\n\x08revision\x18\x06 \x01(\t\x12\x15\n\rpreprocessing\x18\x07 \x01(\t\x12\x0f\n\x07pooling\x18\x08 \x01(\t\x12\r\n\x05\x64type\x18\t \x01(\t\x12\x11\n\tavailable\x18\n \x01(\x08\x12\x0e\n\x06images\x18\x0b \x01(\x05\x12\x0e\n\x06tokens\x18\x0c \x01(\x05\"(\n\x06Vector\x12\x0e\n\x06values\x18\x01 \x03(\x02\x12\x0e\n\x06tokens\x18\x02 \x01(\x05\"P\n\x0c\x45ncodeResult\x12 \n\x06vector\x18\x01 \x01(\x0b\x32\x10.hilum.v1.Vector\x12\x1e\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x0f.hilum.v1.Error\"4\n\x13\x45ncodeImagesRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0e\n\x06images\x18\x02 \x03(\x0c\"2\n\x12\x45ncodeTextsRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\r\n\x05texts\x18\x02 \x03(\t\"Y\n\x0e\x45ncodeResponse\x12\x1e\n\x05model\x18\x01 \x01(\x0b\x32\x0f.hilum.v1.Model\x12\'\n\x07results\x18\x02 \x03(\x0b\x32\x16.hilum.v1.EncodeResult\"\x13\n\x11ListModelsRequest\"5\n\x12ListModelsResponse\x12\x1f\n\x06models\x18\x01 \x03(\x0b\x32\x0f.hilum.v1.Model2\xe8\x01\n\rEncodeService\x12G\n\x0c\x45ncodeImages\x12\x1d.hilum.v1.EncodeImagesRequest\x1a\x18.hilum.v1.EncodeResponse\x12\x45\n\x0b\x45ncodeTexts\x12\x1c.hilum.v1.EncodeTextsRequest\x1a\x18.hilum.v1.EncodeResponse\x12G\n\nListModels\x12\x1b.hilum.v1.ListModelsRequest\x1a\x1c.hilum.v1.ListModelsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,21 +33,21 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'hilum.v1.encode_pb2', _glob
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_MODEL']._serialized_start=59
-  _globals['_MODEL']._serialized_end=256
-  _globals['_VECTOR']._serialized_start=258
-  _globals['_VECTOR']._serialized_end=282
-  _globals['_ENCODERESULT']._serialized_start=284
-  _globals['_ENCODERESULT']._serialized_end=364
-  _globals['_ENCODEIMAGESREQUEST']._serialized_start=366
-  _globals['_ENCODEIMAGESREQUEST']._serialized_end=418
-  _globals['_ENCODETEXTSREQUEST']._serialized_start=420
-  _globals['_ENCODETEXTSREQUEST']._serialized_end=470
-  _globals['_ENCODERESPONSE']._serialized_start=472
-  _globals['_ENCODERESPONSE']._serialized_end=561
-  _globals['_LISTMODELSREQUEST']._serialized_start=563
-  _globals['_LISTMODELSREQUEST']._serialized_end=582
-  _globals['_LISTMODELSRESPONSE']._serialized_start=584
-  _globals['_LISTMODELSRESPONSE']._serialized_end=637
-  _globals['_ENCODESERVICE']._serialized_start=640
-  _globals['_ENCODESERVICE']._serialized_end=872
+  _globals['_MODEL']._serialized_end=272
+  _globals['_VECTOR']._serialized_start=274
+  _globals['_VECTOR']._serialized_end=314
+  _globals['_ENCODERESULT']._serialized_start=316
+  _globals['_ENCODERESULT']._serialized_end=396
+  _globals['_ENCODEIMAGESREQUEST']._serialized_start=398
+  _globals['_ENCODEIMAGESREQUEST']._serialized_end=450
+  _globals['_ENCODETEXTSREQUEST']._serialized_start=452
+  _globals['_ENCODETEXTSREQUEST']._serialized_end=502
+  _globals['_ENCODERESPONSE']._serialized_start=504
+  _globals['_ENCODERESPONSE']._serialized_end=593
+  _globals['_LISTMODELSREQUEST']._serialized_start=595
+  _globals['_LISTMODELSREQUEST']._serialized_end=614
+  _globals['_LISTMODELSRESPONSE']._serialized_start=616
+  _globals['_LISTMODELSRESPONSE']._serialized_end=669
+  _globals['_ENCODESERVICE']._serialized_start=672
+  _globals['_ENCODESERVICE']._serialized_end=904
 # @@protoc_insertion_point(module_scope)

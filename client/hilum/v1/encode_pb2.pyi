@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Model(_message.Message):
-    __slots__ = ("name", "fingerprint", "collection", "dim", "text", "revision", "preprocessing", "pooling", "dtype", "available", "images")
+    __slots__ = ("name", "fingerprint", "collection", "dim", "text", "revision", "preprocessing", "pooling", "dtype", "available", "images", "tokens")
     NAME_FIELD_NUMBER: _ClassVar[int]
     FINGERPRINT_FIELD_NUMBER: _ClassVar[int]
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
@@ -20,6 +20,7 @@ class Model(_message.Message):
     DTYPE_FIELD_NUMBER: _ClassVar[int]
     AVAILABLE_FIELD_NUMBER: _ClassVar[int]
     IMAGES_FIELD_NUMBER: _ClassVar[int]
+    TOKENS_FIELD_NUMBER: _ClassVar[int]
     name: str
     fingerprint: str
     collection: str
@@ -31,13 +32,16 @@ class Model(_message.Message):
     dtype: str
     available: bool
     images: int
-    def __init__(self, name: _Optional[str] = ..., fingerprint: _Optional[str] = ..., collection: _Optional[str] = ..., dim: _Optional[int] = ..., text: _Optional[bool] = ..., revision: _Optional[str] = ..., preprocessing: _Optional[str] = ..., pooling: _Optional[str] = ..., dtype: _Optional[str] = ..., available: _Optional[bool] = ..., images: _Optional[int] = ...) -> None: ...
+    tokens: int
+    def __init__(self, name: _Optional[str] = ..., fingerprint: _Optional[str] = ..., collection: _Optional[str] = ..., dim: _Optional[int] = ..., text: _Optional[bool] = ..., revision: _Optional[str] = ..., preprocessing: _Optional[str] = ..., pooling: _Optional[str] = ..., dtype: _Optional[str] = ..., available: _Optional[bool] = ..., images: _Optional[int] = ..., tokens: _Optional[int] = ...) -> None: ...
 
 class Vector(_message.Message):
-    __slots__ = ("values",)
+    __slots__ = ("values", "tokens")
     VALUES_FIELD_NUMBER: _ClassVar[int]
+    TOKENS_FIELD_NUMBER: _ClassVar[int]
     values: _containers.RepeatedScalarFieldContainer[float]
-    def __init__(self, values: _Optional[_Iterable[float]] = ...) -> None: ...
+    tokens: int
+    def __init__(self, values: _Optional[_Iterable[float]] = ..., tokens: _Optional[int] = ...) -> None: ...
 
 class EncodeResult(_message.Message):
     __slots__ = ("vector", "error")

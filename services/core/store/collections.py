@@ -24,7 +24,14 @@ class Collections(Connection):
         `switch_alias` says so, when its films are re-embedded.
         """
         if not self._exists(spec):
-            config = {IMAGE_VECTOR: models.VectorParams(size=spec.dim, distance=models.Distance.COSINE)}
+            several = models.MultiVectorConfig(comparator=models.MultiVectorComparator.MAX_SIM)
+            config = {
+                IMAGE_VECTOR: models.VectorParams(
+                    size=spec.dim,
+                    distance=models.Distance.COSINE,
+                    multivector_config=several if spec.tokens > 1 else None,
+                )
+            }
             try:
                 answered(lambda: self._client.create_collection(spec.collection, vectors_config=config), WRITE_PATIENCE)
             except HilumError:

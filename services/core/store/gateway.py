@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from services.core.store.checks import check_vectors
+from services.core.store.checks import check_question, check_vectors
 from services.core.store.collections import Collections
 from services.core.store.reading import Reading, Scored
 from services.core.store.writing import Writing
 
-__all__ = ["Scored", "VectorStore", "check_vectors"]
+__all__ = ["Scored", "VectorStore", "check_question", "check_vectors"]
 
 
 class VectorStore(Collections, Writing, Reading):
-    """Vectors by model. Safe to share between threads. All vectors are ``(D,) float32``, ids are image ids."""
+    """Vectors by model. Safe to share between threads. Ids are image ids.
+
+    A film's vector is ``spec.shape float32``: ``(D,)``, or ``(T, D)`` for a model of several tokens. Those are compared
+    by MaxSim: every vector of the question finds its nearest of the film's, and the score is the mean of those cosines.
+    """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 
@@ -16,6 +17,7 @@ from services.core.store.connection import Connection
 from services.core.store.retry import WRITE_PATIENCE, answered
 
 _UPSERT_POINTS = 256
+_UPSERT_NUMBERS = 2**20  # in one message: 4 MiB of float32
 
 
 class Writing(Connection):
@@ -30,14 +32,16 @@ class Writing(Connection):
     ) -> None:
         """Write points durably: when this returns, the engine has them on disk.
 
-        vectors: (N, D) float32. The whole batch is checked before anything is sent: raises FAILED_PRECONDITION for a
-        wrong D, INVALID_ARGUMENT for a vector that is not finite or is zero, or for lists of different lengths.
+        vectors: (N, *spec.shape) float32. The whole batch is checked before anything is sent: raises
+        FAILED_PRECONDITION for a wrong shape, INVALID_ARGUMENT for a vector that is not finite or is zero, or for lists
+        of different lengths.
         """
         check_vectors(spec, vectors)
         if not len(ids) == len(vectors) == len(payloads):
             raise invalid("ids, vectors and payloads must be as many")
-        for start in range(0, len(ids), _UPSERT_POINTS):
-            part = slice(start, start + _UPSERT_POINTS)
+        step = max(1, min(_UPSERT_POINTS, _UPSERT_NUMBERS // math.prod(spec.shape)))
+        for start in range(0, len(ids), step):
+            part = slice(start, start + step)
             points = [
                 models.PointStruct(id=i, vector={IMAGE_VECTOR: v}, payload=dict(p))
                 for i, v, p in zip(ids[part], vectors[part].tolist(), payloads[part], strict=True)
