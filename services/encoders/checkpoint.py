@@ -8,12 +8,18 @@ import pickle
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from services.core.errors import ErrorCode, HilumError
+
+UNREADABLE = (  # what the libraries raise for files that are cut off, damaged, made up, or hold more than tensors
+    SafetensorError, OSError, RuntimeError, EOFError, pickle.UnpicklingError, AttributeError, IndexError, KeyError,
+    TypeError, ValueError,
+)  # fmt: skip
 
 
 def broken(message: str) -> HilumError:
@@ -56,18 +62,41 @@ def weight_files(folder: Path, *names: str) -> list[Path]:
     raise broken(f"the checkpoint has no {' or '.join(names)}; fetch it again")
 
 
-def read_tensors(path: Path) -> dict[str, torch.Tensor]:
-    """The tensors of a weight file: safetensors, whatever the file is called, or torch's own format, weights only.
+def sole_file(folder: Path, *endings: str) -> Path:
+    """The one file of a folder with one of these endings, for weights that their publisher named freely.
 
-    Nothing in a file is executed: a pickle that holds more than tensors and plain containers is refused. The tensors of
-    training checkpoints may lie under ``state_dict`` or ``model``. Raises FAILED_PRECONDITION.
+    Raises FAILED_PRECONDITION when there is none, or more than one.
+    """
+    found = sorted(path for path in folder.iterdir() if path.suffix in endings and path.is_file())
+    if len(found) != 1:
+        raise broken(f"the checkpoint's folder must hold one {' or '.join(endings)} file; it holds {len(found)}")
+    return found[0]
+
+
+def read_content(path: Path) -> Any:
+    """What a weight file holds: safetensors, whatever the file is called, or torch's own format, weights only.
+
+    Nothing in a file is executed: a pickle that holds more than tensors and plain containers is refused.
+    Raises FAILED_PRECONDITION.
     """
     try:
         if path.suffix == ".safetensors" or not _is_torch(path):
             return load_file(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except UNREADABLE as error:
         raise broken("the checkpoint's weights cannot be read safely; fetch them again or convert them") from error
+
+
+def read_tensors(path: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a weight file; those of training checkpoints may lie under ``state_dict`` or ``model``.
+
+    Raises FAILED_PRECONDITION, as `read_content`.
+    """
+    return tensors_of(read_content(path))
+
+
+def tensors_of(content: Any) -> dict[str, torch.Tensor]:
+    """The table of tensors in what a weight file holds. Raises FAILED_PRECONDITION when there is none."""
     for key in ("state_dict", "model"):
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]
