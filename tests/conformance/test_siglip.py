@@ -146,6 +146,8 @@ def test_another_tokenizer_is_another_text_space(folder: Path, tmp_path: Path) -
     copy = shutil.copytree(folder, tmp_path / "copy")
     siglip_tokenizer(copy, do_lower_case=False)
     assert opened(copy).spec.text_space != opened(folder).spec.text_space
+    loud, quiet = opened(copy).encode_texts(["Small EDEMA", "small edema"])
+    np.testing.assert_allclose(loud, quiet, atol=1e-6)
 
 
 def test_a_local_vector_is_the_pool_of_its_patch_alone(folder: Path) -> None:

@@ -148,7 +148,7 @@ def _two_towers(at: Checkpoint, config: Any, cls: Any) -> Network:
 
 def _compared(model: Any, image: Any, text: TextTower, trial: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
     """For pictures and for texts: the vectors that the model itself compares, and those that would be stored."""
-    tokens = text.tokenise(["pleural effusion", "normal chest"])
+    tokens = text.tokenise(["pleural effusion", "normal chest " * 1000])  # cut off at the context's end
     whole = model(pixel_values=trial, **tokens)
     return [(whole.image_embeds, image(trial)), (whole.text_embeds, text.embed(tokens))]
 
