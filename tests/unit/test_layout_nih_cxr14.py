@@ -71,8 +71,10 @@ def test_every_real_row_parses(tmp_path: Path) -> None:
     assert source.rows == 112_120
     assert len(source.findings) == 15
     rows = source._rows  # type: ignore[attr-defined]
-    counts = rows._db.execute("SELECT view, count(*), count(DISTINCT patient_id) FROM films GROUP BY view").fetchall()
+    counts = rows._db.execute(
+        "SELECT view, count(*), count(DISTINCT patient_id) FROM canonical GROUP BY view"
+    ).fetchall()
     assert {view: count for view, count, _ in counts} == {"PA": 67_310, "AP": 44_810}
-    [(patients,)] = rows._db.execute("SELECT count(DISTINCT patient_id) FROM films").fetchall()
+    [(patients,)] = rows._db.execute("SELECT count(DISTINCT patient_id) FROM canonical").fetchall()
     assert patients == 30_805
     source.close()

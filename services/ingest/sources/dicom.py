@@ -18,6 +18,11 @@ def sop_uid(elements: Dataset) -> str | None:
     return stated.text(elements.get("SOPInstanceUID"), 128)
 
 
+def series_uid(elements: Dataset) -> str | None:
+    """SeriesInstanceUID, likewise."""
+    return stated.text(elements.get("SeriesInstanceUID"), 128)
+
+
 def stated_in_header(elements: Dataset) -> Stated:
     """The facts of the allow-list. An element that cannot be read is one that was not stated."""
     return Stated(

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from services.core.errors import invalid
 from services.core.limits import MAX_UPLOAD_BYTES
+from services.encoders.slices import LAYOUT as CT
 from services.ingest.header import is_dicom
 from services.ingest.reasons import BadFilm, Reason
 
 PICTURES = (".png", ".jpg", ".jpeg")
 DICOM = (".dcm", ".dicom", ".dic", ".ima")
-LAYOUTS = {"auto": (*PICTURES, *DICOM), "files": (*PICTURES, *DICOM), "dicom": DICOM}
+LAYOUTS = {"auto": (*PICTURES, *DICOM), "files": (*PICTURES, *DICOM), "dicom": DICOM, CT: DICOM}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,15 +25,16 @@ class Listed:
     root: Path
     name: str
 
-    def read(self) -> bytes:
-        """The whole file. Raises BadFilm: too large, unreadable, or reached through a link out of the source."""
+    def read(self, first: int = 0) -> bytes:
+        """The whole file, or its `first` bytes. Raises BadFilm: too large, unreadable, or reached through a link out of
+        the source."""
         path = self.root / self.name
         try:
             if path.is_symlink() and not path.resolve(strict=True).is_relative_to(self.root.resolve()):
                 raise BadFilm(Reason.OUTSIDE_SOURCE)
             descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # non-blocking: a pipe of that name hangs nobody
             with os.fdopen(descriptor, "rb") as file:
-                data = file.read(MAX_UPLOAD_BYTES + 1)
+                data = file.read(first or MAX_UPLOAD_BYTES + 1)
         except OSError:
             raise BadFilm(Reason.UNREADABLE_FILE) from None
         if len(data) > MAX_UPLOAD_BYTES:

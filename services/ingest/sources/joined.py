@@ -9,6 +9,7 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import duckdb
 from services.core.errors import invalid
 from services.core.labels import Box, Label, LabelState, label_key, label_state
 from services.ingest import stated
-from services.ingest.sources.layout import Csv, Layout, Listed, Said, StudyReports, Told, Wide
+from services.ingest.sources.layout import Csv, Layout, Listed, Made, Said, StudyReports, Told, Wide
 from services.ingest.sources.tables import Row
 from services.ingest.stated import Stated
 
@@ -56,17 +57,23 @@ class JoinedRows:
         try:
             self._db.execute("SET enable_progress_bar = false")
             for name, table in layout.tables.items():
-                self._load(name, table, tables)
+                if isinstance(table, Made):
+                    self._fill(name, table, tables)
+                else:
+                    self._load(name, table, tables)
             for name, query in layout.views.items():
                 self._db.execute(f'CREATE VIEW "{name}" AS {query}')
             self._join()
+        except (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException):  # the layout is wrong
+            self.close()
+            raise
         except duckdb.Error as error:
             self.close()
             raise invalid(f"the tables of {layout.name} cannot be read: {_said(error)}") from None
         except Exception:
             self.close()
             raise
-        self.rows: int = self._db.execute("SELECT count(*) FROM films").fetchone()[0]  # type: ignore[index]
+        self.rows: int = self._db.execute("SELECT count(key) FROM canonical").fetchone()[0]  # type: ignore[index]
 
     def find(self, names: Sequence[str], uids: Sequence[str | None] = ()) -> list[Row | None]:
         """The row of each film, by its path below the source; by SOPInstanceUID where a path names none."""
@@ -90,10 +97,10 @@ class JoinedRows:
         names = {name for labels in self._layout.labels if isinstance(labels, Wide) for name in labels.columns}
         for number, labels in enumerate(self._layout.labels):
             if isinstance(labels, Listed):
-                query = f"SELECT DISTINCT unnest(string_split(labels_{number}, ?)) FROM films"
+                query = f"SELECT DISTINCT unnest(string_split(labels_{number}, ?)) FROM canonical"
                 names |= {name for (name,) in self._db.execute(query, [labels.separator]).fetchall() if name}
             elif isinstance(labels, Said):
-                query = f"SELECT DISTINCT unnest(labels_{number}).name FROM films"
+                query = f"SELECT DISTINCT unnest(labels_{number}).name FROM canonical"
                 names |= {name for (name,) in self._db.execute(query).fetchall() if name}
         return {key for name in names if (key := label_key(name)[:64])}
 
@@ -130,18 +137,32 @@ class JoinedRows:
         if table.names:
             settings |= {"header": False, "skip": int(table.header), "names": list(table.names)}
         given = ", ".join(f"{key} = ${key}" for key in settings)
-        self._db.execute(
-            f'CREATE TABLE "{name}" AS SELECT * FROM read_csv($paths, {given})', {"paths": paths, **settings}
-        )
+        if table.json:
+            self._db.execute(
+                f'CREATE TABLE "{name}" AS SELECT {_texts(table.columns)} FROM read_ndjson($paths)', {"paths": paths}
+            )
+        else:
+            self._db.execute(
+                f'CREATE TABLE "{name}" AS SELECT * FROM read_csv($paths, {given})', {"paths": paths, **settings}
+            )
         have = {row[0] for row in self._db.execute(f'DESCRIBE "{name}"').fetchall()}
         if missing := [column for column in table.columns if column not in have]:
             raise invalid(f"{Path(table.glob).name} lacks the columns {', '.join(missing)}; is it another release?")
         if table.unique:
             self._collapse(name, table)
 
+    def _fill(self, name: str, table: Made, folder: Path) -> None:
+        columns = ", ".join(f'"{column}" VARCHAR' for column in table.columns)
+        self._db.execute(f'CREATE TABLE "{name}" ({columns})')
+        rows = table.rows(folder)
+        while batch := list(islice(rows, 5_000)):
+            cells = [[row.get(column) for row in batch] for column in table.columns]
+            self._db.execute(f'INSERT INTO "{name}" SELECT {", ".join("unnest(?)" for _ in cells)}', cells)
+
     def _collapse(self, name: str, table: Csv) -> None:
         """A row that stands twice counts once; two different rows of one name would double films, and are refused."""
-        self._db.execute(f'CREATE OR REPLACE TABLE "{name}" AS SELECT DISTINCT * FROM "{name}"')
+        if table.distinct:
+            self._db.execute(f'CREATE OR REPLACE TABLE "{name}" AS SELECT DISTINCT * FROM "{name}"')
         keys = ", ".join(f'"{column}"' for column in table.unique)
         twice = self._db.execute(f'SELECT count(*) FROM (SELECT 1 FROM "{name}" GROUP BY {keys} HAVING count(*) > 1)')
         if count := twice.fetchone()[0]:  # type: ignore[index]
@@ -160,15 +181,17 @@ class JoinedRows:
                 columns.append(f"{labels.expression} AS labels_{number}")
         if layout.boxes:
             columns.append(f"{layout.boxes} AS boxes")
-        self._db.execute(f"CREATE TABLE films AS SELECT {', '.join(columns)} FROM {layout.joined}")
-        twice = self._db.execute("SELECT count(*) - count(DISTINCT key) FROM films WHERE key IS NOT NULL").fetchone()
+        self._db.execute(f"CREATE TABLE canonical AS SELECT {', '.join(columns)} FROM {layout.joined}")
+        twice = self._db.execute(
+            "SELECT count(*) - count(DISTINCT key) FROM canonical WHERE key IS NOT NULL"
+        ).fetchone()
         if twice and twice[0]:
             raise invalid(f"the tables of {layout.name} state {twice[0]} films more than once; they must not")
-        self._db.execute("CREATE UNIQUE INDEX films_by_key ON films (key)")
+        self._db.execute("CREATE UNIQUE INDEX canonical_by_key ON canonical (key)")
 
     def _number(self) -> None:
         self._db.execute("CREATE TABLE ids (image_id VARCHAR PRIMARY KEY, key VARCHAR)")
-        reader = self._db.cursor().execute("SELECT key FROM films WHERE key IS NOT NULL")
+        reader = self._db.cursor().execute("SELECT key FROM canonical WHERE key IS NOT NULL")
         while keys := reader.fetchmany(10_000):
             rows = [[self._image_id(key) for (key,) in keys], [key for (key,) in keys]]
             self._db.execute("INSERT INTO ids SELECT unnest(?), unnest(?)", rows)
@@ -178,7 +201,7 @@ class JoinedRows:
         if not keys:
             return {}
         with self._lock:
-            answer = self._db.execute("SELECT * FROM films WHERE key IN (SELECT unnest(?))", [sorted(keys)])
+            answer = self._db.execute("SELECT * FROM canonical WHERE key IN (SELECT unnest(?))", [sorted(keys)])
             names, rows = [column[0] for column in answer.description or ()], answer.fetchall()
         return {row["key"]: self._row(row) for row in (dict(zip(names, cells, strict=True)) for cells in rows)}
 
@@ -214,6 +237,10 @@ class JoinedRows:
                 state = label_state(value)
                 if state is not None and state is not LabelState.UNKNOWN:
                     yield Label(label_key(name)[:64], state, labels.source, labels.level, score=scores.get(name))
+
+
+def _texts(columns: Sequence[str]) -> str:
+    return ", ".join(f'CAST("{column}" AS VARCHAR) AS "{column}"' for column in columns)
 
 
 def _globs(glob: str) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ class Csv:
     names: the header to use instead of a damaged one, whose line is skipped (or of none, where `header` is false).
     required: without it the layout cannot be read; an optional one that is missing is an empty table.
     unique: columns that name a row; a join on them cannot fan out. A table that repeats them is refused.
+    distinct: rows that are the same in every cell count once; a table of that many wide rows may say that it has none.
     """
 
     glob: str
@@ -32,6 +33,16 @@ class Csv:
     unique: tuple[str, ...] = ()
     separator: str = ","
     header: bool = True
+    json: bool = False  # one object a line instead of CSV
+    distinct: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A table that stands in no CSV: `rows` reads it below a folder, one mapping of text per row."""
+
+    rows: Callable[[Path], Iterator[Mapping[str, str | None]]]
+    columns: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +109,7 @@ class Layout:
     terms: str
     films: tuple[str, ...]
     marks: tuple[str, ...]
-    tables: Mapping[str, Csv]
+    tables: Mapping[str, Csv | Made]
     joined: str
     select: Mapping[str, str]
     key: Callable[[str], str]

@@ -6,11 +6,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from services.encoders.slices import LAYOUT as CT
 from services.ingest.sources import layouts
 from services.ingest.sources.files import LAYOUTS as FOLDERS
 from services.ingest.sources.files import Listed, list_endings, list_films
 from services.ingest.sources.joined import JoinedRows
 from services.ingest.sources.layout import Layout, StudyReports
+from services.ingest.sources.series import middles
 from services.ingest.sources.tables import FilmTable, Row, read_films, read_reports
 
 Named = Callable[[str], str]  # a film's own key → image_id
@@ -50,7 +52,7 @@ def open_source(source: Path, layout: str, labels: str, reports: str, image_id: 
     layout ``auto`` recognises published layouts by their files, unless a table of labels was named.
     """
     if layout in FOLDERS and layout != "auto":
-        return Folder(source, layout, labels, reports, image_id)
+        return (Slices if layout == CT else Folder)(source, layout, labels, reports, image_id)
     root = Path(tables) if tables else source
     if layout == "auto":
         found = None if labels or not root.is_dir() else layouts.recognised(root)
@@ -87,6 +89,13 @@ class Folder:
 
     def close(self) -> None:
         pass
+
+
+class Slices(Folder):
+    """Series of CT slices, each one image with the key SeriesInstanceUID."""
+
+    def films(self) -> list[Listed]:
+        return middles(super().films())
 
 
 class Published:

@@ -22,7 +22,7 @@ from services.ingest.stated import Stated
 
 _COLUMNS = {
     "path": ("file", "filename", "path", "imagepath", "filepath", "imageindex", "pathtoimage", "image"),
-    "key": ("imageid", "dicomid", "sopinstanceuid", "sopuid", "sop"),
+    "key": ("imageid", "dicomid", "sopinstanceuid", "sopuid", "sop", "seriesinstanceuid"),
     "patient_id": ("patientid", "subjectid", "patient", "empianon", "deidpatientid"),
     "study_id": ("studyid", "studyinstanceuid", "study", "studyuid"),
     "view": ("view", "viewposition", "projection"),

@@ -10,9 +10,18 @@ from services.core.errors import invalid
 from services.ingest.sources.layout import Layout
 
 MODULES = {
+    "brax": "brax",
+    "chexpert": "chexpert",
+    "chexpert-plus": "chexpert_plus",
+    "emory-cxr": "emory_cxr",
+    "emory-datathon": "emory_datathon",
     "mimic-cxr": "mimic_cxr",
     "mimic-cxr-jpg": "mimic_cxr_jpg",
     "nih-cxr14": "nih_cxr14",
+    "open-i": "open_i",
+    "padchest": "padchest",
+    "rsna-pneumonia": "rsna_pneumonia",
+    "vindr-cxr": "vindr_cxr",
 }
 
 
