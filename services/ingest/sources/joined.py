@@ -77,10 +77,10 @@ class JoinedRows:
 
     def find(self, names: Sequence[str], uids: Sequence[str | None] = ()) -> list[Row | None]:
         """The row of each film, by its path below the source; by SOPInstanceUID where a path names none."""
-        keys = [self._layout.key(name) for name in names]
-        found = self._by_key({*keys, *(uid for uid in uids if uid)})
-        spare = list(uids) or [None] * len(keys)
-        return [found.get(key) or found.get(uid or "") for key, uid in zip(keys, spare, strict=True)]
+        spell = self._layout.keys or (lambda name: (self._layout.key(name),))
+        spellings = [(*spell(name), uid) for name, uid in zip(names, uids or [None] * len(names), strict=True)]
+        found = self._by_key({key for keys in spellings for key in keys if key})
+        return [next((found[key] for key in keys if key in found), None) for keys in spellings]
 
     def of(self, image_ids: Sequence[str]) -> list[Row | None]:
         """The row of each stored film by its id, for films whose files have been renamed."""
@@ -105,12 +105,14 @@ class JoinedRows:
         return {key for name in names if (key := label_key(name)[:64])}
 
     def reports(self) -> StudyReports:
-        """Studies with the sections of their reports, blank ones left out, as the layout's table tells them."""
+        """Each study once, with the sections of its report, blank ones left out, as the layout's table tells them."""
         told = self._layout.reports
         if not isinstance(told, Told):
             return
         texts = ", ".join(f"{text} AS {section}" for section, text in told.sections.items())
-        reader = self._db.cursor().execute(f"SELECT {told.study} AS study, {texts} FROM {told.table}")
+        reader = self._db.cursor().execute(
+            f"SELECT DISTINCT ON (study) {told.study} AS study, {texts} FROM {told.table}"
+        )
         while rows := reader.fetchmany(1_000):
             for study, *cells in rows:
                 pairs = zip(told.sections, cells, strict=True)
@@ -136,6 +138,10 @@ class JoinedRows:
                                     "union_by_name": True}  # fmt: skip
         if table.names:
             settings |= {"header": False, "skip": int(table.header), "names": list(table.names)}
+        if paths[0].endswith(".parquet"):
+            columns = _texts(table.columns)
+            self._db.execute(f'CREATE TABLE "{name}" AS SELECT {columns} FROM read_parquet($paths)', {"paths": paths})
+            return self._collapse(name, table)
         given = ", ".join(f"{key} = ${key}" for key in settings)
         if table.json:
             self._db.execute(
@@ -148,8 +154,7 @@ class JoinedRows:
         have = {row[0] for row in self._db.execute(f'DESCRIBE "{name}"').fetchall()}
         if missing := [column for column in table.columns if column not in have]:
             raise invalid(f"{Path(table.glob).name} lacks the columns {', '.join(missing)}; is it another release?")
-        if table.unique:
-            self._collapse(name, table)
+        self._collapse(name, table)
 
     def _fill(self, name: str, table: Made, folder: Path) -> None:
         columns = ", ".join(f'"{column}" VARCHAR' for column in table.columns)
@@ -161,6 +166,8 @@ class JoinedRows:
 
     def _collapse(self, name: str, table: Csv) -> None:
         """A row that stands twice counts once; two different rows of one name would double films, and are refused."""
+        if not table.unique:
+            return
         if table.distinct:
             self._db.execute(f'CREATE OR REPLACE TABLE "{name}" AS SELECT DISTINCT * FROM "{name}"')
         keys = ", ".join(f'"{column}"' for column in table.unique)

@@ -98,7 +98,7 @@ class Layout:
     films: endings of its films.  marks: globs that all match below a source that has this layout.
     views: name → SELECT over the tables, made before the join.  joined: the FROM clause over tables and views.
     select: canonical name → SQL expression; ``key`` is the dataset's own key of a film.
-    key: path of a film below the source → that key.
+    key: path of a film below the source → that key.  keys: the same where it may stand there in several spellings.
     boxes: SQL giving ``LIST(STRUCT(name, x, y, width, height))``.
     reports: a table of them, or what reads their files below a folder.
     keep_ids: the publisher has de-identified it, so its ids and dates may stay.  date_kind: what its dates are.
@@ -119,6 +119,7 @@ class Layout:
     keep_ids: bool = True
     date_kind: str | None = None
     views: Mapping[str, str] = field(default_factory=dict)
+    keys: Callable[[str], tuple[str, ...]] | None = None
     constants: Mapping[str, str] = field(default_factory=dict)  # canonical name → what holds for every film
 
 

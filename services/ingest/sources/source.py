@@ -12,6 +12,7 @@ from services.ingest.sources.files import LAYOUTS as FOLDERS
 from services.ingest.sources.files import Listed, list_endings, list_films
 from services.ingest.sources.joined import JoinedRows
 from services.ingest.sources.layout import Layout, StudyReports
+from services.ingest.sources.mapped import read_map
 from services.ingest.sources.series import middles
 from services.ingest.sources.tables import FilmTable, Row, read_films, read_reports
 
@@ -46,14 +47,19 @@ class Source(Protocol):
     def close(self) -> None: ...
 
 
-def open_source(source: Path, layout: str, labels: str, reports: str, image_id: Named, tables: str = "") -> Source:
+def open_source(
+    source: Path, layout: str, labels: str, reports: str, image_id: Named, tables: str = "", columns: str = ""
+) -> Source:
     """A folder with a table of labels, or a dataset in its published layout. Raises INVALID_ARGUMENT.
 
-    layout ``auto`` recognises published layouts by their files, unless a table of labels was named.
+    columns: a column map for a dataset without a published layout.  layout ``auto`` recognises published layouts by
+    their files, unless a table of labels was named.
     """
+    root = Path(tables) if tables else source
+    if columns:
+        return Published(read_map(Path(columns)), source, root, image_id)
     if layout in FOLDERS and layout != "auto":
         return (Slices if layout == CT else Folder)(source, layout, labels, reports, image_id)
-    root = Path(tables) if tables else source
     if layout == "auto":
         found = None if labels or not root.is_dir() else layouts.recognised(root)
         return Published(found, source, root, image_id) if found else Folder(source, layout, labels, reports, image_id)

@@ -103,8 +103,8 @@ def read_films(path: Path, source: Path) -> FilmTable:
     """Read a table of films; paths in it count from its own folder or from the source. Raises INVALID_ARGUMENT."""
     table = FilmTable()
     with _opened(path) as reader:
-        columns = _mapped(reader.fieldnames or ())
-        findings = _finding_columns(reader.fieldnames or ())
+        columns = mapped_columns(reader.fieldnames or ())
+        findings = finding_columns(reader.fieldnames or ())
         if "path" not in columns and "key" not in columns:
             raise invalid("the table of labels needs a column that names the film: file, path, image_id or dicom_id")
         bases = _bases(path, source)
@@ -123,7 +123,7 @@ def read_films(path: Path, source: Path) -> FilmTable:
 def read_reports(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
     """(study id, section → text) per row; blank sections are left out. Raises INVALID_ARGUMENT."""
     with _opened(path) as reader:
-        study = _mapped(reader.fieldnames or ()).get("study_id")
+        study = mapped_columns(reader.fieldnames or ()).get("study_id")
         sections = {name: name.strip().lower() for name in reader.fieldnames or () if name.strip().lower() in SECTIONS}
         if study is None or not sections:
             raise invalid(f"the table of reports needs study_id and at least one of {', '.join(SECTIONS)}")
@@ -158,14 +158,14 @@ def _label(name: str, state: LabelState, source: str) -> Label:
     return Label(name, state, source)  # shared: an archive has millions of labels and few different ones
 
 
-def _mapped(header: Sequence[str]) -> dict[str, str]:
+def mapped_columns(header: Sequence[str]) -> dict[str, str]:
     """Our name → the table's column; the first of our spellings that the table has."""
     known = {re.sub(r"[^a-z0-9]", "", name.lower()): name for name in reversed(header)}
     found = {ours: next((known[s] for s in spellings if s in known), None) for ours, spellings in _COLUMNS.items()}
     return {ours: column for ours, column in found.items() if column is not None}
 
 
-def _finding_columns(header: Sequence[str]) -> dict[str, str]:
+def finding_columns(header: Sequence[str]) -> dict[str, str]:
     """Column → finding: CheXpert's and NIH's names, those with a side, and whatever is called ``label:<name>``."""
     found: dict[str, str] = {}
     for column in header:

@@ -63,7 +63,7 @@ LAYOUT = Layout(
         Wide("impressions", "chexbert-impression", {name: name for name in CHEXPERT}, level="study"),
     ),
     reports=Told(
-        f"(SELECT DISTINCT ON (study) {_STUDY} AS study, * FROM films)", "study",
+        "films", _STUDY,
         {"report": "report", **{name: f"section_{name}" for name in _SECTIONS}},
     ),
     date_kind="ordinal",

@@ -50,8 +50,7 @@ LAYOUT = Layout(
     select={"key": "film", "study_id": "study", "patient_id": "study"},
     key=stem,
     labels=(Listed("nullif(coded, '')", "mesh", level="study"),),
-    reports=Told(
-        "(SELECT DISTINCT ON (study) * FROM reports)", "study", {name.lower(): name for name in _SECTIONS}
+    reports=Told("reports", "study", {name.lower(): name for name in _SECTIONS}
     ),
     constants={"licence": "CC BY-NC-ND 4.0", "attribution": "Indiana University; Open-i, U.S. National Library of "
                "Medicine"},

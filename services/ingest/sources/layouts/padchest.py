@@ -53,7 +53,7 @@ LAYOUT = Layout(
         Said(f"CASE WHEN MethodLabel = 'Physician' THEN {_SAID} END", "physician", level="study"),
         Said(f"CASE WHEN MethodLabel <> 'Physician' THEN {_SAID} END", "rnn", level="study"),
     ),
-    reports=Told("(SELECT DISTINCT ON (StudyID) * FROM films)", "StudyID", {"report": "Report"}),
+    reports=Told("films", "StudyID", {"report": "Report"}),
     date_kind="real",
     constants={"licence": "PadChest Dataset Research Use Agreement"},
 )  # fmt: skip
