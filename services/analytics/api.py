@@ -50,7 +50,8 @@ class AnalyticsApi:
 
     def _models(self) -> list[str]:
         held = images.count_by_model(self._facts)
-        return [name for name, model in models.active(self._facts).items() if held.get(model.fingerprint)]
+        known = {name: model for name, model in models.active(self._facts).items() if held.get(model.fingerprint)}
+        return [name for name, model in known.items() if not model.slices] or list(known)
 
     def _message(self, run: runs.Run, with_metrics: bool = False) -> analytics_pb2.Run:
         state = JobState(run.state)

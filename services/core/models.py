@@ -50,6 +50,11 @@ class ModelSpec:
         return (self.tokens, self.dim) if self.tokens > 1 else (self.dim,)
 
     @property
+    def slices(self) -> bool:
+        """Are its vectors those of CT slices? They share neither a collection nor a question with those of films."""
+        return self.preprocessing.startswith("ct-")
+
+    @property
     def fingerprint(self) -> str:
         """sha256 over all fields, hex."""
         return _fingerprint(self)

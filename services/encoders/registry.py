@@ -11,6 +11,7 @@ from services.core.config import Settings
 from services.core.errors import ErrorCode, HilumError
 from services.core.logs import get_logger
 from services.core.models import ModelSpec
+from services.encoders import slices
 from services.encoders.base import Encoder
 from services.encoders.bundled import CHECKPOINTS
 from services.encoders.installed import Installed, scan
@@ -87,12 +88,21 @@ class Registry:
         """Raises UNKNOWN_MODEL naming the encoders there are, and FAILED_PRECONDITION for a damaged one."""
         if name in self.damaged:
             raise HilumError(ErrorCode.FAILED_PRECONDITION, f"{name} cannot be used: {self.damaged[name]}")
+        if name not in self._offers and (seen := slices.split(name)) and seen[0] in self._offers:
+            return self._slices(*seen)
         if name not in self._offers:
             there = ", ".join(self._offers)
             raise HilumError(
                 ErrorCode.UNKNOWN_MODEL, f"no such encoder in this installation; there are: {there}{_advice(name)}"
             )
         return self._offers[name]
+
+    def _slices(self, model: str, window: str) -> Offer:
+        """The same network, shared with its work on films, which its memory is counted for."""
+        spec = self._offers[model].spec
+        return Offer(
+            lambda: slices.SliceEncoder(self.get(model), window), slices.seen_through(spec, window) if spec else None
+        )
 
     @contextmanager
     def lease(self, name: str) -> Iterator[Encoder]:

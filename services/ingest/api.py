@@ -11,6 +11,7 @@ from services.core.config import Settings
 from services.core.errors import ErrorCode, HilumError, invalid
 from services.core.facts import Facts, jobs
 from services.core.security import confine
+from services.encoders import slices
 from services.encoders.registry import Registry
 from services.ingest.jobs import KIND
 from services.ingest.pipeline import Plan
@@ -38,10 +39,13 @@ class IngestApi:
             raise invalid("dataset is a name of a-z, 0-9, '-' and '_', at most 63 characters")
         if (layout := request.layout or "auto") not in LAYOUTS:
             layouts.named(layout)
+        slices.window_of(request.window)
+        if request.window and layout != slices.LAYOUT:
+            raise invalid("a window is for CT slices: layout ct")
         if len(request.request_id) > 64:
             raise invalid("request_id has at most 64 characters")
         for name in request.models:
-            self._registry.offer(name)
+            self._registry.offer(self._seen(name, layout, request.window))
         source = self._allowed(request.source, "source", operator)
         if not source.is_dir() and not source.is_file():
             raise invalid("source is neither a folder nor a file on this server; check the path")
@@ -51,7 +55,17 @@ class IngestApi:
         )
         tables = str(self._folder(request.tables, "tables", operator)) if request.tables else ""
         models = tuple(dict.fromkeys(request.models))
-        return Plan(str(source), request.dataset, layout, labels, reports, tables, models, request.keep_ids)
+        return Plan(
+            str(source), request.dataset, layout, labels, reports, tables, models, request.keep_ids, request.window
+        )
+
+    def _seen(self, model: str, layout: str, window: str) -> str:
+        """The name under which a model takes part: films and slices never go into one collection."""
+        if layout == slices.LAYOUT:
+            return slices.named(model, window)
+        if slices.split(model) and model not in self._registry.names():
+            raise invalid("a model whose name ends in -ct sees CT slices only; ingest them with layout ct")
+        return model
 
     def _table(self, text: str, what: str, operator: bool) -> Path:
         path = self._allowed(text, what, operator)

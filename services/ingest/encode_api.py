@@ -52,10 +52,18 @@ class EncodeApi:
         here = self._registry.specs()
         fingerprints = {spec.fingerprint for spec in here.values()}
         stored = [spec for spec in models.active(self._facts).values() if spec.fingerprint not in fingerprints]
-        listed = [(spec, True) for spec in here.values()] + [(spec, False) for spec in stored]
+        listed = [(spec, True) for spec in here.values()] + [(spec, self._sees_slices(spec)) for spec in stored]
         return encode_pb2.ListModelsResponse(
             models=[_model(spec, available, counts.get(spec.fingerprint, 0)) for spec, available in listed]
         )
+
+    def _sees_slices(self, spec: ModelSpec) -> bool:
+        """Is it an encoder at hand at work on CT slices? Those are not listed for themselves."""
+        try:
+            offer = self._registry.offer(spec.name)
+        except HilumError:
+            return False
+        return (offer.spec or self._registry.get(spec.name).spec).fingerprint == spec.fingerprint
 
     def close(self) -> None:
         """End the lanes' threads; callers that wait get CANCELLED."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from services.core.errors import ErrorCode, HilumError, invalid
 from services.core.limits import MAX_TEXT_CHARS, MAX_UPLOAD_BYTES
 from services.encoders.base import Encoder, Prepared
+from services.encoders.slices import layout_of
 from services.ingest.batching import Answer, Caller, Lane, Room, settled
 from services.ingest.decode_pool import DecodePool
 from services.ingest.encoding import encode, encode_words
@@ -94,7 +95,7 @@ class EncodeLanes:
         if len(data) > MAX_UPLOAD_BYTES:
             return HilumError(ErrorCode.PAYLOAD_TOO_LARGE, "a film file has at most 64 MiB")
         try:
-            return encoder.preprocess(self._pool.decode(data).film)
+            return encoder.preprocess(self._pool.decode(data, layout_of(encoder)).film)
         except BadFilm as error:
             return _unreadable(error.reason)
         except HilumError as error:

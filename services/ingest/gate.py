@@ -21,6 +21,7 @@ from services.core.limits import MAX_FILM_PIXELS
 from services.ingest.header import Header
 from services.ingest.reasons import BadFilm, Reason
 
+CT = "1.2.840.10008.5.1.4.1.1.2"
 CR = "1.2.840.10008.5.1.4.1.1.1"
 DX_PRESENTATION = "1.2.840.10008.5.1.4.1.1.1.1"
 DX_PROCESSING = "1.2.840.10008.5.1.4.1.1.1.1.1"
@@ -36,6 +37,31 @@ def check(header: Header) -> None:
     _kind(header.elements)
     _shape(header.elements)
     _encoding(header.elements, header.syntax)
+
+
+def check_slice(header: Header) -> None:
+    """Raise BadFilm when the header is not one of an axial chest CT slice that can be decoded within bounds."""
+    check_slice_kind(header)
+    if is_localizer(header.elements):
+        raise BadFilm(Reason.LOCALIZER)
+    _shape(header.elements)
+    if (_number(header.elements, "SamplesPerPixel") or 1) != 1:
+        raise BadFilm(Reason.COLOUR)
+    _encoding(header.elements, header.syntax)
+
+
+def check_slice_kind(header: Header) -> None:
+    """Raise BadFilm when the object is no single slice of a CT of the chest."""
+    elements = header.elements
+    if str(elements.get("SOPClassUID") or "") != CT or _code(elements, "Modality") != "CT":
+        raise BadFilm(Reason.NOT_CT)
+    _chest(elements)
+
+
+def is_localizer(elements: Dataset) -> bool:
+    """Is it the overview that a scan is planned on? Its ImageType says so."""
+    kinds = elements.get("ImageType") or ()
+    return "LOCALIZER" in [str(kind).strip().upper() for kind in ([kinds] if isinstance(kinds, str) else kinds)]
 
 
 def check_size(rows: int, columns: int) -> None:
@@ -56,6 +82,10 @@ def _kind(elements: Dataset) -> None:
         raise BadFilm(Reason.WRONG_MODALITY)
     if sop not in (CR, DX_PRESENTATION) and not (sop == SECONDARY_CAPTURE and modality):
         raise BadFilm(Reason.WRONG_SOP_CLASS)
+    _chest(elements)
+
+
+def _chest(elements: Dataset) -> None:
     part = _code(elements, "BodyPartExamined")
     if part and not any(word in part for word in _CHEST):
         raise BadFilm(Reason.WRONG_BODY_PART)

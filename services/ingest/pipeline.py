@@ -22,6 +22,7 @@ from services.core.facts import Facts, images, jobs, models
 from services.core.ids import image_id
 from services.core.store import VectorStore
 from services.core.types import JobProgress, Outcome, Report
+from services.encoders import slices
 from services.encoders.base import Encoder
 from services.encoders.registry import Registry
 from services.ingest import stages
@@ -53,6 +54,7 @@ class Plan:
     tables: str = ""
     models: tuple[str, ...] = ()
     keep_ids: bool = False
+    window: str = ""  # of CT slices
 
     @classmethod
     def of(cls, spec: Mapping[str, object]) -> Plan:
@@ -124,12 +126,14 @@ class Pipeline:
         films = source.films()
         tally.total = len(films)
         tally.stage = "loading models"
-        names = plan.models or self.registry.default_names()
+        names, layout = plan.models or self.registry.default_names(), plan.layout
+        if layout == slices.LAYOUT:  # the same encoders under the names that keep slices apart from films
+            names, layout = [slices.named(n, plan.window) for n in names], f"{layout}:{slices.window_of(plan.window)}"
         encoders = [leases.enter_context(self.registry.lease(name)) for name in names]
         if not encoders:
             raise HilumError(ErrorCode.FAILED_PRECONDITION, "no encoder can be used; see `hilum models list`")
         tools = Tools(
-            self.facts, self.store, self.blobs, self.pool, threads, encoders, who, source, plan.layout, self.reached
+            self.facts, self.store, self.blobs, self.pool, threads, encoders, who, source, layout, self.reached
         )
         self._prepare(tools)
         done, seen = self._already(job_id, tally)

@@ -40,9 +40,9 @@ def expected_bytes(elements: Dataset) -> int:
 
 def film_from_dicom(elements: Dataset) -> Film:
     """A dataset that passed the gate → Film. Raises BadFilm."""
-    stored = _stored_values(elements)
-    domain = _domain(stored.dtype)
-    padded = _padding(elements, domain)
+    stored = stored_values(elements)
+    domain = domain_of(stored.dtype)
+    padded = padding_of(elements, domain)
     seen = np.unique(stored) if stored.dtype.itemsize == 1 else _present(stored, domain)
     seen = seen[~padded[seen - domain[0]]]
     if len(seen) < 2:
@@ -57,10 +57,10 @@ def film_from_dicom(elements: Dataset) -> Film:
     inverted = str(elements.PhotometricInterpretation).strip().upper() == "MONOCHROME1"
     display = _scaled(shown, seen - domain[0], padded, inverted, np.uint8, Reason.BAD_WINDOW)
     full = _scaled(modality, seen - domain[0], padded, inverted, np.uint16, Reason.BAD_WINDOW)
-    return Film(_look_up(display, stored, domain), _look_up(full, stored, domain))
+    return Film(look_up(display, stored, domain), look_up(full, stored, domain))
 
 
-def _stored_values(elements: Dataset) -> Stored:
+def stored_values(elements: Dataset) -> Stored:
     """(H, W) stored values as 8- or 16-bit integers."""
     if "PixelData" not in elements or not elements.PixelData:
         raise BadFilm(Reason.NO_PIXELS)
@@ -110,7 +110,7 @@ def _trust_pixels_over_bits_stored(elements: Dataset) -> None:
         elements.BitsStored, elements.HighBit = needed, needed - 1
 
 
-def _domain(dtype: np.dtype[np.integer]) -> Stored:
+def domain_of(dtype: np.dtype[np.integer]) -> Stored:
     info = np.iinfo(dtype)
     return np.arange(info.min, info.max + 1, dtype=dtype)
 
@@ -123,7 +123,7 @@ def _present(stored: Stored, domain: Stored) -> Stored:
     return np.flatnonzero(found) + int(domain[0])
 
 
-def _padding(elements: Dataset, domain: Stored) -> NDArray[np.bool_]:
+def padding_of(elements: Dataset, domain: Stored) -> NDArray[np.bool_]:
     """Which of the possible values are padding: PixelPaddingValue up to PixelPaddingRangeLimit."""
     value = elements.get("PixelPaddingValue")
     if value is None:
@@ -168,7 +168,7 @@ def _scaled(
     return table.astype(dtype)
 
 
-def _look_up(table: NDArray[np.unsignedinteger], stored: Stored, domain: Stored) -> NDArray:
+def look_up(table: NDArray[np.unsignedinteger], stored: Stored, domain: Stored) -> NDArray:
     out = np.empty(stored.shape, dtype=table.dtype)
     if domain[0] < 0:  # the table from 0 up, then the negative values: an unsigned index wraps round to them
         table = np.roll(table, int(domain[0]))

@@ -35,6 +35,13 @@ class Reason(StrEnum):
     DECODER_CRASHED = "DECODER_CRASHED"
     DECODER_TIMEOUT = "DECODER_TIMEOUT"
     OUT_OF_MEMORY = "OUT_OF_MEMORY"
+    NOT_CT = "NOT_CT"
+    LOCALIZER = "LOCALIZER"
+    NOT_AXIAL = "NOT_AXIAL"
+    NO_POSITION = "NO_POSITION"
+    TOO_FEW_SLICES = "TOO_FEW_SLICES"
+    NO_UNITS = "NO_UNITS"
+    NO_WINDOW = "NO_WINDOW"
     ENCODER_FAILED = "ENCODER_FAILED"
     NON_FINITE_VECTOR = "NON_FINITE_VECTOR"
     SAME_KEY_OTHER_PIXELS = "SAME_KEY_OTHER_PIXELS"
@@ -74,6 +81,14 @@ _MESSAGES = {
     Reason.DECODER_CRASHED: "the decoder crashed on this file twice",
     Reason.DECODER_TIMEOUT: "decoding this file took too long twice",
     Reason.OUT_OF_MEMORY: "decoding this file needs more memory than a film may use",
+    Reason.NOT_CT: "not a CT slice: only CT Image Storage with Modality CT is taken; split enhanced CT into slices, "
+    "and ingest films without layout ct",
+    Reason.LOCALIZER: "a localizer: the overview that a scan is planned on, no slice of it",
+    Reason.NOT_AXIAL: "the series is not axial: its slices lie across the body's axis by more than 30 degrees",
+    Reason.NO_POSITION: "the slices say neither where they lie nor how (ImagePositionPatient, ImageOrientationPatient)",
+    Reason.TOO_FEW_SLICES: "the series has fewer than 10 axial slices at different positions: a fragment has no middle",
+    Reason.NO_UNITS: "the slice does not say how its values become Hounsfield units (RescaleSlope, RescaleIntercept)",
+    Reason.NO_WINDOW: "the slice's header has no window; choose one, for instance window lung",
     Reason.ENCODER_FAILED: "an encoder failed on this film alone",
     Reason.NON_FINITE_VECTOR: "an encoder gave a vector that is zero or not finite for this film",
     Reason.SAME_KEY_OTHER_PIXELS: "this film's key is stored with other pixels; the stored film was kept. "

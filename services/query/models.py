@@ -27,7 +27,7 @@ def choose(active: dict[str, ModelSpec], facts: Facts, encode: EncodeClient, que
 
 
 def _first(facts: Facts, encode: EncodeClient, query: SearchQuery, active: dict[str, ModelSpec]) -> ModelSpec:
-    candidates = list(active.values())
+    candidates = sorted(active.values(), key=lambda spec: spec.slices)  # films before slices
     match query.by:
         case StoredFilm(image_id):
             held = images.ledger(facts, [image_id]).get(image_id, set())

@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class CreateIngestJobRequest(_message.Message):
-    __slots__ = ("source", "dataset", "layout", "labels", "models", "keep_ids", "request_id", "reports", "tables")
+    __slots__ = ("source", "dataset", "layout", "labels", "models", "keep_ids", "request_id", "reports", "tables", "window")
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     DATASET_FIELD_NUMBER: _ClassVar[int]
     LAYOUT_FIELD_NUMBER: _ClassVar[int]
@@ -18,6 +18,7 @@ class CreateIngestJobRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     REPORTS_FIELD_NUMBER: _ClassVar[int]
     TABLES_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_FIELD_NUMBER: _ClassVar[int]
     source: str
     dataset: str
     layout: str
@@ -27,4 +28,5 @@ class CreateIngestJobRequest(_message.Message):
     request_id: str
     reports: str
     tables: str
-    def __init__(self, source: _Optional[str] = ..., dataset: _Optional[str] = ..., layout: _Optional[str] = ..., labels: _Optional[str] = ..., models: _Optional[_Iterable[str]] = ..., keep_ids: _Optional[bool] = ..., request_id: _Optional[str] = ..., reports: _Optional[str] = ..., tables: _Optional[str] = ...) -> None: ...
+    window: str
+    def __init__(self, source: _Optional[str] = ..., dataset: _Optional[str] = ..., layout: _Optional[str] = ..., labels: _Optional[str] = ..., models: _Optional[_Iterable[str]] = ..., keep_ids: _Optional[bool] = ..., request_id: _Optional[str] = ..., reports: _Optional[str] = ..., tables: _Optional[str] = ..., window: _Optional[str] = ...) -> None: ...

@@ -9,6 +9,7 @@ import typer
 from hilum import Client, Job
 from services.app import local, output
 from services.app.commands import Data, Json, Models, names
+from services.encoders.slices import WINDOWS
 from services.ingest.sources import layouts
 
 
@@ -16,13 +17,14 @@ def ingest(
     source: Annotated[str, typer.Argument(help="A folder of films, or one film: DICOM, PNG or JPEG.")],
     dataset: Annotated[str, typer.Option(help="Name of the dataset: a-z, 0-9, '-' and '_'.")],
     layout: Annotated[
-        str, typer.Option(help=f"auto, files, dicom, or a published one: {', '.join(layouts.names())}.")
+        str, typer.Option(help=f"auto, files, dicom, ct (CT series), or a published one: {', '.join(layouts.names())}.")
     ] = "auto",
     labels: Annotated[str | None, typer.Option(help="CSV with one row per film: ids, facts, labels.")] = None,
     reports: Annotated[str | None, typer.Option(help="CSV with study_id and one column per report section.")] = None,
     tables: Annotated[
         str | None, typer.Option(help="Folder with a published layout's tables; the source itself by default.")
     ] = None,
+    window: Annotated[str, typer.Option(help=f"Window of CT slices (layout ct): header, {', '.join(WINDOWS)}.")] = "",
     models: Models = "",
     keep_ids: Annotated[
         bool, typer.Option("--keep-ids", help="The dataset is already de-identified: keep its patient and study ids.")
@@ -34,7 +36,7 @@ def ingest(
     with output.errors(), local.client(data) as client:
         job = client.ingest(
             source, dataset, layout=layout, labels=labels, reports=reports, tables=tables, models=names(models),
-            keep_ids=keep_ids,
+            keep_ids=keep_ids, window=window,
         )  # fmt: skip
         done = output.follow(job, f"ingest {dataset}")
         refused = _refused(client, done, source, data)
