@@ -22,9 +22,11 @@ from services.core.types import Film
 from services.encoders.base import Frame, Patches, Prepared
 from services.encoders.checkpoint import sha256
 from services.encoders.preprocess import Recipe
-from services.encoders.runtime import forward
+from services.encoders.rows import Rows
+from services.encoders.runtime import CPU, forward
 
 Tensors = Mapping[str, torch.Tensor]
+Image = Callable[[torch.Tensor], torch.Tensor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ class Network:
     module: torch.nn.Module
     weights: Sequence[Path]
     recipe: Recipe
-    image: Callable[[torch.Tensor], torch.Tensor]
+    image: Image
     pooling: str
     dim: int
     tokens: int = 1
@@ -82,7 +84,10 @@ class Network:
 
 
 class TorchEncoder:
-    """See ``services.encoders.base.Encoder`` and ``SeesPatches``."""
+    """See ``services.encoders.base.Encoder`` and ``SeesPatches``. It starts on the processor, in eager float32.
+
+    path: how films go through the network; see ``services.encoders.paths``.
+    """
 
     def __init__(self, at: Checkpoint, network: Network) -> None:
         self.network = network
@@ -97,14 +102,34 @@ class TorchEncoder:
             tokens=network.tokens,
             text_space=network.text.space if network.text else None,
         )
+        self.move(CPU)
+
+    def move(self, device: torch.device) -> None:
+        """Run on `device` from now on, in eager float32. Not while anybody encodes."""
+        network = self.network
+        network.module.to(device)
+        self.device = device
         self._mean, self._std = (
-            torch.tensor(values, dtype=torch.float32)[:, None, None]
+            torch.tensor(values, dtype=torch.float32, device=device)[:, None, None]
             for values in (network.recipe.mean, network.recipe.std)
         )
+        self.take("eager", network.image)
+        self._rows = Rows(self._image_of(network.image), device)
+        self._patch_rows = Rows(self._image_of(network.patches), device) if network.patches else None
+        self._text_rows = Rows(network.text.embed, device) if network.text else None
+
+    def take(self, path: str, image: Image) -> None:
+        """Send films through `image` instead of the network's own; it must give the same vectors, nearly."""
+        self.path, self._image = path, image
 
     @property
     def spec(self) -> ModelSpec:
         return self._spec
+
+    @property
+    def logit_scale(self) -> float | None:
+        """The factor before a cosine in the authors' softmax; None where none was trained."""
+        return self.network.logit_scale
 
     def preprocess(self, film: Film) -> Prepared:
         """Film to ``(S, S)`` grey, 0–255."""
@@ -118,7 +143,7 @@ class TorchEncoder:
         """N prepared films to ``(N, D) float32``, L2-normalised."""
         if not len(batch):
             return np.empty((0, *self._shape), np.float32)
-        return forward(lambda part: self.network.image(self._pixels(part["pixels"])), {"pixels": _stacked(batch)})
+        return forward(self._image_of(self._image), {"pixels": _stacked(batch)}, self.device, self._rows)
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """N texts to ``(N, D) float32``, L2-normalised; what exceeds the model's context is cut off."""
@@ -130,7 +155,8 @@ class TorchEncoder:
             )
         if not texts:
             return np.empty((0, self._spec.dim), np.float32)
-        return forward(self.network.text.embed, self.network.text.tokenise(list(texts)))
+        tokens = self.network.text.tokenise(list(texts))
+        return forward(self.network.text.embed, tokens, self.device, self._text_rows)
 
     def encode_patches(self, batch: Sequence[Prepared]) -> Patches:
         """Local vectors. Raises FAILED_PRECONDITION where the architecture has none."""
@@ -139,7 +165,7 @@ class TorchEncoder:
             raise HilumError(
                 ErrorCode.FAILED_PRECONDITION, f"{self._spec.name} has no local vectors; choose a transformer model"
             )
-        grid = forward(lambda part: patches(self._pixels(part["pixels"])), {"pixels": _stacked(batch)})
+        grid = forward(self._image_of(patches), {"pixels": _stacked(batch)}, self.device, self._patch_rows)
         return Patches(grid, self.network.patches_read_text)
 
     @property
@@ -147,9 +173,12 @@ class TorchEncoder:
         spec = self._spec
         return (spec.tokens, spec.dim) if spec.tokens > 1 else (spec.dim,)
 
-    def _pixels(self, grey: torch.Tensor) -> torch.Tensor:
-        """``(N, S, S)`` 0–255 to ``(N, C, S, S) float32``, normalised where the network runs."""
-        return (grey.float()[:, None] / 255 - self._mean.to(grey.device)) / self._std.to(grey.device)
+    def pixels(self, grey: torch.Tensor) -> torch.Tensor:
+        """``(N, S, S)`` 0–255 on this encoder's device to ``(N, C, S, S) float32``, normalised there."""
+        return (grey.float()[:, None] / 255 - self._mean) / self._std
+
+    def _image_of(self, network: Image) -> Callable[[Tensors], torch.Tensor]:
+        return lambda part: network(self.pixels(part["pixels"]))
 
 
 def _stacked(batch: Sequence[Prepared]) -> torch.Tensor:

@@ -1,8 +1,8 @@
-"""Running a network over a batch: no gradients, bounded memory, one place to set threads."""
+"""Running a network over a batch: no gradients, bounded memory, copies beside computing, one place to set threads."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator
 
 # isort: off
 import services.encoders.offline  # noqa: F401
@@ -13,7 +13,10 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.functional import normalize
 
-CHUNK = 32  # films or texts per forward pass
+from services.encoders.device import release
+from services.encoders.rows import Rows, Run, Tensors, is_out_of_memory
+
+CPU = torch.device("cpu")
 
 
 def set_threads(count: int) -> None:
@@ -22,14 +25,57 @@ def set_threads(count: int) -> None:
         torch.set_num_threads(count)
 
 
-def forward(
-    network: Callable[[Mapping[str, torch.Tensor]], torch.Tensor], inputs: Mapping[str, torch.Tensor]
-) -> NDArray[np.float32]:
-    """Tensors of N rows each to unit vectors ``(N, ..., D) float32``, ``CHUNK`` rows at a time."""
-    count = len(next(iter(inputs.values())))
-    out: list[NDArray[np.float32]] = []
+def forward(network: Run, inputs: Tensors, device: torch.device = CPU, rows: Rows | None = None) -> NDArray[np.float32]:
+    """Tensors of N rows each, in main memory, to unit vectors ``(N, ..., D) float32``.
+
+    So many rows at a time as `rows` says, half as many wherever memory runs out. Raises MemoryError when there is not
+    enough for one.
+    """
+    rows = rows or Rows(network, device)
+    count, done = len(next(iter(inputs.values()))), 0
+    at_once = rows.fit(inputs)
+    out: list[torch.Tensor] = []
     with torch.inference_mode():
-        for start in range(0, count, CHUNK):
-            vectors = network({name: rows[start : start + CHUNK] for name, rows in inputs.items()}).float()
-            out.append(normalize(vectors, dim=-1).cpu().numpy())
-    return np.concatenate(out)
+        while done < count:
+            rest = {name: values[done:] for name, values in inputs.items()}
+            try:
+                for part in _on(device, rest, at_once):
+                    out.append(normalize(network(part).float(), dim=-1))
+                    done += len(out[-1])
+                continue
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+                if at_once == 1:
+                    raise MemoryError("one film or text is too much for this device's memory") from error
+            # Outside the handler: the error holds on to what the pass had taken.
+            release(device)
+            at_once = rows.halved(inputs, at_once)
+        return torch.cat(out).cpu().numpy()
+
+
+def _on(device: torch.device, inputs: Tensors, at_once: int) -> Iterator[Tensors]:
+    """The inputs on the device, `at_once` rows at a time; on CUDA the next part is copied while one is computed."""
+    count = len(next(iter(inputs.values())))
+    parts = (
+        {name: values[start : start + at_once] for name, values in inputs.items()} for start in range(0, count, at_once)
+    )
+    if device.type != "cuda":
+        yield from ({name: values.to(device) for name, values in part.items()} for part in parts)
+        return
+    computing, copying = torch.cuda.current_stream(device), torch.cuda.Stream(device)
+
+    def copied() -> Iterator[tuple[Tensors, torch.cuda.Event]]:
+        for part in parts:
+            with torch.cuda.stream(copying):
+                yield {n: v.pin_memory().to(device, non_blocking=True) for n, v in part.items()}, copying.record_event()
+
+    ahead = copied()
+    ready = next(ahead, None)
+    while ready is not None:
+        part, arrived = ready
+        ready = next(ahead, None)  # under way before this part's kernels are
+        computing.wait_event(arrived)
+        for values in part.values():
+            values.record_stream(computing)  # its memory is not reused before they are done
+        yield part
