@@ -7,7 +7,11 @@ Client().search(text="large left pleural effusion")
 from hilum.aio import AsyncClient
 from hilum.client import Client
 from hilum.errors import HilumError
+from hilum.findings import Classification, Classified, Finding
 from hilum.jobs import Job
 from hilum.results import Film, Hit, SearchResult
 
-__all__ = ["AsyncClient", "Client", "Film", "HilumError", "Hit", "Job", "SearchResult"]
+__all__ = [
+    "AsyncClient", "Classification", "Classified", "Client", "Film", "Finding", "HilumError", "Hit", "Job",
+    "SearchResult",
+]  # fmt: skip

@@ -11,10 +11,12 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
+import numpy as np
 
 from hilum import locate, requests
 from hilum.channel import OPTIONS, Stubs, metadata
 from hilum.errors import from_rpc
+from hilum.findings import Classification, direction_of
 from hilum.results import Film, SearchResult
 from hilum.v1 import analytics_pb2, encode_pb2, jobs_pb2, query_pb2
 
@@ -69,6 +71,15 @@ class AsyncClient:
     async def models(self) -> list[encode_pb2.Model]:
         """The encoders at hand."""
         return list((await self._call(self._to.encode.ListModels, encode_pb2.ListModelsRequest())).models)
+
+    async def classify(self, images: Any, **options: Any) -> Classification:
+        """Findings of films without training; the arguments are those of `hilum.requests.classify`. Research use."""
+        asked = requests.classify(images, **options)
+        return Classification.of([await self._call(self._to.encode.Classify, request) for request in asked])
+
+    async def direction(self, finding: str | None = None, **options: Any) -> np.ndarray[Any, Any]:
+        """A vector for `search(vector=…, models=[…])`; the arguments are those of `hilum.requests.direction`."""
+        return direction_of(await self._call(self._to.encode.EncodePrompts, requests.direction(finding, **options)))
 
     async def ingest(self, source: requests.PathLike, dataset: str, **options: Any) -> jobs_pb2.Job:
         """Start storing a folder of films."""

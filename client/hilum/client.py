@@ -11,10 +11,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import grpc
+import numpy as np
 
 from hilum import locate, requests
 from hilum.channel import OPTIONS, Stubs, metadata
 from hilum.errors import from_rpc
+from hilum.findings import Classification, direction_of
 from hilum.jobs import Job
 from hilum.results import Film, SearchResult
 from hilum.v1 import analytics_pb2, common_pb2, encode_pb2, jobs_pb2, query_pb2
@@ -83,6 +85,16 @@ class Client:
     def models(self) -> list[encode_pb2.Model]:
         """The encoders at hand, and how many films each has."""
         return list(self._call(self._to.encode.ListModels, encode_pb2.ListModelsRequest()).models)
+
+    def classify(self, images: Any, **options: Any) -> Classification:
+        """Findings of films without training; the arguments are those of `hilum.requests.classify`. Research use."""
+        asked = requests.classify(images, **options)
+        return Classification.of([self._call(self._to.encode.Classify, request) for request in asked])
+
+    def direction(self, finding: str | None = None, **options: Any) -> np.ndarray[Any, Any]:
+        """A vector for `search(vector=…, models=[…])`; the arguments are those of `hilum.requests.direction`."""
+        answer = self._call(self._to.encode.EncodePrompts, requests.direction(finding, **options))
+        return direction_of(answer)
 
     # -- films in, and analyses -------------------------------------------------------------------------------------
 

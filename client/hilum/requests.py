@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from hilum.errors import HilumError
-from hilum.v1 import analytics_pb2, ingest_pb2, query_pb2
+from hilum.v1 import analytics_pb2, encode_pb2, ingest_pb2, query_pb2
 
 PathLike = str | os.PathLike[str]
+_MOST_FILMS = 256  # of one request
+_MOST_BYTES = 64 * 2**20
 
 
 def search(
@@ -86,6 +88,58 @@ def analyze(
     return analytics_pb2.CreateRunRequest(
         models=models, filter=where, sample_size=sample, seed=seed, k=k, resolutions=resolutions, labels=labels
     )
+
+
+def classify(
+    images: PathLike | bytes | Sequence[PathLike | bytes],
+    *,
+    model: str = "",
+    findings: Sequence[str] = (),
+    positive: Sequence[str] = (),
+    negative: Sequence[str] = (),
+    template: str | None = None,
+) -> Iterator[encode_pb2.ClassifyRequest]:
+    """Score films, in files or in bytes, for findings without training; as many requests as their bytes need.
+
+    findings: labels such as ``pleural_effusion``, or any words, asked for as the model's authors do; with none named
+    and no `positive`, CheXpert's fourteen.  positive, negative: a question of your own, each side's texts averaged.
+    template: around your texts, ``{}`` where they go; the model's own by default.
+    """
+    asked = {"model": model, "findings": findings, "prompts": _prompts(positive, negative, template)}
+    films = [images] if isinstance(images, str | bytes | os.PathLike) else images
+    if not films:
+        raise HilumError("INVALID_ARGUMENT", "give at least one film")
+    batch: list[bytes] = []
+    for image in films:
+        data = image if isinstance(image, bytes) else read(image)
+        if batch and (len(batch) == _MOST_FILMS or sum(map(len, batch)) + len(data) > _MOST_BYTES):
+            yield encode_pb2.ClassifyRequest(images=batch, **asked)
+            batch = []
+        batch.append(data)
+    if batch:
+        yield encode_pb2.ClassifyRequest(images=batch, **asked)
+
+
+def direction(
+    finding: str | None = None,
+    *,
+    positive: Sequence[str] = (),
+    negative: Sequence[str] = (),
+    template: str | None = None,
+    model: str = "",
+) -> encode_pb2.EncodePromptsRequest:
+    """A vector to search by: a finding as the model's authors ask for it, or texts for it less texts against it."""
+    if (finding is None) != bool(positive):
+        raise HilumError("INVALID_ARGUMENT", "give either a finding or positive texts")
+    return encode_pb2.EncodePromptsRequest(
+        model=model, findings=[finding] if finding else [], prompts=_prompts(positive, negative, template)
+    )
+
+
+def _prompts(positive: Sequence[str], negative: Sequence[str], template: str | None) -> list[encode_pb2.Prompt]:
+    if not positive and negative:
+        raise HilumError("INVALID_ARGUMENT", "negative texts need positive ones")
+    return [encode_pb2.Prompt(positive=positive, negative=negative, template=template)] if positive else []
 
 
 def absolute(path: PathLike | None) -> str:

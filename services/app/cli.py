@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import typer
 
-from services.app.commands import analyze, atlas, demo, doctor, ingest, jobs, models, phantom, search, serve, up
+from services.app.commands import (
+    analyze,
+    atlas,
+    classify,
+    demo,
+    doctor,
+    ingest,
+    jobs,
+    models,
+    phantom,
+    search,
+    serve,
+    up,
+)
 from services.app.version import VERSION
 
 app = typer.Typer(
@@ -18,6 +31,7 @@ app.command("up")(up.up)
 app.command("serve")(serve.serve)
 app.command("ingest")(ingest.ingest)
 app.command("search")(search.search)
+app.command("classify")(classify.classify)
 app.add_typer(analyze.app, name="analyze")
 app.add_typer(atlas.app, name="atlas")
 app.add_typer(models.app, name="models")

@@ -42,14 +42,17 @@ class Service(Process):
         from services.ingest.decode_pool import DecodePool
         from services.ingest.encode_api import EncodeApi
         from services.ingest.jobs import IngestWorker
+        from services.ingest.warm_up import warm_up
 
         settings, facts, store = self.settings, self.facts(), self.store(self.settings.engine_url)
         blobs, registry = Blobs(settings.data_dir / "blobs"), Registry.open(settings)
         pool = DecodePool(settings.decode_workers)
         self.opened.callback(pool.close)
         worker = IngestWorker(settings, facts, store, blobs, registry, pool, load_secret(settings.data_dir))
-        apis = [IngestApi(settings, facts, registry), EncodeApi(facts, registry, pool), JobsApi(facts)]
-        warm = registry.warm()
+        encode = EncodeApi(facts, registry, pool)
+        self.opened.callback(encode.close)
+        apis = [IngestApi(settings, facts, registry), encode, JobsApi(facts)]
+        warm = warm_up(registry, encode, pool.workers)
         self.serve_grpc(apis)
         self.serve_http(apis, [], lambda: {"engine": store.alive(), "facts": answers(facts), "encoders": warm.is_set()})
         worker.start()

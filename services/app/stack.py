@@ -16,6 +16,7 @@ from services.ingest.api import IngestApi
 from services.ingest.decode_pool import DecodePool
 from services.ingest.encode_api import EncodeApi
 from services.ingest.jobs import IngestWorker
+from services.ingest.warm_up import warm_up
 from services.query.api import QueryApi
 from services.query.web.pages import web_router
 from services.transport.encode_client import EncodeClient
@@ -45,13 +46,14 @@ class Stack(Process):
         ingest = IngestWorker(settings, facts, store, blobs, registry, pool, load_secret(settings.data_dir))
         analytics = AnalyticsWorker(settings, facts)
         encode = EncodeApi(facts, registry, pool)
+        self.opened.callback(encode.close)
         query = QueryApi(facts, store, EncodeClient.local(encode), blobs)
         self.opened.callback(query.close)
         apis = [query, encode, IngestApi(settings, facts, registry), JobsApi(facts), AnalyticsApi(facts)]
 
         self.serve_grpc(apis)
         if self._http:
-            warm = registry.warm()
+            warm = warm_up(registry, encode, pool.workers)
             self.serve_http(
                 apis,
                 [web_router(facts, query), atlas_router.build(settings.data_dir)],

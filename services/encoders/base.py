@@ -69,3 +69,13 @@ class SeesPatches(Protocol):
     def frame(self, height: int, width: int) -> Frame:
         """Which part of a film of this size the patches cover."""
         ...
+
+
+@runtime_checkable
+class ScalesCosines(Protocol):
+    """An encoder that was trained with a softmax or a sigmoid over cosines times a scale."""
+
+    @property
+    def logit_scale(self) -> float | None:
+        """That scale; None where none was trained."""
+        ...

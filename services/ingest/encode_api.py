@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hilum.v1 import common_pb2, encode_pb2
+from hilum.v1 import encode_pb2
 from services.core.errors import HilumError, invalid
 from services.core.facts import Facts, images, models
 from services.core.limits import MAX_BATCH
 from services.core.models import ModelSpec
+from services.encoders.prompts import Prompt, style_of
 from services.encoders.registry import Registry
+from services.ingest import zero_shot
 from services.ingest.decode_pool import DecodePool
 from services.ingest.encode_lanes import EncodeLanes, Vector, Vectors, weight
+from services.transport import errors
 from services.transport.edge import Call, Route
 from services.transport.vectors import to_message
 
@@ -23,6 +26,8 @@ class EncodeApi:
     routes = (
         Route("POST", "/v1/images:encode", "EncodeImages"),
         Route("POST", "/v1/texts:encode", "EncodeTexts"),
+        Route("POST", "/v1/prompts:encode", "EncodePrompts"),
+        Route("POST", "/v1/images:classify", "Classify"),
         Route("GET", "/v1/models", "ListModels"),
     )
 
@@ -45,6 +50,52 @@ class EncodeApi:
             self._registry.lease(request.model) as encoder,
         ):
             return _response(encoder.spec, self._lanes.texts(caller, encoder, request.texts))
+
+    def encode_prompts(self, request: encode_pb2.EncodePromptsRequest, call: Call) -> encode_pb2.EncodePromptsResponse:
+        """A direction to search by per finding and prompt."""
+        model = zero_shot.model_of(self._registry, request.model)
+        prompts = zero_shot.wanted(model, request.findings, request.prompts)
+        with (
+            self._lanes.admitted(call, *_of_prompts(prompts)) as caller,
+            self._registry.lease(model) as encoder,
+        ):
+            asked = zero_shot.encoded(self._lanes, caller, encoder, prompts)
+            results = []
+            for prompt, one in zip(prompts, asked, strict=True):
+                result = encode_pb2.PromptResult(prompt=zero_shot.message_of(prompt))
+                if isinstance(one, HilumError):
+                    result.error.CopyFrom(errors.message(one))
+                else:
+                    result.vector.CopyFrom(to_message(one.direction))
+                results.append(result)
+            return encode_pb2.EncodePromptsResponse(
+                model=_model(encoder.spec, True, 0), results=results, source=style_of(model).source
+            )
+
+    def classify(self, request: encode_pb2.ClassifyRequest, call: Call) -> encode_pb2.ClassifyResponse:
+        """Every finding of every film, without training."""
+        _count(request.images, "images")
+        model = zero_shot.model_of(self._registry, request.model)
+        prompts = zero_shot.wanted(model, request.findings, request.prompts)
+        items, size = _of_prompts(prompts)
+        with (
+            self._lanes.admitted(call, items + len(request.images), size + weight(request.images)) as caller,
+            self._registry.lease(model) as encoder,
+        ):
+            asked = []
+            for one in zero_shot.encoded(self._lanes, caller, encoder, prompts):
+                if isinstance(one, HilumError):
+                    raise one
+                asked.append(one)
+            scale = zero_shot.scale_of(encoder)
+            films = self._lanes.films(caller, encoder, request.images)
+            return encode_pb2.ClassifyResponse(
+                model=_model(encoder.spec, True, 0),
+                prompts=map(zero_shot.message_of, prompts),
+                results=[zero_shot.classification(asked, film, scale) for film in films],
+                logit_scale=scale,
+                source=style_of(model).source,
+            )
 
     def list_models(self, request: encode_pb2.ListModelsRequest, call: Call) -> encode_pb2.ListModelsResponse:
         """Encoders at hand, then those that only the archive knows."""
@@ -75,14 +126,19 @@ def _count(things: Sequence[object], what: str) -> None:
         raise invalid(f"send between 1 and {MAX_BATCH} {what}")
 
 
+def _of_prompts(prompts: Sequence[Prompt]) -> tuple[int, int]:
+    """How many texts, and their bytes."""
+    texts = [text for prompt in prompts for text in (*prompt.positive, *prompt.negative)]
+    return len(texts), 4 * sum(map(len, texts))
+
+
 def _response(spec: ModelSpec, results: Vectors) -> encode_pb2.EncodeResponse:
     return encode_pb2.EncodeResponse(model=_model(spec, True, 0), results=[_result(result) for result in results])
 
 
 def _result(result: Vector | HilumError) -> encode_pb2.EncodeResult:
     if isinstance(result, HilumError):
-        code = common_pb2.ErrorCode.Value(result.code.value)
-        return encode_pb2.EncodeResult(error=common_pb2.Error(code=code, message=result.client_message))
+        return encode_pb2.EncodeResult(error=errors.message(result))
     return encode_pb2.EncodeResult(vector=to_message(result))
 
 

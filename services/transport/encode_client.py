@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -49,10 +50,15 @@ class EncodeClient:
         return cls(invoke)
 
     @classmethod
-    def local(cls, api: Any) -> EncodeClient:
+    def local(cls, api: Any, timeout: float = 30.0) -> EncodeClient:
         """Ask an EncodeApi of this process."""
         methods = {"EncodeTexts": api.encode_texts, "EncodeImages": api.encode_images, "ListModels": api.list_models}
-        return cls(lambda rpc, request: methods[rpc](request, Call(request_id="local", operator=True)))
+
+        def invoke(rpc: str, request: Any) -> Any:
+            call = Call(request_id="local", operator=True, deadline=time.monotonic() + timeout)
+            return methods[rpc](request, call)
+
+        return cls(invoke)
 
     def models(self) -> list[encode_pb2.Model]:
         """The encoders at hand."""

@@ -75,6 +75,94 @@ class EncodeResponse(_message.Message):
     results: _containers.RepeatedCompositeFieldContainer[EncodeResult]
     def __init__(self, model: _Optional[_Union[Model, _Mapping]] = ..., results: _Optional[_Iterable[_Union[EncodeResult, _Mapping]]] = ...) -> None: ...
 
+class Prompt(_message.Message):
+    __slots__ = ("name", "positive", "negative", "template")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    POSITIVE_FIELD_NUMBER: _ClassVar[int]
+    NEGATIVE_FIELD_NUMBER: _ClassVar[int]
+    TEMPLATE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    positive: _containers.RepeatedScalarFieldContainer[str]
+    negative: _containers.RepeatedScalarFieldContainer[str]
+    template: str
+    def __init__(self, name: _Optional[str] = ..., positive: _Optional[_Iterable[str]] = ..., negative: _Optional[_Iterable[str]] = ..., template: _Optional[str] = ...) -> None: ...
+
+class EncodePromptsRequest(_message.Message):
+    __slots__ = ("model", "findings", "prompts")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    FINDINGS_FIELD_NUMBER: _ClassVar[int]
+    PROMPTS_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    findings: _containers.RepeatedScalarFieldContainer[str]
+    prompts: _containers.RepeatedCompositeFieldContainer[Prompt]
+    def __init__(self, model: _Optional[str] = ..., findings: _Optional[_Iterable[str]] = ..., prompts: _Optional[_Iterable[_Union[Prompt, _Mapping]]] = ...) -> None: ...
+
+class PromptResult(_message.Message):
+    __slots__ = ("prompt", "vector", "error")
+    PROMPT_FIELD_NUMBER: _ClassVar[int]
+    VECTOR_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    prompt: Prompt
+    vector: Vector
+    error: _common_pb2.Error
+    def __init__(self, prompt: _Optional[_Union[Prompt, _Mapping]] = ..., vector: _Optional[_Union[Vector, _Mapping]] = ..., error: _Optional[_Union[_common_pb2.Error, _Mapping]] = ...) -> None: ...
+
+class EncodePromptsResponse(_message.Message):
+    __slots__ = ("model", "results", "source")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    model: Model
+    results: _containers.RepeatedCompositeFieldContainer[PromptResult]
+    source: str
+    def __init__(self, model: _Optional[_Union[Model, _Mapping]] = ..., results: _Optional[_Iterable[_Union[PromptResult, _Mapping]]] = ..., source: _Optional[str] = ...) -> None: ...
+
+class ClassifyRequest(_message.Message):
+    __slots__ = ("model", "images", "findings", "prompts")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    IMAGES_FIELD_NUMBER: _ClassVar[int]
+    FINDINGS_FIELD_NUMBER: _ClassVar[int]
+    PROMPTS_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    images: _containers.RepeatedScalarFieldContainer[bytes]
+    findings: _containers.RepeatedScalarFieldContainer[str]
+    prompts: _containers.RepeatedCompositeFieldContainer[Prompt]
+    def __init__(self, model: _Optional[str] = ..., images: _Optional[_Iterable[bytes]] = ..., findings: _Optional[_Iterable[str]] = ..., prompts: _Optional[_Iterable[_Union[Prompt, _Mapping]]] = ...) -> None: ...
+
+class Finding(_message.Message):
+    __slots__ = ("name", "score", "probability")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    PROBABILITY_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    score: float
+    probability: float
+    def __init__(self, name: _Optional[str] = ..., score: _Optional[float] = ..., probability: _Optional[float] = ...) -> None: ...
+
+class Classification(_message.Message):
+    __slots__ = ("findings", "error")
+    FINDINGS_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    findings: _containers.RepeatedCompositeFieldContainer[Finding]
+    error: _common_pb2.Error
+    def __init__(self, findings: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ..., error: _Optional[_Union[_common_pb2.Error, _Mapping]] = ...) -> None: ...
+
+class ClassifyResponse(_message.Message):
+    __slots__ = ("model", "prompts", "results", "calibrated", "logit_scale", "source")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    PROMPTS_FIELD_NUMBER: _ClassVar[int]
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    CALIBRATED_FIELD_NUMBER: _ClassVar[int]
+    LOGIT_SCALE_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    model: Model
+    prompts: _containers.RepeatedCompositeFieldContainer[Prompt]
+    results: _containers.RepeatedCompositeFieldContainer[Classification]
+    calibrated: bool
+    logit_scale: float
+    source: str
+    def __init__(self, model: _Optional[_Union[Model, _Mapping]] = ..., prompts: _Optional[_Iterable[_Union[Prompt, _Mapping]]] = ..., results: _Optional[_Iterable[_Union[Classification, _Mapping]]] = ..., calibrated: _Optional[bool] = ..., logit_scale: _Optional[float] = ..., source: _Optional[str] = ...) -> None: ...
+
 class ListModelsRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...

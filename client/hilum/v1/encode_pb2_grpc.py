@@ -44,6 +44,16 @@ class EncodeServiceStub:
                 request_serializer=hilum_dot_v1_dot_encode__pb2.EncodeTextsRequest.SerializeToString,
                 response_deserializer=hilum_dot_v1_dot_encode__pb2.EncodeResponse.FromString,
                 _registered_method=True)
+        self.EncodePrompts = channel.unary_unary(
+                '/hilum.v1.EncodeService/EncodePrompts',
+                request_serializer=hilum_dot_v1_dot_encode__pb2.EncodePromptsRequest.SerializeToString,
+                response_deserializer=hilum_dot_v1_dot_encode__pb2.EncodePromptsResponse.FromString,
+                _registered_method=True)
+        self.Classify = channel.unary_unary(
+                '/hilum.v1.EncodeService/Classify',
+                request_serializer=hilum_dot_v1_dot_encode__pb2.ClassifyRequest.SerializeToString,
+                response_deserializer=hilum_dot_v1_dot_encode__pb2.ClassifyResponse.FromString,
+                _registered_method=True)
         self.ListModels = channel.unary_unary(
                 '/hilum.v1.EncodeService/ListModels',
                 request_serializer=hilum_dot_v1_dot_encode__pb2.ListModelsRequest.SerializeToString,
@@ -61,6 +71,18 @@ class EncodeServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def EncodeTexts(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EncodePrompts(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Classify(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -84,6 +106,16 @@ def add_EncodeServiceServicer_to_server(servicer, server):
                     servicer.EncodeTexts,
                     request_deserializer=hilum_dot_v1_dot_encode__pb2.EncodeTextsRequest.FromString,
                     response_serializer=hilum_dot_v1_dot_encode__pb2.EncodeResponse.SerializeToString,
+            ),
+            'EncodePrompts': grpc.unary_unary_rpc_method_handler(
+                    servicer.EncodePrompts,
+                    request_deserializer=hilum_dot_v1_dot_encode__pb2.EncodePromptsRequest.FromString,
+                    response_serializer=hilum_dot_v1_dot_encode__pb2.EncodePromptsResponse.SerializeToString,
+            ),
+            'Classify': grpc.unary_unary_rpc_method_handler(
+                    servicer.Classify,
+                    request_deserializer=hilum_dot_v1_dot_encode__pb2.ClassifyRequest.FromString,
+                    response_serializer=hilum_dot_v1_dot_encode__pb2.ClassifyResponse.SerializeToString,
             ),
             'ListModels': grpc.unary_unary_rpc_method_handler(
                     servicer.ListModels,
@@ -145,6 +177,60 @@ class EncodeService:
             '/hilum.v1.EncodeService/EncodeTexts',
             hilum_dot_v1_dot_encode__pb2.EncodeTextsRequest.SerializeToString,
             hilum_dot_v1_dot_encode__pb2.EncodeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EncodePrompts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hilum.v1.EncodeService/EncodePrompts',
+            hilum_dot_v1_dot_encode__pb2.EncodePromptsRequest.SerializeToString,
+            hilum_dot_v1_dot_encode__pb2.EncodePromptsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Classify(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hilum.v1.EncodeService/Classify',
+            hilum_dot_v1_dot_encode__pb2.ClassifyRequest.SerializeToString,
+            hilum_dot_v1_dot_encode__pb2.ClassifyResponse.FromString,
             options,
             channel_credentials,
             insecure,
