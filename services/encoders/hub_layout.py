@@ -15,13 +15,15 @@ import services.encoders.torchvision_compat  # noqa: F401
 import numpy as np
 import torch
 import transformers
+from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
-from transformers import PreTrainedModel
+from transformers import PreTrainedConfig, PreTrainedModel
 from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
 from services.encoders.checkpoint import broken, read_json, refuse_gaps, weight_files
 from services.encoders.preprocess import Fit, Levels, Recipe, ShortestEdgeCrop, Squash
 
+C = TypeVar("C", bound=PreTrainedConfig)
 M = TypeVar("M", bound=PreTrainedModel)
 CONFIG, PROCESSOR, NESTED = "config.json", "preprocessor_config.json", "processor_config.json"
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
@@ -33,6 +35,17 @@ _RESAMPLE = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box", 
 def weights_of(folder: Path) -> list[Path]:
     """The weight files that `load_model` reads. Raises FAILED_PRECONDITION when there are none."""
     return weight_files(folder, *WEIGHTS)
+
+
+def read_config(cls: type[C], folder: Path) -> C:
+    """config.json. Raises FAILED_PRECONDITION when it is missing, of another architecture or of impossible settings."""
+    content = read_json(folder / CONFIG)
+    if content.get("model_type") != cls.model_type:
+        raise broken(f"this loader reads {cls.model_type} checkpoints only; {CONFIG} says another model_type")
+    try:
+        return cls.from_dict(content)
+    except (StrictDataclassError, ValueError, TypeError, KeyError) as error:
+        raise broken(f"the checkpoint's {CONFIG} has a setting that makes no sense; fetch it again") from error
 
 
 def load_model(

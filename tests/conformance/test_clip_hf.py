@@ -135,4 +135,14 @@ def test_another_architecture_is_refused(folder: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(folder, tmp_path / "copy")
     config = json.loads((copy / "config.json").read_text())
     (copy / "config.json").write_text(json.dumps(config | {"model_type": "siglip"}))
-    assert "CLIP" in refusal(copy)
+    assert "model_type" in refusal(copy)
+
+
+def test_settings_that_make_no_sense_are_refused(folder: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    config = json.loads((copy / "config.json").read_text())
+    config["vision_config"]["image_size"] = "large"
+    (copy / "config.json").write_text(json.dumps(config))
+    assert "makes no sense" in refusal(copy)
+    with pytest.raises(HilumError, match="architecture"):
+        load("hf", Checkpoint(copy, "xrayclip", "test"))

@@ -19,6 +19,8 @@ from transformers import (
     ConvNextModel,
     Dinov2WithRegistersConfig,
     Dinov2WithRegistersModel,
+    DINOv3ConvNextConfig,
+    DINOv3ConvNextModel,
     SwinConfig,
     SwinModel,
     ViTConfig,
@@ -99,6 +101,16 @@ def test_a_network_of_shrinking_windows_has_no_class_token(tmp_path: Path) -> No
     encoder = opened(folder, pooling="mean")
     agree_on_films(encoder, by(folder, lambda seen: seen.last_hidden_state[0].mean(0)))
     assert encoder.encode_patches([encoder.preprocess(films()[0])]).grid.shape == (1, 8, 8, 32)
+
+
+def test_a_pooled_token_before_a_smaller_square_is_no_patch(tmp_path: Path) -> None:
+    """DINOv3's ConvNeXts put their pooled vector before the places of the last stage."""
+    config = DINOv3ConvNextConfig(hidden_sizes=[8, 8, 16, 16], depths=[1, 1, 1, 1], image_size=64)
+    folder = published(tmp_path / "dinov3", DINOv3ConvNextModel(config))
+    encoder = opened(folder, pooling="mean")
+    agree_on_films(encoder, by(folder, lambda seen: seen.last_hidden_state[0, 1:].mean(0)))
+    assert encoder.encode_patches([encoder.preprocess(films()[0])]).grid.shape == (1, 2, 2, 16)
+    agree_on_films(opened(folder, pooling="pooler"), by(folder, lambda seen: seen.pooler_output[0]))
 
 
 @pytest.mark.parametrize("edge", [64, 384])

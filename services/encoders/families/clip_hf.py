@@ -19,8 +19,8 @@ import services.encoders.torchvision_compat  # noqa: F401
 import torch
 from transformers import CLIPConfig, CLIPModel
 
-from services.encoders.checkpoint import broken, read_json
-from services.encoders.hub_layout import CONFIG, load_model, read_recipe, weights_of
+from services.encoders.checkpoint import broken
+from services.encoders.hub_layout import load_model, read_config, read_recipe, weights_of
 from services.encoders.hub_text import read_tokenizer, text_tower
 from services.encoders.network import Checkpoint, Network, TorchEncoder
 from services.encoders.preprocess import Levels
@@ -30,7 +30,7 @@ _ARGMAX = 2  # configurations of older transformers say so, and mean: the end to
 
 def load(at: Checkpoint) -> TorchEncoder:
     """Option ``levels``: ``display`` (default) or ``full``. Raises FAILED_PRECONDITION for an unfit folder."""
-    config = _config(at)
+    config = read_config(CLIPConfig, at.folder)
     size, patch = int(config.vision_config.image_size), int(config.vision_config.patch_size)
     recipe = read_recipe(at.folder, Levels(at.option("levels", "display", "full")), size)
     tokenizer = _tokenizer(at, config.text_config)
@@ -60,13 +60,6 @@ def load(at: Checkpoint) -> TorchEncoder:
         patches_read_text=True,
         logit_scale=float(model.logit_scale.exp()),
     ))  # fmt: skip
-
-
-def _config(at: Checkpoint) -> CLIPConfig:
-    content = read_json(at.folder / CONFIG)
-    if content.get("model_type") != "clip":
-        raise broken("this loader reads CLIP checkpoints only; config.json says another model_type")
-    return CLIPConfig.from_dict(content)
 
 
 def _tokenizer(at: Checkpoint, text: Any) -> Any:

@@ -18,8 +18,8 @@ import torch
 import transformers
 from transformers import PreTrainedConfig, PreTrainedModel
 
-from services.encoders.checkpoint import broken, read_json
-from services.encoders.hub_layout import CONFIG, load_model, read_recipe, weights_of
+from services.encoders.checkpoint import read_json
+from services.encoders.hub_layout import CONFIG, load_model, read_config, read_recipe, weights_of
 from services.encoders.network import Checkpoint, Network, TorchEncoder
 from services.encoders.preprocess import Levels
 
@@ -52,8 +52,5 @@ def build_model(folder: Path) -> PreTrainedModel:
 
 
 def _described(folder: Path) -> tuple[type[PreTrainedModel], PreTrainedConfig]:
-    content = read_json(folder / CONFIG)
-    if content.get("model_type") not in _KINDS:
-        raise broken("this loader reads DINOv2 checkpoints only; config.json says another model_type")
-    kind = _KINDS[content["model_type"]]
-    return getattr(transformers, f"{kind}Model"), getattr(transformers, f"{kind}Config").from_dict(content)
+    kind = _KINDS.get(read_json(folder / CONFIG).get("model_type"), "Dinov2")
+    return getattr(transformers, f"{kind}Model"), read_config(getattr(transformers, f"{kind}Config"), folder)

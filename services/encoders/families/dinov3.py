@@ -14,18 +14,14 @@ import services.encoders.torchvision_compat  # noqa: F401
 import torch
 from transformers import DINOv3ViTConfig, DINOv3ViTModel
 
-from services.encoders.checkpoint import broken, read_json
-from services.encoders.hub_layout import CONFIG, load_model, read_recipe, weights_of
+from services.encoders.hub_layout import load_model, read_config, read_recipe, weights_of
 from services.encoders.network import Checkpoint, Network, TorchEncoder
 from services.encoders.preprocess import Levels
 
 
 def load(at: Checkpoint) -> TorchEncoder:
     """Option ``levels``: ``display`` (default) or ``full``. Raises FAILED_PRECONDITION for an unfit folder."""
-    content = read_json(at.folder / CONFIG)
-    if content.get("model_type") != "dinov3_vit":
-        raise broken("this loader reads DINOv3 transformers only; config.json says another model_type")
-    config = DINOv3ViTConfig.from_dict(content)
+    config = read_config(DINOv3ViTConfig, at.folder)
     model = load_model(DINOv3ViTModel, at.folder, config)
     patch, first = int(config.patch_size), 1 + int(config.num_register_tokens)
 

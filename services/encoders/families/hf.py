@@ -19,6 +19,7 @@ import services.encoders.torchvision_compat  # noqa: F401
 
 import numpy as np
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from torch.nn.functional import cosine_similarity
 from transformers import AutoConfig
 from transformers.models.auto.modeling_auto import MODEL_MAPPING
@@ -57,7 +58,7 @@ def _architecture(at: Checkpoint) -> tuple[Any, Any]:
     try:
         config = AutoConfig.from_pretrained(at.folder, local_files_only=True, trust_remote_code=False)
         cls = MODEL_MAPPING[type(config)]
-    except (ValueError, KeyError, ImportError, OSError) as error:
+    except (StrictDataclassError, ValueError, KeyError, TypeError, ImportError, OSError) as error:
         raise broken("transformers knows no architecture of this config.json; code in a folder is not run") from error
     return config, cls[0] if isinstance(cls, tuple) else cls
 
@@ -107,8 +108,11 @@ def _layout(hidden: torch.Tensor, size: int, config: Any) -> tuple[tuple[int, in
     side = size // patch if isinstance(patch, int) and patch > 0 else 0
     if side and 0 <= count - side * side < count:
         return (side, side), count - side * side
-    side = math.isqrt(count)  # windows that shrink leave a smaller square and no class token
-    return ((side, side) if side * side == count else None), 0
+    for prefix in (0, 1):  # shrinking windows leave a smaller square, with one token before it or none
+        side = math.isqrt(count - prefix)
+        if side and side * side == count - prefix:
+            return (side, side), prefix
+    return None, 0
 
 
 def _two_towers(at: Checkpoint, config: Any, cls: Any) -> Network:

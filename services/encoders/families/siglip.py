@@ -18,8 +18,8 @@ import torch
 from transformers import SiglipConfig, SiglipModel
 
 from services.encoders import google
-from services.encoders.checkpoint import broken, read_json
-from services.encoders.hub_layout import CONFIG, load_model, read_recipe, weights_of
+from services.encoders.checkpoint import broken
+from services.encoders.hub_layout import load_model, read_config, read_recipe, weights_of
 from services.encoders.hub_text import read_tokenizer, text_tower
 from services.encoders.network import Checkpoint, Network, TorchEncoder
 from services.encoders.preprocess import Levels, Recipe
@@ -61,10 +61,7 @@ def load(at: Checkpoint) -> TorchEncoder:
 
 
 def _config(at: Checkpoint) -> SiglipConfig:
-    content = read_json(at.folder / CONFIG)
-    if content.get("model_type") != "siglip":
-        raise broken("this loader reads SigLIP checkpoints only; config.json says another model_type")
-    config = SiglipConfig.from_dict(content)
+    config = read_config(SiglipConfig, at.folder)
     if not config.vision_config.vision_use_head:
         raise broken("this checkpoint's image tower has no pooling head and so no vector of a film")
     if config.text_config.projection_size != config.vision_config.hidden_size:

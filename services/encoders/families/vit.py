@@ -14,18 +14,14 @@ import services.encoders.torchvision_compat  # noqa: F401
 import torch
 from transformers import ViTConfig, ViTModel
 
-from services.encoders.checkpoint import broken, read_json
-from services.encoders.hub_layout import CONFIG, load_model, read_recipe, weights_of
+from services.encoders.hub_layout import load_model, read_config, read_recipe, weights_of
 from services.encoders.network import Checkpoint, Network, TorchEncoder
 from services.encoders.preprocess import Levels
 
 
 def load(at: Checkpoint) -> TorchEncoder:
     """Option ``levels``: ``display`` (default) or ``full``. Raises FAILED_PRECONDITION for an unfit folder."""
-    content = read_json(at.folder / CONFIG)
-    if content.get("model_type") != "vit":
-        raise broken("this loader reads ViT checkpoints only; config.json says another model_type")
-    config = ViTConfig.from_dict(content)
+    config = read_config(ViTConfig, at.folder)
     side = int(config.image_size) // int(config.patch_size)
     recipe = read_recipe(at.folder, Levels(at.option("levels", "display", "full")), int(config.image_size))
     model = load_model(ViTModel, at.folder, config, unused=("classifier.", "pooler."), add_pooling_layer=False)
