@@ -10,94 +10,22 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, wait
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from typing import Generic, TypeVar
 
 from services.core.errors import ErrorCode, HilumError
 from services.core.logs import get_logger
+from services.ingest.callers import Answer, Caller
 from services.transport import errors, metrics
-from services.transport.edge import Call
 
 log = get_logger("ingest")
 
 LINGER = 0.003  # seconds that a busy lane waits for callers just answered to ask again
 _IDLE = 10.0  # seconds until a thread without work ends
-_LOOK = 0.25  # seconds between looks whether the caller is still there
 
 T = TypeVar("T")
 R = TypeVar("R")
-S = TypeVar("S")
-Answer = Future[R | HilumError]
-
-
-class Caller:
-    """One request, as lanes see it: whose turn it is, and whether anybody still waits."""
-
-    def __init__(self, call: Call) -> None:
-        self._call = call
-        self._until = None if call.deadline is None else time.monotonic() + call.time_left()
-
-    def over(self) -> HilumError | None:
-        """Why no more should be done for it, or None."""
-        if self._call.cancelled():
-            return HilumError(ErrorCode.CANCELLED, "the client left")
-        if self._until is not None and time.monotonic() >= self._until:
-            return HilumError(
-                ErrorCode.DEADLINE_EXCEEDED, "there was not enough time; send less at once, or allow the call longer"
-            )
-        return None
-
-    def result(self, answer: Answer[R]) -> R | HilumError:
-        """The answer, once it is there. Raises CANCELLED or DEADLINE_EXCEEDED when the caller waits no longer."""
-        while not answer.done():
-            left = _LOOK if self._until is None else min(_LOOK, max(self._until - time.monotonic(), 0))
-            wait([answer], left)
-            if not answer.done() and (why := self.over()):
-                raise why
-        return answer.result()
-
-    def in_order(
-        self, submit: Callable[[T], Answer[R]], things: Iterable[T | HilumError], window: int
-    ) -> Iterator[R | HilumError]:
-        """The answers to `things`, at most `window` of them under way at a time; errors among them pass through."""
-        under_way: deque[Answer[R]] = deque()
-        for thing in things:
-            if len(under_way) == window:
-                yield self.result(under_way.popleft())
-            under_way.append(settled(thing) if isinstance(thing, HilumError) else submit(thing))
-        while under_way:
-            yield self.result(under_way.popleft())
-
-
-class Room:
-    """How much may wait at a time, over all lanes. What exceeds it is refused at once, never queued."""
-
-    def __init__(self, items: int, size: int) -> None:
-        """size: in bytes."""
-        self._items, self._size = items, size
-        self._lock = threading.Lock()
-
-    @contextmanager
-    def taken(self, items: int, size: int) -> Iterator[None]:
-        """Raises RESOURCE_EXHAUSTED."""
-        with self._lock:
-            if items > self._items or size > self._size:
-                raise HilumError(
-                    ErrorCode.RESOURCE_EXHAUSTED, "too many films and texts are waiting; try again shortly"
-                )
-            self._change(-items, -size)
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._change(items, size)
-
-    def _change(self, items: int, size: int) -> None:
-        self._items += items
-        self._size += size
-        metrics.ENCODE_WAITING.inc(-items)
 
 
 class Lane(Generic[T, R]):
@@ -210,13 +138,6 @@ class Lane(Generic[T, R]):
         metrics.ENCODE_DROPPED.inc(len(items))
         for _, answer in items:
             answer.set_exception(why)
-
-
-def settled(result: R | HilumError) -> Answer[R]:
-    """An answer that is there already."""
-    answer: Answer[R] = Future()
-    answer.set_result(result)
-    return answer
 
 
 def _stopping() -> HilumError:

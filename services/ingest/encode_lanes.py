@@ -14,7 +14,8 @@ from services.core.errors import ErrorCode, HilumError, invalid
 from services.core.limits import MAX_TEXT_CHARS, MAX_UPLOAD_BYTES
 from services.encoders.base import Encoder, Prepared
 from services.encoders.slices import layout_of
-from services.ingest.batching import Answer, Caller, Lane, Room, settled
+from services.ingest.batching import Lane
+from services.ingest.callers import Answer, Caller, Room, settled
 from services.ingest.decode_pool import DecodePool
 from services.ingest.encoding import encode, encode_words
 from services.ingest.reasons import BadFilm, Reason
@@ -25,6 +26,7 @@ Vector = NDArray[np.float32]
 Vectors = list[Vector | HilumError]
 PER_BATCH = 32
 BATCH_SECONDS = 1.0  # what a newcomer may have to wait for the batch under way, where a single film is not slower yet
+WAITING_CALLS = 32  # fewer than either server has threads, so that other questions are answered meanwhile
 WAITING_ITEMS = 4_096
 WAITING_BYTES = 1 * 2**30
 _WINDOW = PER_BATCH  # films of one request that are decoded and wait for the encoder at a time
@@ -36,7 +38,7 @@ class EncodeLanes:
 
     def __init__(self, pool: DecodePool, room: Room | None = None, cache: TextCache | None = None) -> None:
         self._pool = pool
-        self._room = room or Room(WAITING_ITEMS, WAITING_BYTES)
+        self._room = room or Room(WAITING_CALLS, WAITING_ITEMS, WAITING_BYTES)
         self._cache = TextCache() if cache is None else cache
         self._decode: Lane[tuple[Encoder, bytes], Prepared] = Lane("decode", self._prepare, 1, pool.workers + 1)
         self._lanes: dict[tuple[str, str], Lane[Any, Vector]] = {}

@@ -14,7 +14,7 @@ from services.encoders import prompts
 from services.encoders.base import Encoder, ScalesCosines
 from services.encoders.prompts import HOLE, Prompt
 from services.encoders.registry import Registry
-from services.ingest.batching import Caller
+from services.ingest.callers import Caller
 from services.ingest.encode_lanes import EncodeLanes, Vector
 from services.transport import errors
 

@@ -20,7 +20,7 @@ from services.transport import errors
 from services.transport.bind import loopback
 from services.transport.edge import OPERATOR_HEADER, REQUEST_HEADER, Api, Call, invoke, request_class, request_id
 
-_THREADS = 24
+_THREADS = 48
 _CONCURRENT = 200  # beyond it a call is refused with RESOURCE_EXHAUSTED, so that memory stays bounded
 
 

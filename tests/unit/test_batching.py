@@ -8,12 +8,14 @@ import time
 import weakref
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
 
 from services.core.errors import ErrorCode, HilumError
 from services.ingest import batching
-from services.ingest.batching import Caller, Lane, Room
+from services.ingest.batching import Lane
+from services.ingest.callers import Answer, Caller, Room
 from services.transport.edge import Call
 
 
@@ -168,7 +170,7 @@ def test_in_order_and_no_more_than_the_window_under_way() -> None:
     lane: Lane[int, int] = Lane("test", Doubling(), 4, workers=3)
     me, under_way, most = caller(), 0, 0
 
-    def submit(number: int) -> batching.Answer[int]:
+    def submit(number: int) -> Answer[int]:
         nonlocal under_way, most
         under_way += 1
         most = max(most, under_way)
@@ -233,11 +235,12 @@ def test_closing_answers_who_waits(busy: tuple[Lane[int, int], Doubling]) -> Non
         lane.submit(me, 2)
 
 
-@pytest.mark.parametrize(("items", "size"), [(3, 10), (1, 101)])
-def test_room_is_bounded_in_items_and_bytes(items: int, size: int) -> None:
-    room = Room(items=4, size=110)
-    with room.taken(2, 10), pytest.raises(HilumError) as refused, room.taken(items, size):
-        pass
+@pytest.mark.parametrize(("calls", "items", "size"), [(1, 3, 10), (1, 1, 101), (3, 0, 0)])
+def test_room_is_bounded_in_calls_items_and_bytes(calls: int, items: int, size: int) -> None:
+    room = Room(calls=3, items=4, size=110)
+    with room.taken(2, 10), ExitStack() as more, pytest.raises(HilumError) as refused:
+        for _ in range(calls):
+            more.enter_context(room.taken(items, size))
     assert refused.value.code is ErrorCode.RESOURCE_EXHAUSTED
     with room.taken(4, 110):
         pass

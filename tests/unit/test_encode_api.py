@@ -14,7 +14,7 @@ from hilum.v1.encode_pb2 import EncodeImagesRequest, EncodeTextsRequest, ListMod
 from services.core.errors import ErrorCode, HilumError
 from services.core.facts import Facts, images, models
 from services.encoders.registry import Offer, Registry
-from services.ingest.batching import Room
+from services.ingest.callers import Room
 from services.ingest.decode import decode
 from services.ingest.decode_pool import DecodePool
 from services.ingest.encode_api import EncodeApi
@@ -109,11 +109,11 @@ def test_more_than_there_is_room_for_is_told_to_come_again(facts: Facts, pool: D
             assert leave.wait(10)
             return super().encode_texts(texts)
 
-    api = EncodeApi(facts, tiny_registry(Waiting()), pool, EncodeLanes(pool, Room(items=3, size=2**20)))
+    api = EncodeApi(facts, tiny_registry(Waiting()), pool, EncodeLanes(pool, Room(calls=9, items=3, size=2**18)))
     first = threading.Thread(target=api.encode_texts, args=(EncodeTextsRequest(model="tiny", texts=["a", "b"]), CALL))
     first.start()
     assert entered.wait(10)
-    for request in (["c", "d"], ["long" * 70_000]):
+    for request in (["c", "d"], ["long" * 20_000]):
         with pytest.raises(HilumError) as refused:
             api.encode_texts(EncodeTextsRequest(model="tiny", texts=request), CALL)
         assert refused.value.code is ErrorCode.RESOURCE_EXHAUSTED
@@ -150,7 +150,7 @@ def test_one_large_request_does_not_hold_up_a_small_one(facts: Facts, pool: Deco
     api = EncodeApi(facts, tiny_registry(encoder), pool)
     film = stored_bytes(ramp())
     large = threading.Thread(
-        target=api.encode_images, args=(EncodeImagesRequest(model="tiny", images=[film] * 200), CALL)
+        target=api.encode_images, args=(EncodeImagesRequest(model="tiny", images=[film] * 120), CALL)
     )
     large.start()
     while encoder.encoded < 20:
@@ -158,7 +158,7 @@ def test_one_large_request_does_not_hold_up_a_small_one(facts: Facts, pool: Deco
     api.encode_images(EncodeImagesRequest(model="tiny", images=[film]), CALL)
     seen = encoder.encoded
     large.join(60)
-    assert seen < 140 and encoder.encoded == 201
+    assert seen < 100 and encoder.encoded == 121
 
 
 def test_a_film_that_no_encoder_takes_costs_other_callers_nothing(facts: Facts, pool: DecodePool) -> None:
