@@ -19,6 +19,7 @@ FAMILIES: Mapping[str, str] = {
     "chexzero": "chexzero",
     "clip": "clip_hf",
     "cxr-clip": "cxr_clip",
+    "cxr-foundation": "cxr_foundation",
     "dinov2": "dinov2",
     "dinov3": "dinov3",
     "hf": "hf",
