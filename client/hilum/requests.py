@@ -58,19 +58,21 @@ def ingest(
     labels: PathLike | None = None,
     reports: PathLike | None = None,
     tables: PathLike | None = None,
+    map: PathLike | None = None,
     models: Sequence[str] = (),
     keep_ids: bool = False,
     window: str = "",
     request_id: str = "",
 ) -> ingest_pb2.CreateIngestJobRequest:
-    """Store a folder of films; `source`, `labels`, `reports` and `tables` are paths on the server's machine.
+    """Store a folder of films; `source`, `labels`, `reports`, `tables` and `map` are paths on the server's machine.
 
     layout ``ct`` takes the middle slice of each CT series through `window`: header, lung, mediastinum, soft-tissue or
     bone.
     """
     return ingest_pb2.CreateIngestJobRequest(
         source=absolute(source), dataset=dataset, layout=layout, labels=absolute(labels), reports=absolute(reports),
-        tables=absolute(tables), models=models, keep_ids=keep_ids, window=window, request_id=request_id,
+        tables=absolute(tables), map=absolute(map), models=models, keep_ids=keep_ids, window=window,
+        request_id=request_id,
     )  # fmt: skip
 
 

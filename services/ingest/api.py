@@ -17,6 +17,7 @@ from services.ingest.jobs import KIND
 from services.ingest.pipeline import Plan
 from services.ingest.sources import layouts
 from services.ingest.sources.files import LAYOUTS
+from services.ingest.sources.mapped import read_map
 from services.transport.edge import Call, Route
 from services.transport.jobs import job_message
 
@@ -53,10 +54,22 @@ class IngestApi:
             str(self._table(path, what, operator)) if path else ""
             for path, what in ((request.labels, "labels"), (request.reports, "reports"))
         )
+        columns = str(self._table(request.map, "map", operator)) if request.map else ""
+        if columns:
+            read_map(Path(columns))
         tables = str(self._folder(request.tables, "tables", operator)) if request.tables else ""
         models = tuple(dict.fromkeys(request.models))
         return Plan(
-            str(source), request.dataset, layout, labels, reports, tables, models, request.keep_ids, request.window
+            str(source),
+            request.dataset,
+            layout,
+            labels,
+            reports,
+            tables,
+            columns,
+            models,
+            request.keep_ids,
+            request.window,
         )
 
     def _seen(self, model: str, layout: str, window: str) -> str:

@@ -52,6 +52,7 @@ class Plan:
     labels: str = ""
     reports: str = ""
     tables: str = ""
+    columns: str = ""  # a column map
     models: tuple[str, ...] = ()
     keep_ids: bool = False
     window: str = ""  # of CT slices
@@ -112,7 +113,13 @@ class Pipeline:
     ) -> dict[str, object]:
         tally.stage = "reading tables"
         source = open_source(
-            Path(plan.source), plan.layout, plan.labels, plan.reports, partial(image_id, plan.dataset), plan.tables
+            Path(plan.source),
+            plan.layout,
+            plan.labels,
+            plan.reports,
+            partial(image_id, plan.dataset),
+            plan.tables,
+            plan.columns,
         )
         with closing(source), ExitStack() as leases:
             return self._films(job_id, plan, source, tally, stopped, threads, leases)

@@ -45,7 +45,7 @@ def test_a_job_is_queued_once_per_request_id(api: IngestApi, facts: Facts, root:
     spec = jobs.get(facts, first.job_id).spec
     assert spec == {
         "source": str(root / "films"), "dataset": "demo", "layout": "auto", "labels": str(root / "labels.csv"),
-        "reports": "", "tables": "", "models": ["tiny"], "keep_ids": False, "window": "",
+        "reports": "", "tables": "", "columns": "", "models": ["tiny"], "keep_ids": False, "window": "",
     }  # fmt: skip
 
 

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from hilum.v1 import jobs_pb2 as hilum_dot_v1_dot_jobs__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15hilum/v1/ingest.proto\x12\x08hilum.v1\x1a\x13hilum/v1/jobs.proto\"\xc0\x01\n\x16\x43reateIngestJobRequest\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x02 \x01(\t\x12\x0e\n\x06layout\x18\x03 \x01(\t\x12\x0e\n\x06labels\x18\x04 \x01(\t\x12\x0e\n\x06models\x18\x05 \x03(\t\x12\x10\n\x08keep_ids\x18\x06 \x01(\x08\x12\x12\n\nrequest_id\x18\x07 \x01(\t\x12\x0f\n\x07reports\x18\x08 \x01(\t\x12\x0e\n\x06tables\x18\t \x01(\t\x12\x0e\n\x06window\x18\n \x01(\t2S\n\rIngestService\x12\x42\n\x0f\x43reateIngestJob\x12 .hilum.v1.CreateIngestJobRequest\x1a\r.hilum.v1.Jobb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15hilum/v1/ingest.proto\x12\x08hilum.v1\x1a\x13hilum/v1/jobs.proto\"\xcd\x01\n\x16\x43reateIngestJobRequest\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x02 \x01(\t\x12\x0e\n\x06layout\x18\x03 \x01(\t\x12\x0e\n\x06labels\x18\x04 \x01(\t\x12\x0e\n\x06models\x18\x05 \x03(\t\x12\x10\n\x08keep_ids\x18\x06 \x01(\x08\x12\x12\n\nrequest_id\x18\x07 \x01(\t\x12\x0f\n\x07reports\x18\x08 \x01(\t\x12\x0b\n\x03map\x18\x0b \x01(\t\x12\x0e\n\x06tables\x18\t \x01(\t\x12\x0e\n\x06window\x18\n \x01(\t2S\n\rIngestService\x12\x42\n\x0f\x43reateIngestJob\x12 .hilum.v1.CreateIngestJobRequest\x1a\r.hilum.v1.Jobb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,7 +33,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'hilum.v1.ingest_pb2', _glob
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CREATEINGESTJOBREQUEST']._serialized_start=57
-  _globals['_CREATEINGESTJOBREQUEST']._serialized_end=249
-  _globals['_INGESTSERVICE']._serialized_start=251
-  _globals['_INGESTSERVICE']._serialized_end=334
+  _globals['_CREATEINGESTJOBREQUEST']._serialized_end=262
+  _globals['_INGESTSERVICE']._serialized_start=264
+  _globals['_INGESTSERVICE']._serialized_end=347
 # @@protoc_insertion_point(module_scope)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,7 +16,7 @@ from services.ingest.sources import layouts
 
 def ingest(
     source: Annotated[str, typer.Argument(help="A folder of films, or one film: DICOM, PNG or JPEG.")],
-    dataset: Annotated[str, typer.Option(help="Name of the dataset: a-z, 0-9, '-' and '_'.")],
+    dataset: Annotated[str, typer.Option(help="Name of the dataset: a-z, 0-9, '-' and '_'.")] = "",
     layout: Annotated[
         str, typer.Option(help=f"auto, files, dicom, ct (CT series), or a published one: {', '.join(layouts.names())}.")
     ] = "auto",
@@ -24,6 +25,10 @@ def ingest(
     tables: Annotated[
         str | None, typer.Option(help="Folder with a published layout's tables; the source itself by default.")
     ] = None,
+    map_: Annotated[str | None, typer.Option("--map", help="Column map (YAML) of a dataset of your own.")] = None,
+    propose: Annotated[
+        bool, typer.Option("--propose", help="Only write a first column map, guessed from the source's tables.")
+    ] = False,
     window: Annotated[str, typer.Option(help=f"Window of CT slices (layout ct): header, {', '.join(WINDOWS)}.")] = "",
     models: Models = "",
     keep_ids: Annotated[
@@ -33,10 +38,16 @@ def ingest(
     json: Json = False,
 ) -> None:
     """Store films in every model's collection. The same command again goes on where it stopped and doubles nothing."""
+    if propose:
+        with output.errors():
+            typer.echo(proposed(Path(source)), nl=False)
+        return
+    if not dataset:
+        raise typer.BadParameter("name the dataset: --dataset NAME")
     with output.errors(), local.client(data) as client:
         job = client.ingest(
-            source, dataset, layout=layout, labels=labels, reports=reports, tables=tables, models=names(models),
-            keep_ids=keep_ids, window=window,
+            source, dataset, layout=layout, labels=labels, reports=reports, tables=tables, map=map_,
+            models=names(models), keep_ids=keep_ids, window=window,
         )  # fmt: skip
         done = output.follow(job, f"ingest {dataset}")
         refused = _refused(client, done, source, data)
@@ -56,6 +67,13 @@ def ingest(
         output.fail(done.error or f"the job was {done.state}")
     if refused:
         raise typer.Exit(output.QUARANTINED)
+
+
+def proposed(source: Path) -> str:
+    """A column map to begin with."""
+    from services.ingest.sources.propose import propose
+
+    return propose(source)
 
 
 def _refused(client: Client, job: Job, source: str, data: str | None) -> list[dict[str, str]]:
