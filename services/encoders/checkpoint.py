@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
 import pickle
@@ -20,6 +21,8 @@ UNREADABLE = (  # what the libraries raise for files that are cut off, damaged, 
     SafetensorError, OSError, RuntimeError, EOFError, pickle.UnpicklingError, AttributeError, IndexError, KeyError,
     TypeError, ValueError,
 )  # fmt: skip
+
+torch.serialization.add_safe_globals([argparse.Namespace])  # the settings of a training beside its tensors: plain data
 
 
 def broken(message: str) -> HilumError:

@@ -14,17 +14,21 @@ if TYPE_CHECKING:
 
 # family → the module of this package whose `load(at: Checkpoint) -> Encoder` reads it. Imported when first needed.
 FAMILIES: Mapping[str, str] = {
+    "ark": "ark",
     "biovil-t": "biovil_t",
     "chexagent": "chexagent",
     "chexzero": "chexzero",
     "clip": "clip_hf",
     "cxr-clip": "cxr_clip",
     "cxr-foundation": "cxr_foundation",
+    "cxr-foundation-endpoint": "vertex",
     "dinov2": "dinov2",
     "dinov3": "dinov3",
+    "eva-x": "eva_x",
     "hf": "hf",
     "medgemma": "medgemma",
     "medimageinsight": "medimageinsight",
+    "medimageinsight-endpoint": "azure",
     "open-clip": "open_clip",
     "siglip": "siglip",
     "timm": "timm",
