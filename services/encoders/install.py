@@ -20,6 +20,7 @@ from typing import Any
 
 from services.core.errors import ErrorCode, HilumError, invalid
 from services.encoders.bundled import FAMILIES as BUNDLED
+from services.encoders.families import FAMILIES
 from services.encoders.known import Known, Licence
 from services.encoders.manifest import CODE, FILE, Manifest, Origin, Recorded, name_of, place, read, relative, write
 from services.encoders.verify import Check
@@ -88,13 +89,16 @@ def measured(draft: Manifest, folder: Path) -> tuple[Manifest, list[Check]]:
     from services.encoders.network import Checkpoint
     from services.encoders.verify import prove
 
+    options = _Read(draft.options)
     try:
-        encoder = load(draft.family, Checkpoint(folder, draft.name, draft.origin.revision, draft.options))
+        encoder = load(draft.family, Checkpoint(folder, draft.name, draft.origin.revision, options))
     except HilumError as error:
         if _asks_for_code(folder):
             said = f"{error.client_message}. It asks to run code of its own (auto_map), which Hilum never does"
             raise HilumError(error.code, said) from error
         raise
+    if unread := sorted(draft.options.keys() - options.read):
+        raise invalid(f"{draft.family} has no use for these options here: {', '.join(unread)}; leave them out")
     found, checks = prove(encoder)
     found = replace(found, bytes=found.bytes or sum(file.size for file in draft.files.values()))
     return replace(draft, measured=found, added_at=datetime.now(UTC).isoformat(timespec="seconds")), checks
@@ -160,9 +164,27 @@ def room(folder: Path, needed: int) -> None:
         )
 
 
+class _Read(dict[str, Any]):
+    """Options that remember which of them were looked at: one that nobody reads is a slip of the pen."""
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        super().__init__(options)
+        self.read: set[str] = set()
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self.read.add(key)
+        return super().get(key, default)
+
+    def __getitem__(self, key: str) -> Any:
+        self.read.add(key)
+        return super().__getitem__(key)
+
+
 def _draft(
     name: str, source: Path, family: str, options: Mapping[str, Any], entry: Known | None, variant: str
 ) -> Manifest:  # fmt: skip
+    if family and family not in FAMILIES:
+        raise invalid(f"there is no such family of encoders; there are: {', '.join(sorted(FAMILIES))}")
     if family:
         return Manifest(name, family, Origin("", ""), Licence("unknown", "", ""), {}, options={**options})
     if (source / FILE).exists():
