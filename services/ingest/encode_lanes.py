@@ -36,8 +36,10 @@ _PREPARED = 4 * 2**20  # bytes: the most that a network takes of a film
 class EncodeLanes:
     """A lane that decodes, and one per model for films and for texts. Idle lanes have no thread and hold no encoder."""
 
-    def __init__(self, pool: DecodePool, room: Room | None = None, cache: TextCache | None = None) -> None:
-        self._pool = pool
+    def __init__(
+        self, pool: DecodePool, room: Room | None = None, cache: TextCache | None = None, per_batch: int = PER_BATCH
+    ) -> None:
+        self._pool, self._per_batch = pool, per_batch
         self._room = room or Room(WAITING_CALLS, WAITING_ITEMS, WAITING_BYTES)
         self._cache = TextCache() if cache is None else cache
         self._decode: Lane[tuple[Encoder, bytes], Prepared] = Lane("decode", self._prepare, 1, pool.workers + 1)
@@ -109,7 +111,7 @@ class EncodeLanes:
         with self._lock:
             key = (encoder.spec.fingerprint, kind)
             if key not in self._lanes:
-                self._lanes[key] = Lane(kind, run, PER_BATCH, seconds=BATCH_SECONDS)
+                self._lanes[key] = Lane(kind, run, self._per_batch, seconds=BATCH_SECONDS)
             return self._lanes[key]
 
     def _every(self) -> list[Lane[Any, Any]]:
