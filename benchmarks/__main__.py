@@ -16,6 +16,7 @@ HERE = Path(__file__).resolve().parent
 RUNS: list[tuple[str, list[str]]] = [
     ("bench_ingest.py", []),
     ("bench_ingest.py", ["--n", "64", "--vit-b"]),
+    ("bench_encode.py", []),
     ("bench_query.py", ["--n", "100000", "--dim", "768"]),
     ("bench_engine.py", ["--n", "100000", "--dim", "768"]),
     ("bench_analytics.py", ["--n", "10000", "--dim", "768"]),

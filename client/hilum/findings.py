@@ -33,7 +33,7 @@ class Classified:
     error: str | None = None
 
     def __getitem__(self, name: str) -> Finding:
-        return next(finding for finding in self.findings if finding.name == name)
+        return {finding.name: finding for finding in self.findings}[name]
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from services.transport.edge import Call
 from services.transport.vectors import from_message
 
 Vector = NDArray[np.float32]
+PATIENCE = 120.0  # seconds: an encoder may have to be loaded first
 
 
 class _Encode(Protocol):
@@ -33,7 +34,7 @@ class EncodeClient:
         self._invoke = invoke
 
     @classmethod
-    def remote(cls, target: str, timeout: float = 30.0) -> EncodeClient:
+    def remote(cls, target: str, timeout: float = PATIENCE) -> EncodeClient:
         """Ask the Encode RPC at ``host:port``."""
         size = [
             ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
@@ -50,7 +51,7 @@ class EncodeClient:
         return cls(invoke)
 
     @classmethod
-    def local(cls, api: Any, timeout: float = 30.0) -> EncodeClient:
+    def local(cls, api: Any, timeout: float = PATIENCE) -> EncodeClient:
         """Ask an EncodeApi of this process."""
         methods = {"EncodeTexts": api.encode_texts, "EncodeImages": api.encode_images, "ListModels": api.list_models}
 

@@ -92,6 +92,30 @@ def test_search_prints_tables_and_json(data: Path, films: Path) -> None:
     assert found["hits"][0]["patient_id"] not in {hit["patient_id"] for hit in without["hits"]}
 
 
+def test_classify_prints_tables_and_json(up: subprocess.Popen[str], data: Path, films: Path, tmp_path: Path) -> None:
+    film = next(films.rglob("*.dcm"))
+    done = hilum("classify", film, "--findings", "pleural effusion, pacemaker", data=data)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 3 and "pleural_effusion" in done.stdout
+    assert "calibrated on nothing" in done.stderr
+    (tmp_path / "broken.dcm").write_bytes(b"DICM" * 100)
+    mixed = hilum("classify", film, tmp_path / "broken.dcm", "--json", data=data)
+    assert mixed.returncode == 3
+    told = json.loads(mixed.stdout)
+    assert len(told["findings"]) == 14 + 1 and not told["calibrated"]
+    assert told["findings"][14]["error"] and told["findings"][14]["file"].endswith("broken.dcm")
+    assert told["prompts"]["edema"]["negative"] == ["no pulmonary edema"]
+    with Client(data=data) as client:
+        found = client.classify(film)
+        for row in told["findings"][:14]:
+            finding = found[0][row["finding"]]
+            assert (finding.score, finding.probability) == pytest.approx((row["score"], row["probability"]), abs=1e-5)
+        hits = client.search(vector=client.direction("pleural effusion"), models=["hilum-cxr-clip"], limit=3)
+        assert len(hits) == 3
+        with pytest.raises(HilumError, match="INVALID_ARGUMENT"):
+            client.classify([])
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
@@ -101,6 +125,8 @@ def test_search_prints_tables_and_json(data: Path, films: Path) -> None:
         (("search", "--text", "edema", "--model", "hilum-cxr-dino"), 1, "FAILED_PRECONDITION"),
         (("search", "--id", "00000000-0000-0000-0000-000000000000"), 1, "NOT_FOUND"),
         (("search", "--image", "nowhere.dcm"), 2, "cannot read"),
+        (("classify", "nowhere.dcm"), 2, "cannot read"),
+        (("classify", __file__, "--model", "hilum-cxr-dino"), 1, "knows no words"),
         (("ingest", "nowhere", "--dataset", "x"), 2, "INVALID_ARGUMENT"),
         (("ingest", ".", "--dataset", "../x"), 2, "dataset is a name"),
         (("jobs", "watch", "no-such-job"), 1, "no such job"),
@@ -128,22 +154,25 @@ def test_commands_use_the_one_that_is_up(up: subprocess.Popen[str], data: Path) 
         assert found._repr_html_().count("<img") == 4
 
 
-def test_the_async_client_answers_alike(up: subprocess.Popen[str], data: Path) -> None:
+def test_the_async_client_answers_alike(up: subprocess.Popen[str], data: Path, films: Path) -> None:
     async def ask() -> tuple[list[str], str, int]:
         async with AsyncClient(data=data) as client:
             found = await client.search(text="cardiomegaly", limit=5)
-            films = [film async for film in client.images("view = PA", page_size=3)]
+            seen = [film async for film in client.images("view = PA", page_size=3)]
             with pytest.raises(HilumError, match="UNKNOWN_MODEL"):
                 await client.search(text="edema", models=["gpt"])
             assert len(await client.thumbnail(found[0].image_id)) > 100
-            return [hit.image_id for hit in found], str(found), len(films)
+            asked = await client.classify(next(films.rglob("*.dcm")), findings=["edema"])
+            assert [finding.name for finding in asked[0].findings] == ["edema"]
+            assert (await client.direction(positive=["edema"], negative=["no edema"])).shape == (256,)
+            return [hit.image_id for hit in found], str(found), len(seen)
 
-    ids, shown, films = asyncio.run(ask())
+    ids, shown, count = asyncio.run(ask())
     with Client(data=data) as client:
         found = client.search(text="cardiomegaly", limit=5)
         assert ids == [hit.image_id for hit in found]
         assert shown == str(found)
-        assert films == client.facets("view = PA")["view"]["PA"]
+        assert count == client.facets("view = PA")["view"]["PA"]
 
 
 def test_an_analysis_and_its_atlas_to_carry_away(up: subprocess.Popen[str], data: Path, tmp_path: Path) -> None:
