@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -64,8 +65,6 @@ def scan(folder: Path) -> Shelf:
 
 def changed(model: Installed, path: str, small: bool = False) -> str:
     """How the file `path` differs from what was added; empty when it does not. small: hash no large files."""
-    from services.encoders.checkpoint import sha256
-
     recorded = model.manifest.files[path]
     try:
         real = place(model.folder, path)
@@ -74,7 +73,8 @@ def changed(model: Installed, path: str, small: bool = False) -> str:
             return "another size"
         if small and size > _CHECKED_WHEN_LOADED:
             return ""
-        return "" if sha256(real) == recorded.sha256 else "other bytes"
+        with real.open("rb") as file:
+            return "" if hashlib.file_digest(file, "sha256").hexdigest() == recorded.sha256 else "other bytes"
     except OSError:
         return "missing or not readable"
     except HilumError as error:

@@ -53,7 +53,7 @@ def test_where_it_is_not_the_refusal_says_why(
     source: Path, tmp_path: Path, family: str, options: dict[str, str]
 ) -> None:
     told = json.loads((source / "config.json").read_text())
-    (source / "config.json").write_text(json.dumps({**told, "model_type": "canary"}))
+    (source / "config.json").write_text(json.dumps({**told, "model_type": "house-made"}))
     with pytest.raises(HilumError, match="code of its own") as refused:
         add(tmp_path / "m", "mine", source, family, options, isolated=False)
     assert refused.value.code is ErrorCode.FAILED_PRECONDITION
