@@ -55,12 +55,6 @@ def png(grey: NDArray[np.uint8]) -> bytes:
     return file.getvalue()
 
 
-def unit(vectors: Vectors) -> Vectors:
-    """L2-normalised along the last axis; what is not finite stays so, for whoever encodes to see."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
-
-
 def reads_no_words(spec: ModelSpec) -> HilumError:
     """Raised by the general space."""
     return HilumError(ErrorCode.FAILED_PRECONDITION, f"{spec.name} reads no text; its space `contrastive` does")

@@ -16,8 +16,6 @@ from services.core.types import Film
 from services.encoders.base import Frame
 from services.encoders.preprocess import Grey, Levels, Recipe, Squash
 
-_IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
-
 
 def recipe(variant: str, size: int, mean: tuple[float, ...], std: tuple[float, ...]) -> Recipe:
     """``card``, ``toolkit`` or ``mcp``, ending in a square of `size`. Raises KeyError for another name."""
@@ -78,14 +76,19 @@ class Jpeg:
         return f"squash-512-bicubic-p5-95-floor-jpeg75-squash-{self.size}-bicubic"
 
     def __call__(self, grey: Grey) -> Grey:
-        values = Squash(512)(grey).astype(np.float32)
-        # The client asks for percentiles of three equal channels, which interpolates a little differently.
-        low, high = np.percentile(np.repeat(values, 3), (5, 95))
-        stretched = np.clip((values - low) / max(high - low, 1e-6) * 255, 0, 255).astype(np.uint8)
-        file = io.BytesIO()
-        Image.fromarray(stretched).save(file, "JPEG", quality=75)
-        with Image.open(file) as picture:
-            return Squash(self.size)(np.asarray(picture))
+        with Image.open(io.BytesIO(jpeg(grey))) as picture:
+            return Squash(self.size)(np.asarray(picture.convert("L")))
 
     def frame(self, height: int, width: int) -> Frame:
         return Frame(0, 0, height, width)
+
+
+def jpeg(grey: Grey) -> bytes:
+    """The file that Microsoft's MCP server sends to an endpoint."""
+    values = Squash(512)(grey).astype(np.float32)
+    # It asks for percentiles of three equal channels, which interpolates a little differently.
+    low, high = np.percentile(np.repeat(values, 3), (5, 95))
+    stretched = np.clip((values - low) / max(high - low, 1e-6) * 255, 0, 255).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(stretched).convert("RGB").save(file, "JPEG", quality=75)
+    return file.getvalue()

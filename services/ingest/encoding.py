@@ -48,6 +48,8 @@ def _halving(
         vectors = np.asarray(compute(batch), dtype=np.float32)
         if vectors.shape != (len(batch), *shape):
             raise ValueError("an encoder returned vectors of another shape than its specification")
+    except HilumError:  # of an encoder that runs elsewhere: all of it is away, and no film is to blame
+        raise
     except Exception as error:
         if len(batch) == 1:
             log.exception("encoder.failed", error, model=model)

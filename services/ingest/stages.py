@@ -162,7 +162,8 @@ def encoded(tools: Tools, batch: list[Work]) -> list[Work]:
         films = [work for work in live(batch) if spec.fingerprint in work.prepared]
         held = patiently(lambda s=spec, f=films: tools.store.held(s, _ids(f))) if films else {}
         missing = [work for work in films if held.get(_id(work)) != _pixels(work)]
-        for work, vector in zip(missing, encode(encoder, [w.prepared[spec.fingerprint] for w in missing]), strict=True):
+        pixels = [work.prepared[spec.fingerprint] for work in missing]
+        for work, vector in zip(missing, patiently(lambda e=encoder, p=pixels: encode(e, p)), strict=True):
             if isinstance(vector, Reason):
                 work.end(Outcome.QUARANTINED, vector)
             else:

@@ -20,8 +20,9 @@ from services.core.models import ModelSpec
 from services.core.types import Film
 from services.encoders.base import Prepared
 from services.encoders.checkpoint import broken, sha256
-from services.encoders.elixr import PREPROCESSING, Space, png, reads_no_words, space, unit
+from services.encoders.elixr import PREPROCESSING, Space, png, reads_no_words, space
 from services.encoders.network import Checkpoint
+from services.encoders.vectors import unit
 
 SEES, BINDS = "elixr-c-v2-pooled", "pax-elixr-b-text"
 VOCABULARY = "bert/vocab.txt"
