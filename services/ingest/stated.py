@@ -112,6 +112,25 @@ def modality(text: object) -> str | None:
     return code if re.fullmatch(r"[A-Z]{2,8}", code) else None
 
 
+def code(value: object) -> str | None:
+    """A coded string such as CHEST or MONOCHROME2: capitals, digits and underscores only, so that no prose passes."""
+    word = str(value if value is not None else "").strip().upper()
+    return word if re.fullmatch(r"[A-Z][A-Z0-9_]{1,15}", word) else None
+
+
+def whole(value: object) -> int | None:
+    """A whole number; None for anything else."""
+    try:
+        return int(str(value))
+    except ValueError:
+        return None
+
+
+def burned_in(value: object) -> str | None:
+    """BurnedInAnnotation: yes or no; None when it is not stated, which is not no."""
+    return {"YES": "yes", "NO": "no"}.get(str(value or "").strip().upper())
+
+
 def text(value: object, longest: int) -> str | None:
     """A stripped string of at most `longest` characters; None when blank."""
     stripped = re.sub(r"[\x00-\x1f\x7f]+", " ", str(value if value is not None else "")).strip()
