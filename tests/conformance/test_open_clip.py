@@ -316,6 +316,16 @@ def test_the_first_of_the_weights_that_open_clip_would_take(native: Path, tmp_pa
     assert not np.array_equal(opened(tmp_path).encode_images(batch), wanted)
 
 
+def test_no_log_names_the_folder(native: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """open_clip warns of weights that it does not find or has to choose from, with the path."""
+    right = load_file(native / "open_clip_model.safetensors")
+    (tmp_path / "open_clip_config.json").write_bytes((native / "open_clip_config.json").read_bytes())
+    torch.save(right, tmp_path / "epoch_3.pt")
+    with caplog.at_level("DEBUG"):
+        opened(tmp_path, weights="epoch_3.pt")
+    assert not [r for r in caplog.records if r.levelname == "WARNING" or str(tmp_path) in r.getMessage()]
+
+
 def test_a_tensor_too_few_is_refused(native: Path, tmp_path: Path) -> None:
     tensors = load_file(native / "open_clip_model.safetensors")
     del tensors["visual.proj"]

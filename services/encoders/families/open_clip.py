@@ -122,10 +122,11 @@ def _tensors(model: torch.nn.Module, paths: Sequence[Path]) -> dict[str, torch.T
 
 @contextmanager
 def _unalarmed() -> Iterator[None]:
-    """Without the library's warning of random weights: ours are filled in right after, and any gap is refused."""
+    """Without the library's warnings of random weights, which name the folder: ours are filled in right after, and any
+    gap is refused."""
 
     def other(record: logging.LogRecord) -> bool:
-        return "No pretrained weights loaded" not in record.getMessage()
+        return record.module != "factory"
 
     root = logging.getLogger()
     root.addFilter(other)
@@ -139,7 +140,8 @@ def build_tokenizer(folder: Path) -> open_clip.tokenizer.HFTokenizer | open_clip
     """The folder's own tokenizer, or CLIP's: texts to ``(N, context) int64``. Raises FAILED_PRECONDITION."""
     _text_config(folder)
     try:
-        return open_clip.get_tokenizer(f"local-dir:{folder}")
+        with _unalarmed():
+            return open_clip.get_tokenizer(f"local-dir:{folder}")
     except (KeyError, OSError, TypeError, ValueError, ImportError) as error:
         raise broken("the checkpoint's tokenizer cannot be read; fetch its files again") from error
 
