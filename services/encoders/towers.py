@@ -8,7 +8,7 @@ which is the harmless mistake of the two).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -38,15 +38,6 @@ def read_tower(folder: Path, prefixes: Sequence[str]) -> tuple[dict[str, torch.T
         raise broken(f"the checkpoint's weights have no image tower (no tensor begins with {prefixes[-1]}); fetch the "
                      "shards that hold it")  # fmt: skip
     return tensors, shards
-
-
-def in_steps(tower: Callable[[torch.Tensor], torch.Tensor], step: int) -> Callable[[torch.Tensor], torch.Tensor]:
-    """``tower`` over ``step`` films at a time: thousands of patches of many films at once would need gigabytes."""
-
-    def stepwise(pixels: torch.Tensor) -> torch.Tensor:
-        return torch.cat([tower(part) for part in pixels.split(step)])
-
-    return stepwise
 
 
 def _prefix(name: str, prefixes: Sequence[str]) -> str:

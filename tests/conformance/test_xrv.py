@@ -22,6 +22,10 @@ from services.encoders.network import Checkpoint, TorchEncoder
 from tests.kit.conformance import agree_on_films, films
 
 SIZE = 64
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Couldn't retrieve source code"),  # the test's own networks, being pickled
+    pytest.mark.filterwarnings("ignore:TypedStorage is deprecated"),
+]
 
 
 def opened(at: Path, **options: object) -> TorchEncoder:
@@ -83,7 +87,6 @@ def features2(network: torch.nn.Module) -> Callable[[Film], np.ndarray]:
     return reference
 
 
-@pytest.mark.filterwarnings("ignore:Couldn't retrieve source code")
 @pytest.mark.parametrize("written", ["pickled, torch before 1.6", "pickled", "state_dict", "safetensors"])
 def test_vectors_are_features2(
     densenet: DenseNet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str

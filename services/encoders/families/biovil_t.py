@@ -51,7 +51,7 @@ def load(at: Checkpoint) -> TorchEncoder:
     return TorchEncoder(at, Network(
         module=nn.ModuleDict({"image": image, "text": text}),
         weights=[image_file, *words],
-        recipe=Recipe(MinMax(at.options.get("levels", "display")), fit, (0.0,) * 3, (1.0,) * 3),
+        recipe=Recipe(MinMax(at.option("levels", "display", "full")), fit, (0.0,) * 3, (1.0,) * 3),
         image=lambda pixels: image(pixels).mean((1, 2)),
         pooling="average-of-projected-places",
         dim=image.projector.model[3].out_channels,
@@ -92,7 +92,7 @@ class _ImageTower(nn.Module):
             maps = layer(maps)
         if self.compares:
             maps = self.encoder.backbone_to_vit(maps)
-            before = self.encoder.missing_previous_emb.expand(len(maps), -1, *maps.shape[2:])
+            before = self.encoder.missing_previous_emb.expand(maps.shape[0], -1, *maps.shape[2:])
             maps = torch.cat([maps, before], dim=1)
         return self.projector.model(maps).permute(0, 2, 3, 1)
 

@@ -20,16 +20,14 @@ import services.encoders.torchvision_compat  # noqa: F401
 import torch
 from transformers import Blip2VisionConfig, Blip2VisionModel, SiglipVisionConfig, SiglipVisionModel
 
-from services.core.errors import invalid
 from services.encoders.checkpoint import broken, fill, read_json
 from services.encoders.hub_layout import CONFIG, read_recipe
 from services.encoders.network import Checkpoint, Network, TorchEncoder
 from services.encoders.preprocess import Levels, Recipe, Squash
-from services.encoders.towers import in_steps, read_tower
+from services.encoders.towers import read_tower
 
 SIGLIP, EVA = "model.visual.model.", "vision_model."
 HEAD_WIDTH = 64  # of every ViT-L; the checkpoint's tensors do not say it, and its config has no room for it
-STEP = 8  # films of 1024 patches each
 
 
 def load(at: Checkpoint) -> TorchEncoder:
@@ -38,7 +36,7 @@ def load(at: Checkpoint) -> TorchEncoder:
     Raises FAILED_PRECONDITION for an unfit folder, INVALID_ARGUMENT for another pooling.
     """
     config = read_json(at.folder / CONFIG)
-    levels = Levels(at.options.get("levels", "display"))
+    levels = Levels(at.option("levels", "display", "full"))
     if config.get("model_type") == "chexagent":
         return _eva(at, config.get("vision_config") or {}, levels)
     if isinstance(config.get("visual"), dict):
@@ -55,7 +53,10 @@ def _siglip(at: Checkpoint, visual: Mapping[str, Any], levels: Levels) -> TorchE
     fill(tower, tensors)
     tower.post_layernorm = torch.nn.Identity()  # the language model reads what comes before it
     side = tower.config.image_size // tower.config.patch_size
-    patches = in_steps(lambda pixels: tower(pixel_values=pixels).last_hidden_state, STEP)
+
+    def patches(pixels: torch.Tensor) -> torch.Tensor:
+        return tower(pixel_values=pixels).last_hidden_state
+
     return TorchEncoder(at, Network(
         module=tower,
         weights=shards,
@@ -84,20 +85,23 @@ def _shape_of(tensors: Mapping[str, torch.Tensor]) -> SiglipVisionConfig:
 
 
 def _eva(at: Checkpoint, vision: Mapping[str, Any], levels: Levels) -> TorchEncoder:
-    pooling = at.options.get("pooling", "mean")
-    if pooling not in ("mean", "cls"):
-        raise invalid("the pooling of CheXagent-8b is mean or cls")
+    pooling = at.option("pooling", "mean", "cls")
     tensors, shards = read_tower(at.folder, [EVA])
     tower = Blip2VisionModel(Blip2VisionConfig.from_dict({**vision, "model_type": "blip_2_vision_model"}))
     fill(tower, tensors)
     side = int(tower.config.image_size) // int(tower.config.patch_size)
-    tokens = in_steps(lambda pixels: tower(pixel_values=pixels).last_hidden_state, STEP)
-    pool = {"mean": lambda states: states[:, 1:].mean(1), "cls": lambda states: states[:, 0]}[pooling]
+
+    def tokens(pixels: torch.Tensor) -> torch.Tensor:
+        return tower(pixel_values=pixels).last_hidden_state
+
+    def image(pixels: torch.Tensor) -> torch.Tensor:
+        return tokens(pixels)[:, 1:].mean(1) if pooling == "mean" else tokens(pixels)[:, 0]
+
     return TorchEncoder(at, Network(
         module=tower,
         weights=shards,
         recipe=read_recipe(at.folder, levels),
-        image=lambda pixels: pool(tokens(pixels)),
+        image=image,
         pooling={"mean": "mean-of-patches", "cls": "cls"}[pooling],
         dim=int(tower.config.hidden_size),
         patches=lambda pixels: tokens(pixels)[:, 1:].unflatten(1, (side, side)),

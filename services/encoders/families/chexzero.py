@@ -44,7 +44,7 @@ def load(at: Checkpoint) -> TorchEncoder:
             "the checkpoint's tensors are not named as OpenAI's CLIP names them; this is no CheXzero"
         ) from error
     fill(model, tensors, ignored=ABOUT)
-    levels = Levels(at.options.get("levels", "display"))
+    levels = Levels(at.option("levels", "display", "full"))
     tokenizer = SimpleTokenizer(context_length=model.context_length)
     return TorchEncoder(at, Network(
         module=model,

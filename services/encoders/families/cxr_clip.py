@@ -61,7 +61,7 @@ def load(at: Checkpoint) -> TorchEncoder:
     def words(part: Tensors) -> torch.Tensor:
         states = model.text_encoder.text_encoder(**part).last_hidden_state
         last = part["attention_mask"].sum(1) - 1  # the end token, [SEP]
-        return model.text_projection.projection(states[torch.arange(len(last)), last])
+        return model.text_projection.projection(states[torch.arange(len(last), device=last.device), last])
 
     project = model.image_projection.projection
     bert = replace(at, folder=at.folder / WORDS)
@@ -72,7 +72,7 @@ def load(at: Checkpoint) -> TorchEncoder:
     return TorchEncoder(at, Network(
         module=model,
         weights=[path],
-        recipe=Recipe(Levels(at.options.get("levels", "display")), fit, mean, std),
+        recipe=Recipe(Levels(at.option("levels", "display", "full")), fit, mean, std),
         image=lambda pixels: project(image(pixels)),
         pooling="first-place-projected" if swin else "average-projected",
         dim=project.out_features,

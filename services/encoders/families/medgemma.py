@@ -11,17 +11,17 @@ import services.encoders.offline
 import services.encoders.torchvision_compat  # noqa: F401
 # isort: on
 
+import torch
 from transformers import SiglipVisionConfig, SiglipVisionModel
 
 from services.encoders.checkpoint import broken, fill, read_json
 from services.encoders.hub_layout import CONFIG, read_recipe
 from services.encoders.network import Checkpoint, Network, TorchEncoder
 from services.encoders.preprocess import Levels
-from services.encoders.towers import in_steps, read_tower
+from services.encoders.towers import read_tower
 
 # Layouts of transformers 4.49–4.51, 4.52 on, and 5; longer before shorter.
 PREFIXES = ("model.vision_tower.vision_model.", "model.vision_tower.", "vision_tower.vision_model.", "vision_tower.")
-STEP = 4  # films of 4096 patches each
 
 
 def load(at: Checkpoint) -> TorchEncoder:
@@ -33,11 +33,14 @@ def load(at: Checkpoint) -> TorchEncoder:
     tower = SiglipVisionModel(SiglipVisionConfig.from_dict({**config["vision_config"], "vision_use_head": False}))
     fill(tower, tensors)
     side = int(tower.config.image_size) // int(tower.config.patch_size)
-    patches = in_steps(lambda pixels: tower(pixel_values=pixels).last_hidden_state, STEP)
+
+    def patches(pixels: torch.Tensor) -> torch.Tensor:
+        return tower(pixel_values=pixels).last_hidden_state
+
     return TorchEncoder(at, Network(
         module=tower,
         weights=shards,
-        recipe=read_recipe(at.folder, Levels(at.options.get("levels", "display"))),
+        recipe=read_recipe(at.folder, Levels(at.option("levels", "display", "full"))),
         image=lambda pixels: patches(pixels).mean(1),
         pooling="mean-of-patches",
         dim=int(tower.config.hidden_size),

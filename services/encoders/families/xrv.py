@@ -36,7 +36,7 @@ SIZES = {DenseNet: 224, ResNet: 512}
 
 
 def load(at: Checkpoint) -> TorchEncoder:
-    """Options: ``size`` of the square, where it is not 224 (DenseNet) or 512 (ResNet), ``levels``: ``display``
+    """Options: ``size`` of the square, where it is not 224 (DenseNet) or 512 (ResNet); ``levels``, ``display``
     (default) or ``full``. Raises FAILED_PRECONDITION for an unfit folder."""
     path = sole_file(at.folder, ".pt", ".pth", ".safetensors")
     tensors = read_tensors(path) if path.suffix == ".safetensors" else read_network(path, CLASSES)
@@ -45,7 +45,7 @@ def load(at: Checkpoint) -> TorchEncoder:
     network, maps, dim = _network(tensors)
     fill(network, tensors)
     size = int(at.options.get("size", SIZES[type(network)]))
-    levels = Levels(at.options.get("levels", "display"))
+    levels = Levels(at.option("levels", "display", "full"))
 
     def places(pixels: torch.Tensor) -> torch.Tensor:
         return maps(pixels.contiguous(memory_format=torch.channels_last)).permute(0, 2, 3, 1)
