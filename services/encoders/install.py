@@ -164,20 +164,22 @@ def room(folder: Path, needed: int) -> None:
         )
 
 
-class _Read(dict[str, Any]):
+class _Read(Mapping[str, Any]):
     """Options that remember which of them were looked at: one that nobody reads is a slip of the pen."""
 
     def __init__(self, options: Mapping[str, Any]) -> None:
-        super().__init__(options)
+        self._options = options
         self.read: set[str] = set()
-
-    def get(self, key: str, default: Any = None) -> Any:
-        self.read.add(key)
-        return super().get(key, default)
 
     def __getitem__(self, key: str) -> Any:
         self.read.add(key)
-        return super().__getitem__(key)
+        return self._options[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._options)
+
+    def __len__(self) -> int:
+        return len(self._options)
 
 
 def _draft(

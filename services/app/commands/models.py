@@ -95,11 +95,13 @@ def add(
     from services.encoders import install
     from services.encoders.known import known
 
-    with output.errors(), output.progress(f"add {name}") as bar:
-        manifest, checks = install.add(
-            local.settings(data).models_home, name, path, family, _options(option or [], config), known().get(name),
-            variant, in_place, _megabytes(bar),
-        )  # fmt: skip
+    with output.errors():
+        with output.progress(f"add {name}") as bar:
+            output.err.print("reading it, then trying it …")
+            manifest, checks = install.add(
+                local.settings(data).models_home, name, path, family, _options(option or [], config),
+                known().get(name), variant, in_place, _megabytes(bar),
+            )  # fmt: skip
         _installed(manifest, checks)
 
 
