@@ -10,6 +10,7 @@ import typer
 from hilum import Client, Job
 from services.app import local, output
 from services.app.commands import Data, Json, Models, names
+from services.app.commands.explain_file import explain_file
 from services.encoders.slices import WINDOWS
 from services.ingest.sources import layouts
 
@@ -29,6 +30,12 @@ def ingest(
     propose: Annotated[
         bool, typer.Option("--propose", help="Only write a first column map, guessed from the source's tables.")
     ] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Only say what would happen to one file, and why.")
+    ] = False,
+    picture: Annotated[
+        str | None, typer.Option(help="With --explain: save the film as encoders see it (WebP).")
+    ] = None,
     window: Annotated[str, typer.Option(help=f"Window of CT slices (layout ct): header, {', '.join(WINDOWS)}.")] = "",
     models: Models = "",
     keep_ids: Annotated[
@@ -42,6 +49,10 @@ def ingest(
         with output.errors():
             typer.echo(proposed(Path(source)), nl=False)
         return
+    if explain:
+        with output.errors():
+            taken = explain_file(Path(source), layout, window, labels, tables, map_, picture, json)
+        raise typer.Exit(0 if taken else output.QUARANTINED)
     if not dataset:
         raise typer.BadParameter("name the dataset: --dataset NAME")
     with output.errors(), local.client(data) as client:
