@@ -66,7 +66,7 @@ class Known:
 
 def known() -> dict[str, Known]:
     """Name → entry, in alphabetical order."""
-    return {entry.name: entry for entry in map(_read, sorted(CATALOG.glob("*.toml")))}
+    return {entry.name: entry for entry in sorted(map(_read, CATALOG.glob("*.toml")), key=lambda entry: entry.name)}
 
 
 def named(name: str) -> Known:

@@ -11,6 +11,7 @@ import typer
 
 from services.app import local, output
 from services.app.commands import Data, Json
+from services.core.config import Settings
 
 _PARTS = {
     "engine": "qdrant-edge-py", "encoders": "torch", "text towers": "open-clip-torch", "DICOM": "pydicom",
@@ -31,6 +32,7 @@ def doctor(data: Data = None, json: Json = False) -> None:
     free = shutil.disk_usage(settings.data_dir).free / 2**30
     checks.append(("disk", free > 2, f"{free:.1f} GiB free for the data folder"))
     checks.append(("data folder", os.access(settings.data_dir, os.W_OK), "writable by you"))
+    checks += _models(settings)
     with output.errors(), local.client(data) as client:
         models = client.models()
         told = ", ".join(f"{model.name} ({model.images} films)" for model in models)
@@ -43,3 +45,12 @@ def doctor(data: Data = None, json: Json = False) -> None:
         )
     if not all(ok for _, ok, _ in checks):
         raise typer.Exit(output.FAILED)
+
+
+def _models(settings: Settings) -> list[tuple[str, bool, str]]:
+    """Installed encoders by their manifests; `hilum models verify` looks at every byte."""
+    from services.encoders.installed import scan
+
+    shelf = scan(settings.models_home)
+    told = ", ".join(shelf.models) or "none of your own: the bundled ones know phantoms only; see `hilum models list`"
+    return [("models", True, told), *((f"model {name}", False, why) for name, why in shelf.damaged.items())]
