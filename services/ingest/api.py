@@ -56,6 +56,8 @@ class IngestApi:
         )
         columns = str(self._table(request.map, "map", operator)) if request.map else ""
         if columns:
+            if layout == slices.LAYOUT:
+                raise invalid("a column map is for films; describe CT series by a table of labels")
             read_map(Path(columns))
         tables = str(self._folder(request.tables, "tables", operator)) if request.tables else ""
         models = tuple(dict.fromkeys(request.models))

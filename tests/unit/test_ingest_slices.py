@@ -218,6 +218,7 @@ def test_a_question_of_slices_takes_slices_and_words_and_no_film(facts: Facts) -
     ({"models": ["tiny-ct-lung"]}, "sees CT slices only"),
     ({"layout": "ct", "window": "bone", "models": ["tiny-ct-lung"]}, "another window"),
     ({"layout": "ct", "models": ["none"]}, "no such encoder"),
+    ({"layout": "ct", "map": __file__}, "for films"),
 ])  # fmt: skip
 def test_what_may_not_be_asked(facts: Facts, tmp_path: Path, fields: dict[str, object], message: str) -> None:
     api = IngestApi(Settings(tmp_path / "data"), facts, tiny_registry())
