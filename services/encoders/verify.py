@@ -19,7 +19,17 @@ ALIKE = 0.9999  # cosine of two passes over the same input; another order of sum
 SAME = 0.999  # cosine with the day it was added: another processor, another order of sums, reduced precision
 APART = 1e-4  # what differs, differs by more than that in some number
 _KEPT = 64
-_LIBRARIES = ("torch", "torchvision", "transformers", "open_clip_torch", "timm", "tokenizers", "tensorflow", "numpy", "pillow")
+_LIBRARIES = (
+    "torch",
+    "torchvision",
+    "transformers",
+    "open_clip_torch",
+    "timm",
+    "tokenizers",
+    "tensorflow",
+    "numpy",
+    "pillow",
+)
 
 
 @dataclass(frozen=True, slots=True)
