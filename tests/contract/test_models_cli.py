@@ -196,6 +196,7 @@ def test_a_broken_download_goes_on_where_it_stopped(
     assert len(starts) == 3 and starts[0] == 0 < starts[1] < starts[2], starts
 
 
+@pytest.mark.slow
 def test_add_takes_a_folder_of_ones_own_with_options(hilum: Hilum, checkpoint: Path, tmp_path: Path) -> None:
     (tmp_path / "settings.yaml").write_text("pooling: cls\nlevels: display\n")
     arguments = ("add", "mine", "--path", checkpoint, "--family", "hf", "--config", tmp_path / "settings.yaml")
