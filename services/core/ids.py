@@ -14,6 +14,7 @@ from services.core.errors import ErrorCode, HilumError, invalid
 
 HILUM_NS = uuid.UUID("6d1f3a52-6c0b-5a55-9b60-8d2f5be6b7c1")
 SECRET_BYTES = 32
+MOST_DAYS = 365
 
 
 def image_id(dataset: str, key: str) -> str:
@@ -37,6 +38,14 @@ def pseudonym(secret: bytes, kind: str, dataset: str, value: str) -> str:
     """A keyed, stable pseudonym such as ``p-k3v7…`` (80 bits). Without the secret it cannot be tied to `value`."""
     digest = hmac.new(secret, f"{kind}\0{dataset}\0{value}".encode(), hashlib.sha256).digest()
     return f"{kind[0]}-{base64.b32encode(digest[:10]).decode().lower()}"
+
+
+def day_shift(secret: bytes, patient: str) -> int:
+    """By how many days a patient's dates are moved: −365 to 365, never 0, the same for all that is known of one
+    `patient` (a pseudonym), so that intervals between studies hold."""
+    digest = hmac.new(secret, f"days\0{patient}".encode(), hashlib.sha256).digest()
+    days = int.from_bytes(digest[:8], "big") % (2 * MOST_DAYS)  # a bias of 10⁻¹⁶
+    return days - MOST_DAYS if days < MOST_DAYS else days - MOST_DAYS + 1
 
 
 def load_secret(data_dir: Path) -> bytes:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from datetime import date, timedelta
 
-from services.core.ids import image_id, pseudonym
+from services.core.ids import day_shift, image_id, pseudonym
 from services.core.types import ImageRecord
 from services.ingest.decode import Decoded
 from services.ingest.sources.tables import Row
@@ -17,8 +18,9 @@ _TOLD = [field.name for field in fields(Stated)]
 class Identities:
     """How this job names films, patients and studies.
 
-    keep_ids: the dataset is already de-identified, so its own ids and its (shifted) dates are kept. Otherwise ids are
-    pseudonyms and dates are left out: with an age they come close to naming a person.
+    keep_ids: the dataset is already de-identified, so its own ids and its dates are kept as they are. Otherwise ids are
+    pseudonyms, and each patient's dates are moved by days of its own: the order of studies and the time between them
+    hold. A date of nobody is left out.
     """
 
     dataset: str
@@ -32,18 +34,30 @@ class Identities:
     def study(self, study_id: str | None) -> str | None:
         return self._person("study", study_id)
 
-    def settle(self, stated: Stated) -> Stated:
-        """The same facts under the names that the archive may keep."""
+    def settle(self, stated: Stated, patient_id: str | None = None) -> Stated:
+        """The same facts under the names that the archive may keep. patient_id: the pseudonym of the film's patient
+        where `stated` names none."""
+        patient = self._person("patient", stated.patient_id)
+        when = stated.study_date if self.keep_ids else self._moved(stated, patient or patient_id)
         return replace(
             stated,
-            patient_id=self._person("patient", stated.patient_id),
+            patient_id=patient,
             study_id=self.study(stated.study_id),
             series_id=self._person("series", stated.series_id),
             accession_id=self._person("accession", stated.accession_id),
             institution=self._person("institution", stated.institution),
-            study_date=stated.study_date if self.keep_ids else None,
-            date_kind=stated.date_kind if self.keep_ids else None,
+            study_date=when,
+            date_kind=stated.date_kind if self.keep_ids else "shifted" if when else None,
         )
+
+    def _moved(self, stated: Stated, patient: str | None) -> str | None:
+        if stated.study_date is None or patient is None:
+            return None
+        try:
+            day = date.fromisoformat(stated.study_date)
+            return (day + timedelta(days=day_shift(self.secret, patient))).isoformat()
+        except (ValueError, OverflowError):  # a day before the year 1, say
+            return None
 
     def _person(self, kind: str, value: str | None) -> str | None:
         if value is None or self.keep_ids:
@@ -63,7 +77,7 @@ def new_record(who: Identities, key: str, decoded: Decoded, row: Row | None, byt
 
 def retold(who: Identities, record: ImageRecord, row: Row | None) -> ImageRecord:
     """A stored film's record after a table has spoken (again); what the table leaves out stays."""
-    return _told(record, who.settle(row.stated)) if row else record
+    return _told(record, who.settle(row.stated, record.patient_id)) if row else record
 
 
 def _told(record: ImageRecord, stated: Stated) -> ImageRecord:

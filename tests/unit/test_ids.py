@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from services.core.errors import ErrorCode, HilumError
-from services.core.ids import image_id, load_secret, parse_image_id, pseudonym
+from services.core.ids import MOST_DAYS, day_shift, image_id, load_secret, parse_image_id, pseudonym
 
 
 def test_an_image_id_depends_on_dataset_and_key_alone() -> None:
@@ -30,6 +30,13 @@ def test_what_is_no_uuid_is_refused_without_repeating_it(text: str) -> None:
         parse_image_id(text)
     assert refused.value.code is ErrorCode.INVALID_ARGUMENT
     assert not text or text not in refused.value.client_message
+
+
+def test_the_shift_of_dates_is_stable_keyed_bounded_and_never_nothing() -> None:
+    shifts = [day_shift(bytes(32), f"p-{n}") for n in range(20_000)]
+    assert shifts == [day_shift(bytes(32), f"p-{n}") for n in range(20_000)]
+    assert shifts != [day_shift(bytes([1]) * 32, f"p-{n}") for n in range(20_000)]
+    assert set(shifts) == set(range(-MOST_DAYS, MOST_DAYS + 1)) - {0}
 
 
 def test_a_pseudonym_is_stable_and_keyed() -> None:

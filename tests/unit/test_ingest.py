@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -115,13 +116,40 @@ def test_a_new_fingerprint_gets_its_own_collection_and_the_name_once_it_holds_as
         assert (opened.store.count(old.spec), opened.store.count(new.spec)) == (6, 8)
 
 
-def test_facts_of_a_header_are_pseudonyms_and_no_dates(opened: Room, tmp_path: Path) -> None:
+def test_facts_of_a_header_are_pseudonyms_and_moved_dates(opened: Room, tmp_path: Path) -> None:
     write_dicom(tmp_path / "films", 2, PatientID="MRN-777", ViewPosition="LL")
     counts(opened, tmp_path / "films")
     first, second = images.get(opened.facts, opened.everywhere()).values()
     assert first.patient_id == second.patient_id != "MRN-777" and str(first.patient_id).startswith("p-")
     assert first.study_id != second.study_id and str(first.study_id).startswith("s-")
-    assert (first.view, first.sex, first.age, first.modality, first.study_date) == ("LATERAL", "F", 63, "DX", None)
+    assert (first.view, first.sex, first.age, first.modality, first.date_kind) == ("LATERAL", "F", 63, "DX", "shifted")
+    assert first.study_date == second.study_date != "2180-05-06" and str(first.study_date)[:4] in (
+        "2179",
+        "2180",
+        "2181",
+    )
+
+
+def test_a_patients_dates_move_together_and_a_date_of_nobody_is_left_out(opened: Room, tmp_path: Path) -> None:
+    visits = {"A": ["20200229", "20200301"], "B": ["20200229", "20210101"], "": ["20200229"]}
+    for person, days in visits.items():
+        for day in days:
+            write_dicom(
+                tmp_path / "films" / f"{person}{day}",
+                1,
+                seed=len(person) * 10 + int(day[4:6]),
+                PatientID=person,
+                StudyDate=day,
+            )
+    counts(opened, tmp_path / "films")
+    told = defaultdict(list)
+    for record in images.get(opened.facts, opened.everywhere()).values():
+        told[record.patient_id].append(record.study_date)
+    assert told.pop(None) == [None]
+    apart = {(date.fromisoformat(max(days)) - date.fromisoformat(min(days))).days for days in told.values()}
+    assert apart == {1, 307}
+    moved = {min(days) for days in told.values()}
+    assert len(moved) == 2 and "2020-02-29" not in moved
 
 
 def test_keep_ids_keeps_ids_and_dates(opened: Room, tmp_path: Path) -> None:
