@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hilum.v1 import encode_pb2
+from hilum.v1 import encode_pb2, saliency_pb2
 from services.core.errors import HilumError, invalid
 from services.core.facts import Facts, images, models
 from services.core.limits import MAX_BATCH
@@ -14,6 +14,7 @@ from services.encoders.registry import Registry
 from services.ingest import zero_shot
 from services.ingest.decode_pool import DecodePool
 from services.ingest.encode_lanes import EncodeLanes, Vector, Vectors, weight
+from services.ingest.explain import ASKED_PER_MAP, Explainer
 from services.transport import errors
 from services.transport.edge import Call, Route
 from services.transport.vectors import to_message
@@ -28,12 +29,14 @@ class EncodeApi:
         Route("POST", "/v1/texts:encode", "EncodeTexts"),
         Route("POST", "/v1/prompts:encode", "EncodePrompts"),
         Route("POST", "/v1/images:classify", "Classify"),
+        Route("POST", "/v1/images:explain", "Explain"),
         Route("GET", "/v1/models", "ListModels"),
     )
 
     def __init__(self, facts: Facts, registry: Registry, pool: DecodePool, lanes: EncodeLanes | None = None) -> None:
         self._facts, self._registry = facts, registry
         self._lanes = lanes or EncodeLanes(pool)
+        self._explain = Explainer(pool, self._lanes)
 
     def encode_images(self, request: encode_pb2.EncodeImagesRequest, call: Call) -> encode_pb2.EncodeResponse:
         _count(request.images, "images")
@@ -96,6 +99,15 @@ class EncodeApi:
                 logit_scale=scale,
                 source=style_of(model).source,
             )
+
+    def explain(self, request: encode_pb2.ExplainRequest, call: Call) -> saliency_pb2.Explanation:
+        """Where in a film a model sees words, another film or a vector."""
+        films = [request.image, request.other_image] if request.other_image else [request.image]
+        with (
+            self._lanes.admitted(call, len(films) * ASKED_PER_MAP, weight(films)) as caller,
+            self._registry.lease(request.model) as encoder,
+        ):
+            return self._explain(encoder, request, caller, call)
 
     def list_models(self, request: encode_pb2.ListModelsRequest, call: Call) -> encode_pb2.ListModelsResponse:
         """Encoders at hand, then those that only the archive knows."""

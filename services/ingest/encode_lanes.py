@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -64,9 +64,13 @@ class EncodeLanes:
 
     def films(self, caller: Caller, encoder: Encoder, files: Sequence[bytes]) -> Vectors:
         """Whole files to ``(D,) float32`` each, ``(T, D)`` with T tokens, or why there is none; in order."""
-        lane = self._lane(encoder, "images", _films)
         prepared = caller.in_order(lambda data: self._decode.submit(caller, (encoder, data)), files, _WINDOW)
-        return list(caller.in_order(lambda film: lane.submit(caller, (encoder, film)), prepared, _WINDOW))
+        return self.prepared(caller, encoder, prepared)
+
+    def prepared(self, caller: Caller, encoder: Encoder, films: Iterable[Prepared | HilumError]) -> Vectors:
+        """The same from films as the encoder takes them."""
+        lane = self._lane(encoder, "images", _films)
+        return list(caller.in_order(lambda film: lane.submit(caller, (encoder, film)), films, _WINDOW))
 
     def texts(self, caller: Caller, encoder: Encoder, texts: Sequence[str]) -> Vectors:
         """Texts to ``(D,) float32`` each, or why there is none; in order. Raises FAILED_PRECONDITION for a model

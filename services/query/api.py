@@ -5,7 +5,7 @@ api = QueryApi(facts, store, encode, blobs)
 
 from __future__ import annotations
 
-from hilum.v1 import common_pb2, encode_pb2, query_pb2
+from hilum.v1 import common_pb2, encode_pb2, query_pb2, saliency_pb2
 from services.core.blobs import Blobs
 from services.core.errors import HilumError
 from services.core.facts import Facts
@@ -13,6 +13,7 @@ from services.core.store import VectorStore
 from services.query import convert
 from services.query.asked import SearchQuery
 from services.query.batch import Outcome, SearchBatch
+from services.query.explain import Explain
 from services.query.facets import facets
 from services.query.images import Images
 from services.query.search import Search
@@ -32,6 +33,7 @@ class QueryApi:
         Route("GET", "/v1/images/{image_id}/thumbnail", "GetThumbnail"),
         Route("POST", "/v1/images:query", "QueryImages"),
         Route("POST", "/v1/images:facets", "FacetImages"),
+        Route("POST", "/v1/images/{image_id}:explain", "ExplainMatch"),
     )
 
     def __init__(self, facts: Facts, store: VectorStore, encode: EncodeClient, blobs: Blobs) -> None:
@@ -39,6 +41,7 @@ class QueryApi:
         self.images = Images(facts, blobs)
         self._search = Search(facts, store, encode)
         self._batch = SearchBatch(self._search)
+        self._explain = Explain(facts, store, encode, self.images)
 
     def search(self, request: query_pb2.SearchRequest, call: Call) -> query_pb2.SearchResponse:
         return convert.search_response(self._search(convert.search_query(request), call.cancelled))
@@ -59,6 +62,9 @@ class QueryApi:
 
     def facet_images(self, request: query_pb2.FacetImagesRequest, call: Call) -> query_pb2.FacetImagesResponse:
         return convert.facets_response(facets(self._facts, request.filter, request.fields))
+
+    def explain_match(self, request: query_pb2.ExplainMatchRequest, call: Call) -> saliency_pb2.Explanation:
+        return self._explain(request.image_id, convert.by(request.query), request.model, request.method)
 
     def models(self) -> list[encode_pb2.Model]:
         """The encoders at hand and those the archive knows, for the pages; clients ask EncodeService."""

@@ -28,7 +28,7 @@ def search_query(request: query_pb2.SearchRequest) -> SearchQuery:
     if exclude not in set(Exclude):
         raise invalid(f"exclude is one of {', '.join(Exclude)}")
     return SearchQuery(
-        by=_by(request.query),
+        by=by(request.query),
         models=tuple(request.models),
         filter=request.filter,
         limit=request.limit,
@@ -37,7 +37,8 @@ def search_query(request: query_pb2.SearchRequest) -> SearchQuery:
     )
 
 
-def _by(query: query_pb2.Query) -> By:
+def by(query: query_pb2.Query) -> By:
+    """Message → what to look for. Raises INVALID_ARGUMENT for what is none."""
     match query.WhichOneof("by"):
         case "image_id":
             return StoredFilm(query.image_id)

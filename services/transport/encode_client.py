@@ -10,7 +10,7 @@ import grpc
 import numpy as np
 from numpy.typing import NDArray
 
-from hilum.v1 import common_pb2, encode_pb2, encode_pb2_grpc
+from hilum.v1 import common_pb2, encode_pb2, encode_pb2_grpc, saliency_pb2
 from services.core.errors import ErrorCode, HilumError
 from services.core.limits import MAX_MESSAGE_BYTES
 from services.transport import errors
@@ -53,7 +53,12 @@ class EncodeClient:
     @classmethod
     def local(cls, api: Any, timeout: float = PATIENCE) -> EncodeClient:
         """Ask an EncodeApi of this process."""
-        methods = {"EncodeTexts": api.encode_texts, "EncodeImages": api.encode_images, "ListModels": api.list_models}
+        methods = {
+            "EncodeTexts": api.encode_texts,
+            "EncodeImages": api.encode_images,
+            "Explain": api.explain,
+            "ListModels": api.list_models,
+        }
 
         def invoke(rpc: str, request: Any) -> Any:
             call = Call(request_id="local", operator=True, deadline=time.monotonic() + timeout)
@@ -78,13 +83,23 @@ class EncodeClient:
         answer = self._invoke("EncodeImages", encode_pb2.EncodeImagesRequest(model=model, images=images))
         return _results(answer, fingerprint)
 
+    def explain(self, request: encode_pb2.ExplainRequest, fingerprint: str = "") -> saliency_pb2.Explanation:
+        """Where in a film a model sees what is asked for; `fingerprint` as for `encode_texts`."""
+        answer: saliency_pb2.Explanation = self._invoke("Explain", request)
+        _check(answer.provenance.models[0].fingerprint, fingerprint)
+        return answer
 
-def _results(answer: encode_pb2.EncodeResponse, fingerprint: str) -> list[Vector | HilumError]:
-    if fingerprint and answer.model.fingerprint != fingerprint:
+
+def _check(found: str, wanted: str) -> None:
+    if wanted and found != wanted:
         raise HilumError(
             ErrorCode.FAILED_PRECONDITION,
             "this model's weights or preprocessing have changed since the films were stored; ingest them again with it",
         )
+
+
+def _results(answer: encode_pb2.EncodeResponse, fingerprint: str) -> list[Vector | HilumError]:
+    _check(answer.model.fingerprint, fingerprint)
     return [
         HilumError(ErrorCode(common_pb2.ErrorCode.Name(result.error.code)), result.error.message)
         if result.HasField("error")

@@ -1,4 +1,5 @@
 from hilum.v1 import common_pb2 as _common_pb2
+from hilum.v1 import saliency_pb2 as _saliency_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -162,6 +163,24 @@ class ClassifyResponse(_message.Message):
     logit_scale: float
     source: str
     def __init__(self, model: _Optional[_Union[Model, _Mapping]] = ..., prompts: _Optional[_Iterable[_Union[Prompt, _Mapping]]] = ..., results: _Optional[_Iterable[_Union[Classification, _Mapping]]] = ..., calibrated: _Optional[bool] = ..., logit_scale: _Optional[float] = ..., source: _Optional[str] = ...) -> None: ...
+
+class ExplainRequest(_message.Message):
+    __slots__ = ("model", "image", "text", "other_image", "vector", "less", "method")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    OTHER_IMAGE_FIELD_NUMBER: _ClassVar[int]
+    VECTOR_FIELD_NUMBER: _ClassVar[int]
+    LESS_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    image: bytes
+    text: str
+    other_image: bytes
+    vector: Vector
+    less: Vector
+    method: str
+    def __init__(self, model: _Optional[str] = ..., image: _Optional[bytes] = ..., text: _Optional[str] = ..., other_image: _Optional[bytes] = ..., vector: _Optional[_Union[Vector, _Mapping]] = ..., less: _Optional[_Union[Vector, _Mapping]] = ..., method: _Optional[str] = ...) -> None: ...
 
 class ListModelsRequest(_message.Message):
     __slots__ = ()

@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from hilum.v1 import encode_pb2 as hilum_dot_v1_dot_encode__pb2
+from hilum.v1 import saliency_pb2 as hilum_dot_v1_dot_saliency__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -54,6 +55,11 @@ class EncodeServiceStub:
                 request_serializer=hilum_dot_v1_dot_encode__pb2.ClassifyRequest.SerializeToString,
                 response_deserializer=hilum_dot_v1_dot_encode__pb2.ClassifyResponse.FromString,
                 _registered_method=True)
+        self.Explain = channel.unary_unary(
+                '/hilum.v1.EncodeService/Explain',
+                request_serializer=hilum_dot_v1_dot_encode__pb2.ExplainRequest.SerializeToString,
+                response_deserializer=hilum_dot_v1_dot_saliency__pb2.Explanation.FromString,
+                _registered_method=True)
         self.ListModels = channel.unary_unary(
                 '/hilum.v1.EncodeService/ListModels',
                 request_serializer=hilum_dot_v1_dot_encode__pb2.ListModelsRequest.SerializeToString,
@@ -88,6 +94,12 @@ class EncodeServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Explain(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListModels(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -116,6 +128,11 @@ def add_EncodeServiceServicer_to_server(servicer, server):
                     servicer.Classify,
                     request_deserializer=hilum_dot_v1_dot_encode__pb2.ClassifyRequest.FromString,
                     response_serializer=hilum_dot_v1_dot_encode__pb2.ClassifyResponse.SerializeToString,
+            ),
+            'Explain': grpc.unary_unary_rpc_method_handler(
+                    servicer.Explain,
+                    request_deserializer=hilum_dot_v1_dot_encode__pb2.ExplainRequest.FromString,
+                    response_serializer=hilum_dot_v1_dot_saliency__pb2.Explanation.SerializeToString,
             ),
             'ListModels': grpc.unary_unary_rpc_method_handler(
                     servicer.ListModels,
@@ -231,6 +248,33 @@ class EncodeService:
             '/hilum.v1.EncodeService/Classify',
             hilum_dot_v1_dot_encode__pb2.ClassifyRequest.SerializeToString,
             hilum_dot_v1_dot_encode__pb2.ClassifyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Explain(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hilum.v1.EncodeService/Explain',
+            hilum_dot_v1_dot_encode__pb2.ExplainRequest.SerializeToString,
+            hilum_dot_v1_dot_saliency__pb2.Explanation.FromString,
             options,
             channel_credentials,
             insecure,

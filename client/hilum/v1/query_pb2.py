@@ -24,45 +24,48 @@ _sym_db = _symbol_database.Default()
 
 from hilum.v1 import common_pb2 as hilum_dot_v1_dot_common__pb2
 from hilum.v1 import encode_pb2 as hilum_dot_v1_dot_encode__pb2
+from hilum.v1 import saliency_pb2 as hilum_dot_v1_dot_saliency__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14hilum/v1/query.proto\x12\x08hilum.v1\x1a\x15hilum/v1/common.proto\x1a\x15hilum/v1/encode.proto\"f\n\x05Query\x12\x12\n\x08image_id\x18\x01 \x01(\tH\x00\x12\x0f\n\x05image\x18\x02 \x01(\x0cH\x00\x12\x0e\n\x04text\x18\x03 \x01(\tH\x00\x12\"\n\x06vector\x18\x04 \x01(\x0b\x32\x10.hilum.v1.VectorH\x00\x42\x04\n\x02\x62y\"\x92\x01\n\rSearchRequest\x12\x1e\n\x05query\x18\x01 \x01(\x0b\x32\x0f.hilum.v1.Query\x12\x0e\n\x06models\x18\x02 \x03(\t\x12\x0e\n\x06\x66ilter\x18\x03 \x01(\t\x12\r\n\x05limit\x18\x04 \x01(\x05\x12\x0f\n\x07\x65xclude\x18\x05 \x01(\t\x12\r\n\x05\x65xact\x18\x06 \x01(\x08\x12\x12\n\nrequest_id\x18\x07 \x01(\t\"7\n\tAgreement\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0c\n\x04rank\x18\x02 \x01(\x05\x12\r\n\x05score\x18\x03 \x01(\x02\"\x97\x01\n\x03Hit\x12\x10\n\x08image_id\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x02\x12\x1e\n\x05image\x18\x03 \x01(\x0b\x32\x0f.hilum.v1.Image\x12&\n\tagreement\x18\x04 \x03(\x0b\x32\x13.hilum.v1.Agreement\x12\x11\n\tthumbnail\x18\x05 \x01(\t\x12\x14\n\x0csame_patient\x18\x06 \x01(\x08\"W\n\x0eSearchResponse\x12\x1b\n\x04hits\x18\x01 \x03(\x0b\x32\r.hilum.v1.Hit\x12(\n\nprovenance\x18\x02 \x01(\x0b\x32\x14.hilum.v1.Provenance\"?\n\x12SearchBatchRequest\x12)\n\x08requests\x18\x01 \x03(\x0b\x32\x17.hilum.v1.SearchRequest\"[\n\rSearchOutcome\x12*\n\x08response\x18\x01 \x01(\x0b\x32\x18.hilum.v1.SearchResponse\x12\x1e\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x0f.hilum.v1.Error\"@\n\x13SearchBatchResponse\x12)\n\x08outcomes\x18\x01 \x03(\x0b\x32\x17.hilum.v1.SearchOutcome\"#\n\x0fGetImageRequest\x12\x10\n\x08image_id\x18\x01 \x01(\t\"K\n\x12QueryImagesRequest\x12\x0e\n\x06\x66ilter\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"^\n\x13QueryImagesResponse\x12\x1f\n\x06images\x18\x01 \x03(\x0b\x32\x0f.hilum.v1.Image\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\r\n\x05total\x18\x03 \x01(\x05\"4\n\x12\x46\x61\x63\x65tImagesRequest\x12\x0e\n\x06\x66ilter\x18\x01 \x01(\t\x12\x0e\n\x06\x66ields\x18\x02 \x03(\t\"*\n\nFacetCount\x12\r\n\x05value\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x05\"<\n\x05\x46\x61\x63\x65t\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12$\n\x06\x63ounts\x18\x02 \x03(\x0b\x32\x14.hilum.v1.FacetCount\"E\n\x13\x46\x61\x63\x65tImagesResponse\x12\x1f\n\x06\x66\x61\x63\x65ts\x18\x01 \x03(\x0b\x32\x0f.hilum.v1.Facet\x12\r\n\x05total\x18\x02 \x01(\x05\x32\xa2\x03\n\x0cQueryService\x12;\n\x06Search\x12\x17.hilum.v1.SearchRequest\x1a\x18.hilum.v1.SearchResponse\x12J\n\x0bSearchBatch\x12\x1c.hilum.v1.SearchBatchRequest\x1a\x1d.hilum.v1.SearchBatchResponse\x12\x36\n\x08GetImage\x12\x19.hilum.v1.GetImageRequest\x1a\x0f.hilum.v1.Image\x12\x39\n\x0cGetThumbnail\x12\x19.hilum.v1.GetImageRequest\x1a\x0e.hilum.v1.Blob\x12J\n\x0bQueryImages\x12\x1c.hilum.v1.QueryImagesRequest\x1a\x1d.hilum.v1.QueryImagesResponse\x12J\n\x0b\x46\x61\x63\x65tImages\x12\x1c.hilum.v1.FacetImagesRequest\x1a\x1d.hilum.v1.FacetImagesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14hilum/v1/query.proto\x12\x08hilum.v1\x1a\x15hilum/v1/common.proto\x1a\x15hilum/v1/encode.proto\x1a\x17hilum/v1/saliency.proto\"f\n\x05Query\x12\x12\n\x08image_id\x18\x01 \x01(\tH\x00\x12\x0f\n\x05image\x18\x02 \x01(\x0cH\x00\x12\x0e\n\x04text\x18\x03 \x01(\tH\x00\x12\"\n\x06vector\x18\x04 \x01(\x0b\x32\x10.hilum.v1.VectorH\x00\x42\x04\n\x02\x62y\"\x92\x01\n\rSearchRequest\x12\x1e\n\x05query\x18\x01 \x01(\x0b\x32\x0f.hilum.v1.Query\x12\x0e\n\x06models\x18\x02 \x03(\t\x12\x0e\n\x06\x66ilter\x18\x03 \x01(\t\x12\r\n\x05limit\x18\x04 \x01(\x05\x12\x0f\n\x07\x65xclude\x18\x05 \x01(\t\x12\r\n\x05\x65xact\x18\x06 \x01(\x08\x12\x12\n\nrequest_id\x18\x07 \x01(\t\"7\n\tAgreement\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0c\n\x04rank\x18\x02 \x01(\x05\x12\r\n\x05score\x18\x03 \x01(\x02\"\x97\x01\n\x03Hit\x12\x10\n\x08image_id\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x02\x12\x1e\n\x05image\x18\x03 \x01(\x0b\x32\x0f.hilum.v1.Image\x12&\n\tagreement\x18\x04 \x03(\x0b\x32\x13.hilum.v1.Agreement\x12\x11\n\tthumbnail\x18\x05 \x01(\t\x12\x14\n\x0csame_patient\x18\x06 \x01(\x08\"W\n\x0eSearchResponse\x12\x1b\n\x04hits\x18\x01 \x03(\x0b\x32\r.hilum.v1.Hit\x12(\n\nprovenance\x18\x02 \x01(\x0b\x32\x14.hilum.v1.Provenance\"?\n\x12SearchBatchRequest\x12)\n\x08requests\x18\x01 \x03(\x0b\x32\x17.hilum.v1.SearchRequest\"[\n\rSearchOutcome\x12*\n\x08response\x18\x01 \x01(\x0b\x32\x18.hilum.v1.SearchResponse\x12\x1e\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x0f.hilum.v1.Error\"@\n\x13SearchBatchResponse\x12)\n\x08outcomes\x18\x01 \x03(\x0b\x32\x17.hilum.v1.SearchOutcome\"#\n\x0fGetImageRequest\x12\x10\n\x08image_id\x18\x01 \x01(\t\"K\n\x12QueryImagesRequest\x12\x0e\n\x06\x66ilter\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"^\n\x13QueryImagesResponse\x12\x1f\n\x06images\x18\x01 \x03(\x0b\x32\x0f.hilum.v1.Image\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\r\n\x05total\x18\x03 \x01(\x05\"4\n\x12\x46\x61\x63\x65tImagesRequest\x12\x0e\n\x06\x66ilter\x18\x01 \x01(\t\x12\x0e\n\x06\x66ields\x18\x02 \x03(\t\"*\n\nFacetCount\x12\r\n\x05value\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x05\"<\n\x05\x46\x61\x63\x65t\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12$\n\x06\x63ounts\x18\x02 \x03(\x0b\x32\x14.hilum.v1.FacetCount\"E\n\x13\x46\x61\x63\x65tImagesResponse\x12\x1f\n\x06\x66\x61\x63\x65ts\x18\x01 \x03(\x0b\x32\x0f.hilum.v1.Facet\x12\r\n\x05total\x18\x02 \x01(\x05\"f\n\x13\x45xplainMatchRequest\x12\x10\n\x08image_id\x18\x01 \x01(\t\x12\x1e\n\x05query\x18\x02 \x01(\x0b\x32\x0f.hilum.v1.Query\x12\r\n\x05model\x18\x03 \x01(\t\x12\x0e\n\x06method\x18\x04 \x01(\t2\xe8\x03\n\x0cQueryService\x12;\n\x06Search\x12\x17.hilum.v1.SearchRequest\x1a\x18.hilum.v1.SearchResponse\x12J\n\x0bSearchBatch\x12\x1c.hilum.v1.SearchBatchRequest\x1a\x1d.hilum.v1.SearchBatchResponse\x12\x36\n\x08GetImage\x12\x19.hilum.v1.GetImageRequest\x1a\x0f.hilum.v1.Image\x12\x39\n\x0cGetThumbnail\x12\x19.hilum.v1.GetImageRequest\x1a\x0e.hilum.v1.Blob\x12J\n\x0bQueryImages\x12\x1c.hilum.v1.QueryImagesRequest\x1a\x1d.hilum.v1.QueryImagesResponse\x12J\n\x0b\x46\x61\x63\x65tImages\x12\x1c.hilum.v1.FacetImagesRequest\x1a\x1d.hilum.v1.FacetImagesResponse\x12\x44\n\x0c\x45xplainMatch\x12\x1d.hilum.v1.ExplainMatchRequest\x1a\x15.hilum.v1.Explanationb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'hilum.v1.query_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_QUERY']._serialized_start=80
-  _globals['_QUERY']._serialized_end=182
-  _globals['_SEARCHREQUEST']._serialized_start=185
-  _globals['_SEARCHREQUEST']._serialized_end=331
-  _globals['_AGREEMENT']._serialized_start=333
-  _globals['_AGREEMENT']._serialized_end=388
-  _globals['_HIT']._serialized_start=391
-  _globals['_HIT']._serialized_end=542
-  _globals['_SEARCHRESPONSE']._serialized_start=544
-  _globals['_SEARCHRESPONSE']._serialized_end=631
-  _globals['_SEARCHBATCHREQUEST']._serialized_start=633
-  _globals['_SEARCHBATCHREQUEST']._serialized_end=696
-  _globals['_SEARCHOUTCOME']._serialized_start=698
-  _globals['_SEARCHOUTCOME']._serialized_end=789
-  _globals['_SEARCHBATCHRESPONSE']._serialized_start=791
-  _globals['_SEARCHBATCHRESPONSE']._serialized_end=855
-  _globals['_GETIMAGEREQUEST']._serialized_start=857
-  _globals['_GETIMAGEREQUEST']._serialized_end=892
-  _globals['_QUERYIMAGESREQUEST']._serialized_start=894
-  _globals['_QUERYIMAGESREQUEST']._serialized_end=969
-  _globals['_QUERYIMAGESRESPONSE']._serialized_start=971
-  _globals['_QUERYIMAGESRESPONSE']._serialized_end=1065
-  _globals['_FACETIMAGESREQUEST']._serialized_start=1067
-  _globals['_FACETIMAGESREQUEST']._serialized_end=1119
-  _globals['_FACETCOUNT']._serialized_start=1121
-  _globals['_FACETCOUNT']._serialized_end=1163
-  _globals['_FACET']._serialized_start=1165
-  _globals['_FACET']._serialized_end=1225
-  _globals['_FACETIMAGESRESPONSE']._serialized_start=1227
-  _globals['_FACETIMAGESRESPONSE']._serialized_end=1296
-  _globals['_QUERYSERVICE']._serialized_start=1299
-  _globals['_QUERYSERVICE']._serialized_end=1717
+  _globals['_QUERY']._serialized_start=105
+  _globals['_QUERY']._serialized_end=207
+  _globals['_SEARCHREQUEST']._serialized_start=210
+  _globals['_SEARCHREQUEST']._serialized_end=356
+  _globals['_AGREEMENT']._serialized_start=358
+  _globals['_AGREEMENT']._serialized_end=413
+  _globals['_HIT']._serialized_start=416
+  _globals['_HIT']._serialized_end=567
+  _globals['_SEARCHRESPONSE']._serialized_start=569
+  _globals['_SEARCHRESPONSE']._serialized_end=656
+  _globals['_SEARCHBATCHREQUEST']._serialized_start=658
+  _globals['_SEARCHBATCHREQUEST']._serialized_end=721
+  _globals['_SEARCHOUTCOME']._serialized_start=723
+  _globals['_SEARCHOUTCOME']._serialized_end=814
+  _globals['_SEARCHBATCHRESPONSE']._serialized_start=816
+  _globals['_SEARCHBATCHRESPONSE']._serialized_end=880
+  _globals['_GETIMAGEREQUEST']._serialized_start=882
+  _globals['_GETIMAGEREQUEST']._serialized_end=917
+  _globals['_QUERYIMAGESREQUEST']._serialized_start=919
+  _globals['_QUERYIMAGESREQUEST']._serialized_end=994
+  _globals['_QUERYIMAGESRESPONSE']._serialized_start=996
+  _globals['_QUERYIMAGESRESPONSE']._serialized_end=1090
+  _globals['_FACETIMAGESREQUEST']._serialized_start=1092
+  _globals['_FACETIMAGESREQUEST']._serialized_end=1144
+  _globals['_FACETCOUNT']._serialized_start=1146
+  _globals['_FACETCOUNT']._serialized_end=1188
+  _globals['_FACET']._serialized_start=1190
+  _globals['_FACET']._serialized_end=1250
+  _globals['_FACETIMAGESRESPONSE']._serialized_start=1252
+  _globals['_FACETIMAGESRESPONSE']._serialized_end=1321
+  _globals['_EXPLAINMATCHREQUEST']._serialized_start=1323
+  _globals['_EXPLAINMATCHREQUEST']._serialized_end=1425
+  _globals['_QUERYSERVICE']._serialized_start=1428
+  _globals['_QUERYSERVICE']._serialized_end=1916
 # @@protoc_insertion_point(module_scope)

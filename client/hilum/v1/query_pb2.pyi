@@ -1,5 +1,6 @@
 from hilum.v1 import common_pb2 as _common_pb2
 from hilum.v1 import encode_pb2 as _encode_pb2
+from hilum.v1 import saliency_pb2 as _saliency_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -149,3 +150,15 @@ class FacetImagesResponse(_message.Message):
     facets: _containers.RepeatedCompositeFieldContainer[Facet]
     total: int
     def __init__(self, facets: _Optional[_Iterable[_Union[Facet, _Mapping]]] = ..., total: _Optional[int] = ...) -> None: ...
+
+class ExplainMatchRequest(_message.Message):
+    __slots__ = ("image_id", "query", "model", "method")
+    IMAGE_ID_FIELD_NUMBER: _ClassVar[int]
+    QUERY_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    image_id: str
+    query: Query
+    model: str
+    method: str
+    def __init__(self, image_id: _Optional[str] = ..., query: _Optional[_Union[Query, _Mapping]] = ..., model: _Optional[str] = ..., method: _Optional[str] = ...) -> None: ...

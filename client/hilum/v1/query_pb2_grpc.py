@@ -5,6 +5,7 @@ import warnings
 
 from hilum.v1 import common_pb2 as hilum_dot_v1_dot_common__pb2
 from hilum.v1 import query_pb2 as hilum_dot_v1_dot_query__pb2
+from hilum.v1 import saliency_pb2 as hilum_dot_v1_dot_saliency__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -65,6 +66,11 @@ class QueryServiceStub:
                 request_serializer=hilum_dot_v1_dot_query__pb2.FacetImagesRequest.SerializeToString,
                 response_deserializer=hilum_dot_v1_dot_query__pb2.FacetImagesResponse.FromString,
                 _registered_method=True)
+        self.ExplainMatch = channel.unary_unary(
+                '/hilum.v1.QueryService/ExplainMatch',
+                request_serializer=hilum_dot_v1_dot_query__pb2.ExplainMatchRequest.SerializeToString,
+                response_deserializer=hilum_dot_v1_dot_saliency__pb2.Explanation.FromString,
+                _registered_method=True)
 
 
 class QueryServiceServicer:
@@ -106,6 +112,12 @@ class QueryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ExplainMatch(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_QueryServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -138,6 +150,11 @@ def add_QueryServiceServicer_to_server(servicer, server):
                     servicer.FacetImages,
                     request_deserializer=hilum_dot_v1_dot_query__pb2.FacetImagesRequest.FromString,
                     response_serializer=hilum_dot_v1_dot_query__pb2.FacetImagesResponse.SerializeToString,
+            ),
+            'ExplainMatch': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExplainMatch,
+                    request_deserializer=hilum_dot_v1_dot_query__pb2.ExplainMatchRequest.FromString,
+                    response_serializer=hilum_dot_v1_dot_saliency__pb2.Explanation.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -302,6 +319,33 @@ class QueryService:
             '/hilum.v1.QueryService/FacetImages',
             hilum_dot_v1_dot_query__pb2.FacetImagesRequest.SerializeToString,
             hilum_dot_v1_dot_query__pb2.FacetImagesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExplainMatch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hilum.v1.QueryService/ExplainMatch',
+            hilum_dot_v1_dot_query__pb2.ExplainMatchRequest.SerializeToString,
+            hilum_dot_v1_dot_saliency__pb2.Explanation.FromString,
             options,
             channel_credentials,
             insecure,
