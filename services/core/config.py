@@ -19,6 +19,7 @@ class Settings:
     a Qdrant server or cluster.  facts_url: SQLAlchemy URL, SQLite under `data_dir` when empty.
     models_dir: where pulled and added encoders lie, ``DATA/models`` when None.  models_memory: bytes that the weights
     of loaded encoders may take together; 0 sets no bound.
+    device: where encoders run: ``auto`` (an accelerator where there is one), ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
     ingest_roots: folders that a client without the operator token may name as a job's source; none by default.
     """
 
@@ -31,6 +32,7 @@ class Settings:
     models: tuple[str, ...] = ()
     models_dir: Path | None = None
     models_memory: int = 0
+    device: str = "auto"
     ingest_roots: tuple[Path, ...] = ()
     threads: int = 0
     decode_workers: int = 2
@@ -39,6 +41,11 @@ class Settings:
     def facts(self) -> str:
         """The SQL URL in force."""
         return self.facts_url or f"sqlite:///{self.data_dir / 'facts.db'}"
+
+    @property
+    def tuned(self) -> Path:
+        """The folder of what `hilum models tune` has found out about this machine."""
+        return self.data_dir / "tuned"
 
     @property
     def models_home(self) -> Path:
@@ -68,6 +75,7 @@ def from_environment(environ: Mapping[str, str], data: str | None = None) -> Set
         if environ.get("HILUM_MODELS_DIR")
         else None,
         models_memory=_bytes(environ, "HILUM_MODELS_MEMORY"),
+        device=_device(environ.get("HILUM_DEVICE") or "auto"),
         ingest_roots=tuple(
             Path(p).expanduser().absolute() for p in environ.get("HILUM_INGEST_ROOTS", "").split(":") if p
         ),
@@ -81,6 +89,12 @@ def _count(environ: Mapping[str, str], name: str, default: int) -> int:
     if text and not text.isdecimal():
         raise invalid(f"{name} must be a whole number of 0 or more")
     return int(text) if text else default
+
+
+def _device(name: str) -> str:
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,3})?", name):
+        raise invalid("HILUM_DEVICE is auto, cpu, cuda, cuda:N or mps")
+    return name
 
 
 def _bytes(environ: Mapping[str, str], name: str) -> int:

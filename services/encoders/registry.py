@@ -6,12 +6,14 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from services.core.config import Settings
 from services.core.errors import ErrorCode, HilumError
 from services.core.logs import get_logger
 from services.core.models import ModelSpec
 from services.encoders import slices
+from services.encoders.accelerate import accelerated
 from services.encoders.base import Encoder
 from services.encoders.bundled import CHECKPOINTS
 from services.encoders.installed import Installed, scan
@@ -63,7 +65,7 @@ class Registry:
         damaged = added.damaged | own.damaged
         for name in damaged:
             log.warning("encoder.damaged", model=name)
-        everything = cls({name: _offer(model) for name, model in models.items()}, damaged=damaged)
+        everything = cls({name: _offer(model, settings) for name, model in models.items()}, damaged=damaged)
         wanted = [name for name in settings.models if name not in damaged]
         return cls(
             {name: everything.offer(name) for name in wanted} if settings.models else everything._offers,
@@ -156,8 +158,9 @@ class Registry:
         return offer.load()
 
 
-def _offer(model: Installed) -> Offer:
-    return Offer(model.load, model.manifest.spec, model.manifest.found.bytes)
+def _offer(model: Installed, settings: Settings | None = None) -> Offer:
+    load = partial(accelerated, model.load, settings.device, settings.tuned) if settings else model.load
+    return Offer(load, model.manifest.spec, model.manifest.found.bytes)
 
 
 def _advice(name: str) -> str:
