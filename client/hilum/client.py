@@ -13,9 +13,10 @@ from typing import Any
 import grpc
 import numpy as np
 
-from hilum import locate, requests
+from hilum import explanation, keeping, locate, requests
 from hilum.channel import OPTIONS, Stubs, metadata
 from hilum.errors import from_rpc
+from hilum.explanation import Explanation
 from hilum.findings import Classification, direction_of
 from hilum.jobs import Job
 from hilum.results import Film, SearchResult
@@ -57,6 +58,11 @@ class Client:
     def search(self, **query: Any) -> SearchResult:
         """Films like a film, or by words; the arguments are those of `hilum.requests.search`."""
         return SearchResult.of(self._call(self._to.query.Search, requests.search(**query)), self.thumbnail)
+
+    def explain(self, id: str, **asked: Any) -> Explanation:
+        """Where in a stored film a model sees words or another film; the arguments are those of
+        `hilum.explanation.request`."""
+        return Explanation.of(self._call(self._to.query.ExplainMatch, explanation.request(id, **asked)))
 
     def image(self, image_id: str) -> Film:
         """One stored film."""
@@ -115,6 +121,12 @@ class Client:
         """The latest analyses, newest first."""
         return list(self._call(self._to.analytics.ListRuns, analytics_pb2.ListRunsRequest()).runs)
 
+    # -- keeping the archive in order -------------------------------------------------------------------------------
+
+    def duplicates(self, *, seen: keeping.Seen | None = None, **options: Any) -> keeping.Duplicates:
+        """Films stored more than once; the options are those of `hilum.requests.duplicates`. `seen` hears progress."""
+        return keeping.Duplicates.of(self._stream(self._to.ingest.FindDuplicates, requests.duplicates(**options)), seen)
+
     # -- jobs -------------------------------------------------------------------------------------------------------
 
     def job(self, job_id: str) -> Job:
@@ -138,11 +150,8 @@ class Client:
 
     def watch(self, job_id: str) -> Iterator[Job]:
         """The job whenever it changes, until it is finished."""
-        try:
-            for job in self._to.jobs.WatchJob(jobs_pb2.GetJobRequest(job_id=job_id), metadata=self._metadata):
-                yield Job.of(job, self)
-        except grpc.RpcError as error:
-            raise from_rpc(error) from None
+        for job in self._stream(self._to.jobs.WatchJob, jobs_pb2.GetJobRequest(job_id=job_id)):
+            yield Job.of(job, self)
 
     def cancel(self, job_id: str) -> Job:
         """Ask a job to stop."""
@@ -151,5 +160,11 @@ class Client:
     def _call(self, rpc: Any, request: Any) -> Any:
         try:
             return rpc(request, timeout=self._timeout, metadata=self._metadata)
+        except grpc.RpcError as error:
+            raise from_rpc(error) from None
+
+    def _stream(self, rpc: Any, request: Any) -> Iterator[Any]:
+        try:
+            yield from rpc(request, metadata=self._metadata)
         except grpc.RpcError as error:
             raise from_rpc(error) from None

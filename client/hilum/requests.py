@@ -76,6 +76,25 @@ def ingest(
     )  # fmt: skip
 
 
+def duplicates(
+    *,
+    dataset: str = "",
+    model: str = "",
+    bits: int | None = None,
+    likeness: float | None = None,
+    distance: float | None = None,
+    limit: int = 1000,
+) -> ingest_pb2.FindDuplicatesRequest:
+    """Films stored more than once, in one dataset or in all.
+
+    model: also near-duplicates by its embeddings, up to the cosine `distance`.  bits, likeness: perceptual hashes that
+    differ in at most so many bits are compared, and count when their small pictures correlate at least so much.
+    """
+    return ingest_pb2.FindDuplicatesRequest(
+        dataset=dataset, model=model, bits=bits, likeness=likeness, distance=distance, limit=limit
+    )
+
+
 def analyze(
     *,
     models: Sequence[str] = (),

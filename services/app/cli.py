@@ -10,6 +10,8 @@ from services.app.commands import (
     classify,
     demo,
     doctor,
+    duplicates,
+    explain,
     ingest,
     jobs,
     models,
@@ -31,11 +33,13 @@ app.command("up")(up.up)
 app.command("serve")(serve.serve)
 app.command("ingest")(ingest.ingest)
 app.command("search")(search.search)
+app.command("explain")(explain.explain)
 app.command("classify")(classify.classify)
 app.add_typer(analyze.app, name="analyze")
 app.add_typer(atlas.app, name="atlas")
 app.add_typer(models.app, name="models")
 app.add_typer(jobs.app, name="jobs")
+app.command("duplicates")(duplicates.duplicates)
 app.command("doctor")(doctor.doctor)
 app.command("phantom")(phantom.phantom)
 app.command("demo")(demo.demo)

@@ -51,7 +51,7 @@ class Service(Process):
         worker = IngestWorker(settings, facts, store, blobs, registry, pool, load_secret(settings.data_dir))
         encode = EncodeApi(facts, registry, pool)
         self.opened.callback(encode.close)
-        apis = [IngestApi(settings, facts, registry), encode, JobsApi(facts)]
+        apis = [IngestApi(settings, facts, registry, store, blobs), encode, JobsApi(facts)]
         warm = warm_up(registry, encode, pool.workers)
         self.serve_grpc(apis)
         self.serve_http(apis, [], lambda: {"engine": store.alive(), "facts": answers(facts), "encoders": warm.is_set()})

@@ -49,7 +49,7 @@ class Stack(Process):
         self.opened.callback(encode.close)
         query = QueryApi(facts, store, EncodeClient.local(encode), blobs)
         self.opened.callback(query.close)
-        apis = [query, encode, IngestApi(settings, facts, registry), JobsApi(facts), AnalyticsApi(facts)]
+        apis = [query, encode, IngestApi(settings, facts, registry, store, blobs), JobsApi(facts), AnalyticsApi(facts)]
 
         self.serve_grpc(apis)
         if self._http:

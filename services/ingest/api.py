@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
 from hilum.v1 import ingest_pb2, jobs_pb2
+from services.core.blobs import Blobs
 from services.core.config import Settings
 from services.core.errors import ErrorCode, HilumError, invalid
 from services.core.facts import Facts, jobs
 from services.core.security import confine
+from services.core.store import VectorStore
 from services.encoders import slices
 from services.encoders.registry import Registry
+from services.ingest import keeping
 from services.ingest.jobs import KIND
 from services.ingest.pipeline import Plan
 from services.ingest.sources import layouts
@@ -23,17 +27,26 @@ from services.transport.jobs import job_message
 
 
 class IngestApi:
-    """Takes ingest jobs; the worker does them."""
+    """Takes ingest jobs; the worker does them. What keeps an archive in order is done at once, told as it goes."""
 
     service = ingest_pb2.DESCRIPTOR.services_by_name["IngestService"]
-    routes = (Route("POST", "/v1/ingest/jobs", "CreateIngestJob"),)
+    routes = (
+        Route("POST", "/v1/ingest/jobs", "CreateIngestJob"),
+        Route("POST", "/v1/duplicates", "FindDuplicates"),
+    )
 
-    def __init__(self, settings: Settings, facts: Facts, registry: Registry) -> None:
+    def __init__(
+        self, settings: Settings, facts: Facts, registry: Registry, store: VectorStore, blobs: Blobs
+    ) -> None:  # fmt: skip
         self._settings, self._facts, self._registry = settings, facts, registry
+        self._store, self._blobs = store, blobs
 
     def create_ingest_job(self, request: ingest_pb2.CreateIngestJobRequest, call: Call) -> jobs_pb2.Job:
         plan = self._plan(request, call.operator)
         return job_message(jobs.submit(self._facts, KIND, asdict(plan), request.request_id or None))
+
+    def find_duplicates(self, request: ingest_pb2.FindDuplicatesRequest, call: Call) -> Iterator[ingest_pb2.Duplicates]:
+        return keeping.duplicates(self._facts, self._store, self._blobs, request, call)
 
     def _plan(self, request: ingest_pb2.CreateIngestJobRequest, operator: bool) -> Plan:
         if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,62}", request.dataset):

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from hilum.v1.ingest_pb2 import CreateIngestJobRequest
+from services.core.blobs import Blobs
 from services.core.config import Settings
 from services.core.errors import ErrorCode, HilumError
 from services.core.facts import Facts, jobs
+from services.core.store import VectorStore
 from services.ingest.api import IngestApi
 from services.transport.edge import Call
 from tests.kit.encoders import tiny_registry
@@ -26,8 +28,9 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def api(tmp_path: Path, facts: Facts, root: Path) -> IngestApi:
-    return IngestApi(Settings(tmp_path / "data", ingest_roots=(root,)), facts, tiny_registry())
+def api(tmp_path: Path, facts: Facts, root: Path, store: VectorStore) -> IngestApi:
+    settings = Settings(tmp_path / "data", ingest_roots=(root,))
+    return IngestApi(settings, facts, tiny_registry(), store, Blobs(tmp_path / "blobs"))
 
 
 def refused(api: IngestApi, call: Call = CLIENT, **fields: object) -> HilumError:

@@ -10,11 +10,13 @@ from pydicom import dcmread
 
 from hilum.v1.encode_pb2 import ListModelsRequest
 from hilum.v1.ingest_pb2 import CreateIngestJobRequest
+from services.core.blobs import Blobs
 from services.core.config import Settings
 from services.core.errors import ErrorCode, HilumError
 from services.core.facts import Facts, images, models
 from services.core.ids import image_id
 from services.core.models import ModelSpec
+from services.core.store import VectorStore
 from services.core.types import JobState, Outcome
 from services.encoders import slices
 from services.engine.supervisor import EngineProcess
@@ -220,8 +222,10 @@ def test_a_question_of_slices_takes_slices_and_words_and_no_film(facts: Facts) -
     ({"layout": "ct", "models": ["none"]}, "no such encoder"),
     ({"layout": "ct", "map": __file__}, "for films"),
 ])  # fmt: skip
-def test_what_may_not_be_asked(facts: Facts, tmp_path: Path, fields: dict[str, object], message: str) -> None:
-    api = IngestApi(Settings(tmp_path / "data"), facts, tiny_registry())
+def test_what_may_not_be_asked(
+    facts: Facts, store: VectorStore, tmp_path: Path, fields: dict[str, object], message: str
+) -> None:
+    api = IngestApi(Settings(tmp_path / "data"), facts, tiny_registry(), store, Blobs(tmp_path / "blobs"))
     with pytest.raises(HilumError, match=message):
         api.create_ingest_job(
             CreateIngestJobRequest(source=str(tmp_path), dataset="demo", **fields), Call("test", operator=True)

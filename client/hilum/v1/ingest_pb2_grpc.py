@@ -40,6 +40,11 @@ class IngestServiceStub:
                 request_serializer=hilum_dot_v1_dot_ingest__pb2.CreateIngestJobRequest.SerializeToString,
                 response_deserializer=hilum_dot_v1_dot_jobs__pb2.Job.FromString,
                 _registered_method=True)
+        self.FindDuplicates = channel.unary_stream(
+                '/hilum.v1.IngestService/FindDuplicates',
+                request_serializer=hilum_dot_v1_dot_ingest__pb2.FindDuplicatesRequest.SerializeToString,
+                response_deserializer=hilum_dot_v1_dot_ingest__pb2.Duplicates.FromString,
+                _registered_method=True)
 
 
 class IngestServiceServicer:
@@ -51,6 +56,13 @@ class IngestServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def FindDuplicates(self, request, context):
+        """Films that are stored more than once: by bytes, pixels, looks and, with a model, embeddings.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_IngestServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -58,6 +70,11 @@ def add_IngestServiceServicer_to_server(servicer, server):
                     servicer.CreateIngestJob,
                     request_deserializer=hilum_dot_v1_dot_ingest__pb2.CreateIngestJobRequest.FromString,
                     response_serializer=hilum_dot_v1_dot_jobs__pb2.Job.SerializeToString,
+            ),
+            'FindDuplicates': grpc.unary_stream_rpc_method_handler(
+                    servicer.FindDuplicates,
+                    request_deserializer=hilum_dot_v1_dot_ingest__pb2.FindDuplicatesRequest.FromString,
+                    response_serializer=hilum_dot_v1_dot_ingest__pb2.Duplicates.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -87,6 +104,33 @@ class IngestService:
             '/hilum.v1.IngestService/CreateIngestJob',
             hilum_dot_v1_dot_ingest__pb2.CreateIngestJobRequest.SerializeToString,
             hilum_dot_v1_dot_jobs__pb2.Job.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FindDuplicates(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/hilum.v1.IngestService/FindDuplicates',
+            hilum_dot_v1_dot_ingest__pb2.FindDuplicatesRequest.SerializeToString,
+            hilum_dot_v1_dot_ingest__pb2.Duplicates.FromString,
             options,
             channel_credentials,
             insecure,

@@ -1,0 +1,78 @@
+"""What keeps an archive in order, as the contract states it: messages in, a stream of progress and findings out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hilum.v1 import common_pb2, ingest_pb2, jobs_pb2
+from services.core.blobs import Blobs
+from services.core.errors import invalid
+from services.core.facts import Facts, models
+from services.core.store import VectorStore
+from services.core.types import JobProgress
+from services.ingest.duplicates import BITS, DISTANCE, LIKENESS, Found, Group, Wanted, find
+from services.transport.edge import Call
+
+_GROUPS, _MOST_GROUPS = 1_000, 100_000
+
+
+def duplicates(
+    facts: Facts, store: VectorStore, blobs: Blobs, request: ingest_pb2.FindDuplicatesRequest, call: Call
+) -> Iterator[ingest_pb2.Duplicates]:
+    """FindDuplicates. What is wrong with the request is said at once, not in the stream."""
+    limit = request.limit or _GROUPS
+    if not 1 <= limit <= _MOST_GROUPS:
+        raise invalid(f"limit is between 1 and {_MOST_GROUPS}")
+    wanted = Wanted(
+        request.dataset, request.model,
+        request.bits if request.HasField("bits") else BITS,
+        request.likeness if request.HasField("likeness") else LIKENESS,
+        request.distance if request.HasField("distance") else DISTANCE,
+    )  # fmt: skip
+    used = [models.named(facts, request.model)] if request.model else []
+
+    def tell() -> Iterator[ingest_pb2.Duplicates]:
+        told = 0
+        for item in find(facts, store, blobs, wanted):
+            if call.cancelled():
+                return
+            if isinstance(item, JobProgress):
+                yield ingest_pb2.Duplicates(progress=progress_message(item))
+            elif isinstance(item, Found):
+                uses = [
+                    common_pb2.ModelUse(name=s.name, fingerprint=s.fingerprint, collection=s.collection) for s in used
+                ]
+                yield ingest_pb2.Duplicates(
+                    found=ingest_pb2.DuplicatesFound(
+                        films=item.films, groups=item.by_kind, alarms=item.alarms, unconfirmed=item.unconfirmed,
+                        models=uses,
+                    )
+                )  # fmt: skip
+            elif told < limit:
+                told += 1
+                yield ingest_pb2.Duplicates(group=_group(item))
+
+    return tell()
+
+
+def progress_message(progress: JobProgress) -> jobs_pb2.JobProgress:
+    message = jobs_pb2.JobProgress(
+        stage=progress.stage, done=progress.done, total=progress.total, counts=progress.counts
+    )
+    if progress.eta_seconds is not None:
+        message.eta_seconds = progress.eta_seconds
+    return message
+
+
+def _group(group: Group) -> ingest_pb2.DuplicateGroup:
+    return ingest_pb2.DuplicateGroup(
+        kind=group.kind, distance=group.distance, patients=group.patients,
+        films=[
+            ingest_pb2.DuplicateFilm(
+                image_id=film.record.image_id, dataset=film.record.dataset, patient_id=film.record.patient_id or "",
+                study_id=film.record.study_id or "", rows=film.record.rows, columns=film.record.columns,
+                kind=film.kind, distance=film.distance,
+            )
+            for film in group.films
+        ],
+    )  # fmt: skip
