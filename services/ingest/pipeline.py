@@ -157,6 +157,7 @@ class Pipeline:
         return {
             **{outcome.value: tally.counts[outcome.value] for outcome in Outcome},
             "models": {e.spec.name: e.spec.fingerprint for e in encoders},
+            "paths": {e.spec.name: e.path for e in encoders if hasattr(e, "path")},
             "waiting": waiting,
             "table_rows": source.rows,
             "reports": reports,
