@@ -16,6 +16,7 @@ from services.encoders import slices
 from services.encoders.accelerate import accelerated
 from services.encoders.base import Encoder
 from services.encoders.bundled import CHECKPOINTS
+from services.encoders.families import REMOTE
 from services.encoders.installed import Installed, scan
 from services.encoders.memory import Memory
 
@@ -58,7 +59,8 @@ class Registry:
         """Those that ship with Hilum and those installed in ``settings.models_home``; ``HILUM_MODELS`` narrows them.
 
         Used where nobody names a model: the ones of HILUM_MODELS; else the installed ones, as whoever installs an
-        encoder wants its vectors; else the bundled ones. Raises UNKNOWN_MODEL when HILUM_MODELS names what is not here.
+        encoder wants its vectors, but none that sends films elsewhere; else the bundled ones. Raises UNKNOWN_MODEL when
+        HILUM_MODELS names what is not here.
         """
         own, added = scan(CHECKPOINTS), scan(settings.models_home)
         models = own.models | {name: model for name, model in added.models.items() if name not in own.models}
@@ -67,10 +69,10 @@ class Registry:
             log.warning("encoder.damaged", model=name)
         everything = cls({name: _offer(model, settings) for name, model in models.items()}, damaged=damaged)
         wanted = [name for name in settings.models if name not in damaged]
+        house = [n for n, m in added.models.items() if n not in own.models and m.manifest.family not in REMOTE]
         return cls(
             {name: everything.offer(name) for name in wanted} if settings.models else everything._offers,
-            settings.threads, settings.models_memory, wanted or list(added.models.keys() - own.models.keys()),
-            damaged,
+            settings.threads, settings.models_memory, wanted or house or list(own.models), damaged,
         )  # fmt: skip
 
     @classmethod

@@ -331,3 +331,12 @@ def test_a_collapsed_network_is_not_installed(home: Path, tmp_path: Path) -> Non
     _, checks = add(home, "flat", at, "dinov2", isolated=False)
     assert [check.what for check in checks if not check.ok] == ["pictures: told apart"]
     assert scan(home).models == {}
+
+
+def test_an_encoder_that_sends_films_elsewhere_is_used_only_where_it_is_named(
+    published: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(home, "mine", published)
+    monkeypatch.setattr("services.encoders.registry.REMOTE", frozenset({"dinov2"}))
+    registry = opened(home)
+    assert "mine" in registry.names() and registry.default_names() == [CLIP, DINO]

@@ -36,6 +36,9 @@ FAMILIES: Mapping[str, str] = {
     "vit": "vit",
 }
 
+# Those that send films to somebody else's machine: used only where they are named, never by default.
+REMOTE = frozenset({"cxr-foundation-endpoint", "medimageinsight-endpoint"})
+
 
 def load(family: str, at: Checkpoint) -> Encoder:
     """The encoder of a checkpoint. Raises INVALID_ARGUMENT, and FAILED_PRECONDITION when it cannot be used."""
