@@ -87,10 +87,11 @@ def _like(pixels: NDArray[np.float32], film: Prepared) -> Prepared:
 
 
 def _weights(pixels: int, start: float, extent: float, cells: int) -> NDArray[np.float32]:
-    """``(pixels, cells)``: linear between the centres of cells that lie on ``start .. start + extent``."""
+    """``(pixels, cells)``: smoothly from centre to centre of cells that lie on ``start .. start + extent``."""
     at = (np.arange(pixels) + 0.5 - start) / extent
     within = np.clip(at * cells - 0.5, 0, cells - 1)
-    weights = np.maximum(0, 1 - np.abs(within[:, None] - np.arange(cells)))
+    near = np.maximum(0, 1 - np.abs(within[:, None] - np.arange(cells)))
+    weights = near**2 * (3 - 2 * near)  # straight lines would draw a star around a strong cell
     weights[(at < 0) | (at > 1)] = 0
     return weights.astype(np.float32)
 

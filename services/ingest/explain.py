@@ -89,7 +89,7 @@ class Explainer:
             similarity=float(similarity(seen[0].vector[None], targets[0])[0]),
             provenance=common_pb2.Provenance(
                 models=[_used(encoder)], versions={"hilum": version("hilum"), "numpy": np.__version__}, time=stamp,
-                elapsed_ms=(time.perf_counter() - started) * 1000, notes=_notes(request, method, grids),
+                elapsed_ms=(time.perf_counter() - started) * 1000, notes=_notes(grids),
             ),
         )  # fmt: skip
 
@@ -182,12 +182,10 @@ def _map(grid: Grid, seen: Seen) -> saliency_pb2.SaliencyMap:
     )  # fmt: skip
 
 
-def _notes(request: encode_pb2.ExplainRequest, method: Method, grids: Sequence[Grid]) -> list[str]:
+def _notes(grids: Sequence[Grid]) -> list[str]:
     notes = ["a map shows what changes this model's similarity; it is no explanation of a disease, and no measurement"]
     if any(grid.max() <= 0 for grid in grids):
         notes.append("no place of the film speaks for what was asked")
-    if request.HasField("less") and method is not Method.PATCHES:
-        notes.append("what the vector in `less` stands for was subtracted from what was asked")
     return notes
 
 

@@ -53,10 +53,11 @@ class Explain:
 
         Two films share most of what they show, so the mean of the archive's vectors is subtracted from both first.
         """
-        film = self._images.get(image_id)
+        record = self._images.get(image_id).record
         query = SearchQuery(by=by, models=(model,) if model else ())
         spec = models.choose(known.active(self._facts), self._facts, self._encode, query)[0]
-        request = encode_pb2.ExplainRequest(model=spec.name, image=self._kept(image_id), method=method)
+        film = self._kept(image_id)
+        request = encode_pb2.ExplainRequest(model=spec.name, image=_png(film), method=method)
         mean = None
         match by:
             case Words(text):
@@ -64,7 +65,7 @@ class Explain:
             case RawVector(values):
                 request.vector.CopyFrom(to_message(values))
             case StoredFilm(other):
-                request.other_image, mean = self._kept(other), self._mean(spec)
+                request.other_image, mean = _png(self._kept(other)), self._mean(spec)
             case UploadedFilm(data):
                 request.other_image, mean = data, self._mean(spec)
         if mean:
@@ -73,16 +74,13 @@ class Explain:
         if mean:
             answer.provenance.notes.append(f"the mean vector of {mean.films} films of this archive was subtracted")
         answer.provenance.notes.append(
-            f"made from the kept picture, at most 512 pixels, not from the full film of {film.record.columns} × "
-            f"{film.record.rows}"
+            f"made from the kept picture of {film.width} × {film.height} pixels, not from the film of "
+            f"{record.columns} × {record.rows}"
         )
         return answer
 
-    def _kept(self, image_id: str) -> bytes:
-        """The kept picture as a PNG: what decoders of films take."""
-        out = BytesIO()
-        Image.open(BytesIO(self._images.picture(image_id).data)).convert("L").save(out, "PNG")
-        return out.getvalue()
+    def _kept(self, image_id: str) -> Image.Image:
+        return Image.open(BytesIO(self._images.picture(image_id).data)).convert("L")
 
     def _mean(self, spec: ModelSpec) -> _Mean | None:
         """Of films that the model holds; None where those are too few. Ids are hashes, so the first are any."""
@@ -98,3 +96,10 @@ class Explain:
             with self._lock:
                 self._means[spec.fingerprint] = kept
         return kept
+
+
+def _png(picture: Image.Image) -> bytes:
+    """What decoders of films take; kept pictures are in another format."""
+    out = BytesIO()
+    picture.save(out, "PNG")
+    return out.getvalue()

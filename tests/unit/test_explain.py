@@ -106,7 +106,8 @@ def test_a_grid_lies_where_the_network_sees(frame: Frame) -> None:
         for column in range(30):
             down, across = (row + 0.5 - frame.top) / frame.height, (column + 0.5 - frame.left) / frame.width
             inside = 0 <= down <= 1 and 0 <= across <= 1
-            expected = np.interp(down * 8 - 0.5, [0, 1], [2, 1]) if inside else 0
+            part = float(np.clip(down * 8 - 0.5, 0, 1))
+            expected = 2 - part**2 * (3 - 2 * part) if inside else 0
             assert on_film[row, column] == pytest.approx(expected, abs=1e-4)
 
 
@@ -244,7 +245,7 @@ def test_stored_films_are_explained_from_their_kept_pictures(facts: Facts, store
     try:
         asked = query_pb2.ExplainMatchRequest(image_id=film.image_id, query={"text": "right"})
         by_words = api.explain_match(asked, CALL)
-        assert by_words.provenance.notes[-1].endswith("not from the full film of 1024 × 2048")
+        assert by_words.provenance.notes[-1].endswith("of 128 × 128 pixels, not from the film of 1024 × 2048")
         fresh = explain(archive.encode_api, image=png(spot(0.3, 0.75)), text="right")
         np.testing.assert_allclose(by_words.maps[0].values, fresh.maps[0].values, atol=1e-6)
         pair = query_pb2.ExplainMatchRequest(image_id=film.image_id, query={"image_id": others[19].image_id})
