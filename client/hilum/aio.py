@@ -13,9 +13,10 @@ from typing import Any
 import grpc
 import numpy as np
 
-from hilum import locate, requests
+from hilum import explanation, locate, requests
 from hilum.channel import OPTIONS, Stubs, metadata
 from hilum.errors import from_rpc
+from hilum.explanation import Explanation
 from hilum.findings import Classification, direction_of
 from hilum.results import Film, SearchResult
 from hilum.v1 import analytics_pb2, encode_pb2, jobs_pb2, query_pb2
@@ -48,6 +49,11 @@ class AsyncClient:
         """Films like a film, or by words; the arguments are those of `hilum.requests.search`."""
         answer = await self._call(self._to.query.Search, requests.search(**query))
         return SearchResult.of(answer, None)
+
+    async def explain(self, id: str, **asked: Any) -> Explanation:
+        """Where in a stored film a model sees words or another film; the arguments are those of
+        `hilum.explanation.request`."""
+        return Explanation.of(await self._call(self._to.query.ExplainMatch, explanation.request(id, **asked)))
 
     async def image(self, image_id: str) -> Film:
         """One stored film."""
