@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -100,7 +101,7 @@ def _homes(folder: Path) -> Iterator[Path]:
     except OSError:
         return
     for home in found:
-        if not home.name.startswith(".") and (home / FILE).exists():
+        if not home.name.startswith(".") and os.path.exists(home / FILE):
             yield home
 
 

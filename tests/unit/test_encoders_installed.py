@@ -294,6 +294,7 @@ def test_a_damaged_manifest_disables_its_encoder_and_no_other(
         assert registry.default_names() == ["sound"] and "mine" not in registry.specs()
         error = refused(lambda r=registry: r.get("mine"))
         assert error.code is ErrorCode.FAILED_PRECONDITION and said in error.client_message, error.client_message
+        assert opened(home, models=("mine",)).default_names() == []
         assert str(home) not in error.client_message and "/etc" not in error.client_message
 
 
