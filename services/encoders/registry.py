@@ -72,7 +72,8 @@ class Registry:
         house = [n for n, m in added.models.items() if n not in own.models and m.manifest.family not in REMOTE]
         return cls(
             {name: everything.offer(name) for name in wanted} if settings.models else everything._offers,
-            settings.threads, settings.models_memory, wanted or house or list(own.models), damaged,
+            settings.threads, settings.models_memory,
+            wanted if settings.models else house or list(own.models), damaged,
         )  # fmt: skip
 
     @classmethod
