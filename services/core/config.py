@@ -20,6 +20,8 @@ class Settings:
     models_dir: where pulled and added encoders lie, ``DATA/models`` when None.  models_memory: bytes that the weights
     of loaded encoders may take together; 0 sets no bound.
     device: where encoders run: ``auto`` (an accelerator where there is one), ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+    promote: ``ask``: a changed model answers once `hilum models promote` says so; ``auto``: when it holds as many films.
+    pixel_cache: bytes of decoded films to keep, so that a later model needs no source; 0 keeps none unless a job asks.
     ingest_roots: folders that a client without the operator token may name as a job's source; none by default.
     """
 
@@ -33,6 +35,8 @@ class Settings:
     models_dir: Path | None = None
     models_memory: int = 0
     device: str = "auto"
+    promote: str = "ask"
+    pixel_cache: int = 0
     ingest_roots: tuple[Path, ...] = ()
     threads: int = 0
     decode_workers: int = 2
@@ -76,6 +80,8 @@ def from_environment(environ: Mapping[str, str], data: str | None = None) -> Set
         else None,
         models_memory=_bytes(environ, "HILUM_MODELS_MEMORY"),
         device=_device(environ.get("HILUM_DEVICE") or "auto"),
+        promote=_one_of(environ, "HILUM_PROMOTE", "ask", "auto"),
+        pixel_cache=_bytes(environ, "HILUM_PIXEL_CACHE"),
         ingest_roots=tuple(
             Path(p).expanduser().absolute() for p in environ.get("HILUM_INGEST_ROOTS", "").split(":") if p
         ),
@@ -95,6 +101,13 @@ def _device(name: str) -> str:
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,3})?", name):
         raise invalid("HILUM_DEVICE is auto, cpu, cuda, cuda:N or mps")
     return name
+
+
+def _one_of(environ: Mapping[str, str], name: str, *words: str) -> str:
+    """The first of `words` by default."""
+    if (text := environ.get(name) or words[0]) not in words:
+        raise invalid(f"{name} is one of {', '.join(words)}")
+    return text
 
 
 def _bytes(environ: Mapping[str, str], name: str) -> int:

@@ -1,10 +1,15 @@
-"""The worker that takes ingest jobs: one at a time, reported as it goes, stopped when asked, resumed later."""
+"""The worker that takes ingest's jobs: one of a lane at a time, reported as it goes, stopped when asked, resumed later.
+
+Whatever stores vectors waits in one lane; a promotion, which only reads them, has another and waits for no ingest.
+"""
 
 from __future__ import annotations
 
 import errno
 import threading
 import uuid
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from services.core.blobs import Blobs
 from services.core.config import Settings
@@ -14,13 +19,16 @@ from services.core.logs import get_logger
 from services.core.store import VectorStore
 from services.core.types import Job, JobState
 from services.encoders.registry import Registry
+from services.ingest import embeddings, fill, promotion, promotions
 from services.ingest.crash import Reached, nowhere
 from services.ingest.decode_pool import DecodePool
-from services.ingest.pipeline import Pipeline, Plan, Tally
+from services.ingest.pipeline import Pipeline, Plan
+from services.ingest.progress import Tally
 
 log = get_logger("ingest")
 
 KIND = "ingest"
+Run = Callable[[str, Mapping[str, object], Tally, Callable[[], bool]], dict[str, object]]
 _LOOK_SECONDS = 0.25
 _BEAT_SECONDS = 0.5
 
@@ -33,39 +41,61 @@ class IngestWorker:
         secret: bytes, reached: Reached = nowhere,
     ) -> None:  # fmt: skip
         self._facts = facts
-        self._pipeline = Pipeline(settings, facts, store, blobs, registry, pool, secret, reached)
+        self._store = store
+        pipeline = Pipeline(settings, facts, store, blobs, registry, pool, secret, reached)
+        ready_made = embeddings.Embeddings(settings, facts, store, secret, reached)
+        filling = fill.Fill(settings, facts, store, registry, secret, reached)
+        promoting = promotions.Promotions(facts, store, reached)
+        storing: dict[str, Run] = {
+            KIND: lambda job_id, spec, tally, stopped: pipeline.run(job_id, Plan.of(spec), tally, stopped),
+            embeddings.KIND: ready_made.run,
+            fill.KIND: filling.run,
+        }
         self._owner = uuid.uuid4().hex
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._loop, name="ingest", daemon=True)
+        self._threads = [
+            threading.Thread(target=partial(self._loop, runs), name=name, daemon=True)
+            for name, runs in (("ingest", storing), ("promotions", {promotions.KIND: promoting.run}))
+        ]
 
     def start(self) -> None:
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def stop(self, timeout: float = 60.0) -> None:
         """Finish the batch at hand and give the job back: the next start goes on from there."""
         self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout)
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(timeout)
         jobs.release(self._facts, self._owner)
 
-    def _loop(self) -> None:
+    def _loop(self, runs: Mapping[str, Run]) -> None:
+        mended = promotions.KIND not in runs
         while not self._stopping.is_set():
             try:
-                job = jobs.take(self._facts, KIND, self._owner)
-                if job is not None:
-                    self._work(job)
-                    continue
+                if not mended:
+                    for name in promotion.mend(self._facts, self._store):
+                        log.warning("alias.mended", model=name)
+                    mended = True
+                for kind, run in runs.items():
+                    if (job := jobs.take(self._facts, kind, self._owner)) is not None:
+                        self._work(job, run)
+                        break
+                else:
+                    self._stopping.wait(_LOOK_SECONDS)
+                continue
             except Exception as error:  # the worker outlives whatever a job, or the database, does to it
                 log.exception("worker.failed", error)
             self._stopping.wait(_LOOK_SECONDS)
 
-    def _work(self, job: Job) -> None:
-        log.info("job.started", job_id=job.job_id, kind=KIND)
+    def _work(self, job: Job, run: Run) -> None:
+        log.info("job.started", job_id=job.job_id, kind=job.kind)
         tally = Tally()
         with _Heart(self._facts, job.job_id, self._owner, tally, self._stopping) as heart:
             state, result, message = JobState.FAILED, dict[str, object](), None
             try:
-                result = self._pipeline.run(job.job_id, Plan.of(job.spec), tally, heart.stopped)
+                result = run(job.job_id, job.spec, tally, heart.stopped)
                 state = JobState.CANCELLED if heart.stopped() else JobState.SUCCEEDED
             except HilumError as error:
                 message = error.client_message
@@ -73,7 +103,7 @@ class IngestWorker:
                 message = _disk(error)
                 log.exception("job.failed", error, job_id=job.job_id)
             except Exception as error:
-                message = "the ingest failed unexpectedly; what was stored stays. Submit it again to go on from there"
+                message = "the job failed unexpectedly; what was stored stays. Submit it again to go on from there"
                 log.exception("job.failed", error, job_id=job.job_id)
             heart.beat()
         if self._stopping.is_set() and state is not JobState.SUCCEEDED:

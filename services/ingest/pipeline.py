@@ -5,12 +5,10 @@ While the encoders are at one batch, the next one is read and decoded, and the o
 
 from __future__ import annotations
 
-import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -21,15 +19,16 @@ from services.core.errors import ErrorCode, HilumError
 from services.core.facts import Facts, images, jobs, models
 from services.core.ids import image_id
 from services.core.store import VectorStore
-from services.core.types import JobProgress, Outcome, Report
+from services.core.types import Outcome, Report
 from services.encoders import slices
-from services.encoders.base import Encoder
 from services.encoders.registry import Registry
-from services.ingest import stages
+from services.ingest import promotion, stages
 from services.ingest.claim import claimed
 from services.ingest.crash import Reached, nowhere
 from services.ingest.decode_pool import DecodePool
 from services.ingest.flow import gathered, prefetch
+from services.ingest.pixel_cache import PixelCache
+from services.ingest.progress import Tally
 from services.ingest.records import Identities
 from services.ingest.sources.files import Listed
 from services.ingest.sources.refs import ref_of
@@ -56,32 +55,11 @@ class Plan:
     models: tuple[str, ...] = ()
     keep_ids: bool = False
     window: str = ""  # of CT slices
+    cache_pixels: bool = False
 
     @classmethod
     def of(cls, spec: Mapping[str, object]) -> Plan:
         return cls(**{**spec, "models": tuple(spec.get("models", ()))})  # type: ignore[arg-type]
-
-
-@dataclass(slots=True)
-class Tally:
-    """How far a run is. `fresh` counts what this process did itself, for the estimate of the time left."""
-
-    total: int = 0
-    stage: str = "listing"
-    counts: Counter[str] = field(default_factory=Counter)
-    fresh: int = 0
-    started: float = field(default_factory=time.monotonic)
-
-    def add(self, batch: Iterable[Work]) -> None:
-        for work in batch:
-            assert work.outcome is not None
-            self.counts[work.outcome.value] += 1
-            self.fresh += 1
-
-    def progress(self) -> JobProgress:
-        done, elapsed = self.counts.total(), time.monotonic() - self.started
-        left = elapsed / self.fresh * (self.total - done) if self.fresh and elapsed > 1 else None
-        return JobProgress(self.stage, done, self.total, left, dict(self.counts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,30 +117,28 @@ class Pipeline:
         encoders = [leases.enter_context(self.registry.lease(name)) for name in names]
         if not encoders:
             raise HilumError(ErrorCode.FAILED_PRECONDITION, "no encoder can be used; see `hilum models list`")
+        kept = PixelCache.of(self.settings, plan.cache_pixels) if plan.layout != slices.LAYOUT else None
         tools = Tools(
-            self.facts, self.store, self.blobs, self.pool, threads, encoders, who, source, layout, self.reached
+            self.facts, self.store, self.blobs, self.pool, threads, encoders, who, source, layout, self.reached, kept
         )
         self._prepare(tools)
         done, seen = self._already(job_id, tally)
         todo = [Work(ref, film) for film in films if (ref := ref_of(self.secret, film.name)) not in done]
         self.reached("listed")
-        tally.stage = "films"
-        tally.started = time.monotonic()
+        tally.start("films")
         self._line(tools, job_id, todo, seen, tally, stopped)
         tally.stage = "reports"
         reports = 0 if stopped() else self._reports(plan, source, who)
-        waiting = {} if stopped() else self._answer(encoders)
+        specs = [encoder.spec for encoder in encoders]
+        waiting = {} if stopped() else promotion.waiting(self.facts, self.store, specs, self.settings.promote)
         self.reached("before_finish")
-        took = time.monotonic() - tally.started
         return {
-            **{outcome.value: tally.counts[outcome.value] for outcome in Outcome},
+            **tally.result(),
             "models": {e.spec.name: e.spec.fingerprint for e in encoders},
             "paths": {e.spec.name: e.path for e in encoders if hasattr(e, "path")},
             "waiting": waiting,
             "table_rows": source.rows,
             "reports": reports,
-            "elapsed_seconds": round(took, 3),
-            "films_per_second": round(tally.fresh / took, 2),
         }
 
     def _line(
@@ -189,28 +165,12 @@ class Pipeline:
                 return
 
     def _prepare(self, tools: Tools) -> None:
-        """Collections with their indexes. A model whose name nobody answers to yet answers from the first film on;
-        a new fingerprint takes its name over only when it holds as many films."""
-        answering = models.active(self.facts)
+        """Collections with their indexes. A model whose name nobody answers to yet answers from the first film on; a
+        new fingerprint fills beside the old one and waits."""
         for encoder in tools.encoders:
             self.store.ensure(encoder.spec)
             self.store.index_labels(encoder.spec, sorted(tools.source.findings))
-            if encoder.spec.name not in answering:
-                models.register(self.facts, encoder.spec)
-
-    def _answer(self, encoders: Sequence[Encoder]) -> dict[str, object]:
-        """Let each encoder answer for its name, unless the one that does holds more films: a changed encoder takes over
-        when the archive is re-embedded. Name → how far it is, for those that wait."""
-        held, answering, waiting = images.count_by_model(self.facts), models.active(self.facts), {}
-        for spec in (encoder.spec for encoder in encoders):
-            current = answering.get(spec.name, spec)
-            films, needed = held.get(spec.fingerprint, 0), held.get(current.fingerprint, 0)
-            if films < needed:
-                waiting[spec.name] = {"films": films, "of": needed}
-                continue
-            self.store.switch_alias(spec)
-            models.register(self.facts, spec)
-        return waiting
+            models.note(self.facts, encoder.spec)
 
     def _already(self, job_id: str, tally: Tally) -> tuple[set[str], dict[str, str]]:
         """Refs that this job has decided before a restart, and the films it has taken."""

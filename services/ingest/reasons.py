@@ -44,6 +44,16 @@ class Reason(StrEnum):
     NO_WINDOW = "NO_WINDOW"
     ENCODER_FAILED = "ENCODER_FAILED"
     NON_FINITE_VECTOR = "NON_FINITE_VECTOR"
+    NO_VECTORS = "NO_VECTORS"
+    PICKLED_VECTORS = "PICKLED_VECTORS"
+    BROKEN_VECTORS = "BROKEN_VECTORS"
+    WRONG_SHAPE = "WRONG_SHAPE"
+    NOT_FINITE = "NOT_FINITE"
+    ZERO_VECTOR = "ZERO_VECTOR"
+    UNKNOWN_FILM = "UNKNOWN_FILM"
+    SAME_FILM_OTHER_VECTOR = "SAME_FILM_OTHER_VECTOR"
+    NOT_CACHED = "NOT_CACHED"
+    CONSENT_WITHDRAWN = "CONSENT_WITHDRAWN"
     SAME_KEY_OTHER_PIXELS = "SAME_KEY_OTHER_PIXELS"
     SAME_KEY_SAME_PIXELS = "SAME_KEY_SAME_PIXELS"
 
@@ -91,6 +101,20 @@ _MESSAGES = {
     Reason.NO_WINDOW: "the slice's header has no window; choose one, for instance window lung",
     Reason.ENCODER_FAILED: "an encoder failed on this film alone",
     Reason.NON_FINITE_VECTOR: "an encoder gave a vector that is zero or not finite for this film",
+    Reason.NO_VECTORS: "the file does not say which of its arrays holds vectors and which their names, one each; state "
+    "`array` and `names` in the model's specification",
+    Reason.PICKLED_VECTORS: "the file holds Python objects, which run code when they are read; save vectors as numbers "
+    "and names as text: numpy.savez(file, filenames=numpy.array(names, dtype=str), embeddings=vectors)",
+    Reason.BROKEN_VECTORS: "the file of vectors cannot be read: cut off or damaged; copy it again",
+    Reason.WRONG_SHAPE: "the array is not what the model's specification states; check `dim`, `shape` and `reduce`",
+    Reason.NOT_FINITE: "a number of the vector is NaN, infinite or beyond float32",
+    Reason.ZERO_VECTOR: "the vector is zero, or too short or long to have a direction",
+    Reason.UNKNOWN_FILM: "the archive has no film of this name, and no table states one; ingest the films first, or "
+    "name the layout and its tables",
+    Reason.SAME_FILM_OTHER_VECTOR: "this film is stored with another vector of the very same model; the stored one was "
+    "kept. State another revision if the vectors have changed",
+    Reason.NOT_CACHED: "no pixels of this film are cached; ingest its source again with this model",
+    Reason.CONSENT_WITHDRAWN: "this patient's consent is withdrawn (`hilum forget`); remove the film from the source",
     Reason.SAME_KEY_OTHER_PIXELS: "this film's key is stored with other pixels; the stored film was kept. "
     "Give one of the two another key, or delete the stored one first",
     Reason.SAME_KEY_SAME_PIXELS: "the same film came twice in this job; it was stored once",

@@ -21,10 +21,12 @@ from services.core.facts.images import Stored
 from services.core.store import VectorStore, payload
 from services.core.types import ImageRecord, JobItem, Outcome
 from services.encoders.base import Encoder
+from services.ingest import withdrawn
 from services.ingest.crash import Reached, nowhere
 from services.ingest.decode_pool import DecodePool
 from services.ingest.encoding import Prepared, Vector, encode
 from services.ingest.patience import patiently
+from services.ingest.pixel_cache import PixelCache, pack
 from services.ingest.reasons import BadFilm, Reason
 from services.ingest.records import Identities, new_record, retold
 from services.ingest.sources.files import Listed
@@ -46,6 +48,7 @@ class Tools:
     source: Source
     layout: str = "auto"
     reached: Reached = nowhere
+    pixels: PixelCache | None = None
 
 
 @dataclass(slots=True)
@@ -60,6 +63,7 @@ class Work:
     record: ImageRecord | None = None
     existing: ImageRecord | None = None
     thumbnail: bytes = b""
+    packed: bytes = b""  # the film's pixels for the cache
     prepared: dict[str, Prepared] = field(default_factory=dict)
     vectors: dict[str, Vector] = field(default_factory=dict)
     outcome: Outcome | None = None
@@ -67,7 +71,7 @@ class Work:
 
     def end(self, outcome: Outcome, reason: Reason | None = None) -> None:
         self.outcome, self.reason = outcome, reason
-        self.data, self.prepared, self.vectors = b"", {}, {}
+        self.data, self.packed, self.prepared, self.vectors = b"", b"", {}, {}
 
     def item(self) -> JobItem:
         assert self.outcome is not None
@@ -134,6 +138,8 @@ def decoded(tools: Tools, batch: list[Work]) -> list[Work]:
         key = tools.source.key(work.listed.name, film.sop_uid, work.row)
         work.record = new_record(tools.who, key, film, work.row, work.bytes_sha256)
         work.thumbnail = film.thumbnail
+        if tools.pixels:
+            work.packed = pack(film.film)
         try:
             work.prepared = {e.spec.fingerprint: e.preprocess(film.film) for e in tools.encoders}
         except Exception:
@@ -147,11 +153,19 @@ def settled(tools: Tools, batch: list[Work], seen: dict[str, str]) -> list[Work]
     """A key that is taken: by the same pixels, a repeat; by others, a conflict. `seen` is image_id → pixels of this job
     (blank when only the facts can tell)."""
     fresh = [work for work in live(batch) if work.record is not None and work.existing is None]
+    for gone in withdrawn.among(tools.facts, tools.who.secret, {_id(work): _record(work) for work in fresh}):
+        for work in fresh:
+            if _id(work) == gone:
+                work.end(Outcome.QUARANTINED, Reason.CONSENT_WITHDRAWN)
+    fresh = live(fresh)
     existing = images.get(tools.facts, [work.record.image_id for work in fresh if work.record])
     for work in fresh:
         assert work.record is not None
         work.existing = existing.get(work.record.image_id)
         _compare(work, seen)
+        if tools.pixels and work.packed:
+            tools.pixels.put(_pixels(work), work.packed)
+            work.packed = b""
     return batch
 
 
@@ -186,6 +200,8 @@ def stored(tools: Tools, batch: list[Work], job_id: str) -> list[Work]:
     ]
     for work in films:
         work.end(Outcome.STORED)
+    if tools.pixels:  # nothing is kept of a film that is not taken
+        tools.pixels.delete(w.record.pixel_sha256 for w in batch if w.record and w.outcome is Outcome.QUARANTINED)
     tools.reached("before_commit")
     with tools.facts.write():
         images.commit(tools.facts, rows)
@@ -217,7 +233,8 @@ def _stored_as(tools: Tools, work: Work, candidates: Sequence[ImageRecord]) -> I
 
 
 def _compare(work: Work, seen: dict[str, str]) -> None:
-    pixels = seen.get(_id(work)) or (work.existing.pixel_sha256 if work.existing else _pixels(work))
+    stored = work.existing.pixel_sha256 if work.existing else ""  # blank: ready-made vectors have brought the film in
+    pixels = seen.get(_id(work)) or stored or _pixels(work)
     if pixels != _pixels(work):
         work.end(Outcome.CONFLICT, Reason.SAME_KEY_OTHER_PIXELS)
     elif _id(work) in seen:

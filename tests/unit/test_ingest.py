@@ -21,6 +21,7 @@ from services.core.labels import LabelState
 from services.core.store import VectorStore
 from services.core.types import JobState, Outcome
 from services.engine.supervisor import EngineProcess
+from services.ingest import promotion
 from services.ingest.sources.refs import resolve_refs
 from tests.kit.encoders import TinyEncoder, tiny_registry
 from tests.kit.films import ramp, stored_bytes, write_dicom
@@ -95,7 +96,7 @@ def test_a_further_model_is_encoded_alone(tmp_path: Path, engine: EngineProcess,
         opened.everywhere()
 
 
-def test_a_new_fingerprint_gets_its_own_collection_and_the_name_once_it_holds_as_many_films(
+def test_a_new_fingerprint_gets_its_own_collection_and_the_name_once_somebody_says_so(
     tmp_path: Path, engine: EngineProcess, store: VectorStore
 ) -> None:
     write_pictures(tmp_path / "films", 6)
@@ -110,7 +111,8 @@ def test_a_new_fingerprint_gets_its_own_collection_and_the_name_once_it_holds_as
         assert models.named(opened.facts, "tiny") == old.spec
         assert opened.store.aliases()["cxr.tiny"] == old.spec.collection
         whole = opened.ingest(tmp_path / "films")
-        assert whole.result["waiting"] == {}
+        assert whole.result["waiting"] == {"tiny": {"films": 8, "of": 6}}
+        promotion.switch(opened.facts, opened.store, new.spec, "promoted")
         assert models.named(opened.facts, "tiny") == new.spec
         assert opened.store.aliases()["cxr.tiny"] == new.spec.collection
         assert (opened.store.count(old.spec), opened.store.count(new.spec)) == (6, 8)

@@ -87,6 +87,15 @@ def commit(facts: Facts, stored: Sequence[Stored]) -> None:
             db.execute(insert(facts, embeddings).on_conflict_do_nothing(), ledger)
 
 
+def hold(facts: Facts, ids: Sequence[str], fingerprint: str) -> None:
+    """Note that the engine holds the vectors of stored films with one more encoder; their facts stay."""
+    stamp = now()
+    rows = [{"image_id": image_id, "fingerprint": fingerprint, "created_at": stamp} for image_id in ids]
+    if rows:
+        with facts.write() as db:
+            db.execute(insert(facts, embeddings).on_conflict_do_nothing(), rows)
+
+
 def save_reports(facts: Facts, batch: Sequence[Report]) -> None:
     """Store report sections; the same section again is replaced."""
     if not batch:
@@ -200,6 +209,39 @@ def count_by_model(facts: Facts) -> dict[str, int]:
     query = select(embeddings.c.fingerprint, func.count()).group_by(embeddings.c.fingerprint)
     with facts.read() as db:
         return dict(db.execute(query).tuples().all())
+
+
+def lacking(fingerprint: str, dataset: str = "") -> Select[tuple[str]]:
+    """Ids of the films, not of CT slices, that have no vector of an encoder."""
+    held = select(embeddings.c.image_id).where(embeddings.c.fingerprint == fingerprint)
+    query = select(images.c.image_id).where(
+        images.c.image_id.not_in(held), images.c.modality.is_(None) | (images.c.modality != "CT")
+    )
+    return query.where(images.c.dataset == dataset) if dataset else query
+
+
+def count(facts: Facts, query: Select[tuple[str]]) -> int:
+    """How many films `query` selects."""
+    with facts.read() as db:
+        return db.scalar(select(func.count()).select_from(query.subquery())) or 0
+
+
+def overlap(facts: Facts, one: str, other: str) -> tuple[int, int, int]:
+    """How many films two encoders both hold, only the one does, only the other does."""
+    both = count(facts, _both(one, other))
+    held = count_by_model(facts)
+    return both, held.get(one, 0) - both, held.get(other, 0) - both
+
+
+def held_by_both(facts: Facts, one: str, other: str, most: int) -> list[str]:
+    """The first ids of the films that two encoders both hold."""
+    with facts.read() as db:
+        return list(db.scalars(_both(one, other).order_by(embeddings.c.image_id).limit(most)))
+
+
+def _both(one: str, other: str) -> Select[tuple[str]]:
+    theirs = select(embeddings.c.image_id).where(embeddings.c.fingerprint == other)
+    return select(embeddings.c.image_id).where(embeddings.c.fingerprint == one, embeddings.c.image_id.in_(theirs))
 
 
 def _records(db: Connection, query: Select[tuple[object, ...]], ids: Sequence[str] = ()) -> dict[str, ImageRecord]:

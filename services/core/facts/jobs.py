@@ -15,6 +15,7 @@ from services.core.facts.images import insert
 from services.core.facts.schema import job_items, jobs
 from services.core.types import Job, JobItem, JobProgress, JobState, Outcome
 
+_CHUNK = 500  # below SQLite's bound on variables in a statement
 QUIET_SECONDS = 15.0  # a running job without a heartbeat for this long has lost its owner
 
 
@@ -147,6 +148,17 @@ def items(facts: Facts, job_id: str, outcome: str = "", after: str = "", size: i
             JobItem(row.ref, Outcome(row.outcome), row.image_id, row.reason, row.message)
             for row in db.execute(query.order_by(job_items.c.ref).limit(size))
         ]
+
+
+def decided(facts: Facts, job_id: str, refs: Sequence[str]) -> dict[str, Outcome]:
+    """ref → what became of it, for those of `refs` that the job has decided."""
+    found: dict[str, Outcome] = {}
+    with facts.read() as db:
+        for start in range(0, len(refs), _CHUNK):
+            these = job_items.c.ref.in_(refs[start : start + _CHUNK])
+            query = select(job_items.c.ref, job_items.c.outcome).where(job_items.c.job_id == job_id, these)
+            found.update((ref, Outcome(outcome)) for ref, outcome in db.execute(query))
+    return found
 
 
 def _job(row: RowMapping) -> Job:

@@ -15,15 +15,25 @@ from services.core.models import ModelSpec
 
 def register(facts: Facts, spec: ModelSpec) -> None:
     """Make `spec` known and let it answer for its name."""
-    row = {
-        "fingerprint": spec.fingerprint, "name": spec.name, "collection": spec.collection, "spec": asdict(spec),
-        "active": True, "created_at": now(),
-    }  # fmt: skip
     with facts.write() as db:
         others = (models.c.name == spec.name) & (models.c.fingerprint != spec.fingerprint)
         db.execute(update(models).where(others).values(active=False))
         upsert = insert(facts, models).on_conflict_do_update(index_elements=["fingerprint"], set_={"active": True})
-        db.execute(upsert, [row])
+        db.execute(upsert, [_row(spec, active=True)])
+
+
+def note(facts: Facts, spec: ModelSpec) -> None:
+    """Make `spec` known; it answers for its name only if nobody does yet."""
+    with facts.write() as db:
+        taken = db.scalar(select(models.c.name).where(models.c.name == spec.name, models.c.active).limit(1))
+        db.execute(insert(facts, models).on_conflict_do_nothing(), [_row(spec, active=taken is None)])
+
+
+def fingerprints(facts: Facts, name: str) -> list[ModelSpec]:
+    """Every spec that has ever been known by `name`, oldest first."""
+    query = select(models.c.spec).where(models.c.name == name).order_by(models.c.created_at, models.c.fingerprint)
+    with facts.read() as db:
+        return [ModelSpec(**spec) for spec in db.scalars(query)]
 
 
 def active(facts: Facts) -> dict[str, ModelSpec]:
@@ -40,3 +50,10 @@ def named(facts: Facts, name: str) -> ModelSpec:
         there = ", ".join(known) or "none yet: ingest films first"
         raise HilumError(ErrorCode.UNKNOWN_MODEL, f"no such model in this archive; there are: {there}")
     return known[name]
+
+
+def _row(spec: ModelSpec, active: bool) -> dict[str, object]:
+    return {
+        "fingerprint": spec.fingerprint, "name": spec.name, "collection": spec.collection, "spec": asdict(spec),
+        "active": active, "created_at": now(),
+    }  # fmt: skip

@@ -126,6 +126,19 @@ models = Table(
     Column("created_at", String(32), nullable=False),
 )
 
+# Which fingerprint was made to answer for a name, instead of which, and what was known then. Only ever added to.
+promotions = Table(
+    "promotions",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("name", String(64), nullable=False, index=True),
+    Column("fingerprint", String(64), nullable=False),
+    Column("previous", String(64), nullable=False),
+    Column("how", String(16), nullable=False),
+    Column("comparison", JSON, nullable=False),
+    Column("created_at", String(32), nullable=False),
+)
+
 jobs = Table(
     "jobs",
     metadata,
@@ -166,4 +179,12 @@ runs = Table(
     Column("manifest", JSON, nullable=False),
     Column("metrics", JSON, nullable=False),
     Column("created_at", String(32), nullable=False, index=True),
+)
+
+# Patients and films whose consent is withdrawn: keyed hashes that no id can be read from (`services.ingest.withdrawn`).
+forgotten = Table(
+    "forgotten",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("created_at", String(32), nullable=False),
 )

@@ -1,0 +1,110 @@
+"""Vectors of another model for films that are stored already, from their cached pixels: no source is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from services.core.config import Settings
+from services.core.facts import Facts, images, jobs, models
+from services.core.store import VectorStore, payload
+from services.core.types import Film, ImageRecord, JobItem, Outcome
+from services.encoders.base import Encoder
+from services.encoders.registry import Registry
+from services.ingest import promotion
+from services.ingest.crash import Reached, nowhere
+from services.ingest.encoding import Vector, encode
+from services.ingest.patience import patiently
+from services.ingest.pixel_cache import PixelCache
+from services.ingest.progress import Tally
+from services.ingest.reasons import Reason
+from services.ingest.sources.refs import ref_of
+
+KIND = "fill"
+_PAGE = 64
+_READERS = 4
+
+
+@dataclass(slots=True)
+class _Film:
+    record: ImageRecord
+    outcome: Outcome | None = None
+    reason: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """Fills a model's collection from the pixel cache, page by page in the order of ids."""
+
+    settings: Settings
+    facts: Facts
+    store: VectorStore
+    registry: Registry
+    secret: bytes
+    reached: Reached = field(default=nowhere)
+
+    def run(
+        self, job_id: str, spec: Mapping[str, object], tally: Tally, stopped: Callable[[], bool]
+    ) -> dict[str, object]:
+        """spec: `model` and, where only one is wanted, `dataset`. Films are left out that the model holds already;
+        those that are not cached are reported."""
+        name, dataset = str(spec["model"]), str(spec.get("dataset") or "")
+        tally.stage = "loading models"
+        with (
+            self.registry.lease(name) as encoder,
+            ThreadPoolExecutor(_READERS, thread_name_prefix="fill-film") as threads,
+        ):
+            self.store.ensure(encoder.spec)
+            self.store.index_labels(encoder.spec, sorted(images.stated_findings(self.facts)))
+            models.note(self.facts, encoder.spec)
+            lacking, after = images.lacking(encoder.spec.fingerprint, dataset), ""
+            tally.total = images.count(self.facts, lacking)
+            tally.start("films")
+            while not stopped() and (page := images.page(self.facts, lacking, after, _PAGE)):
+                after = page[-1].image_id
+                films = [_Film(record) for record in page]
+                self._fill(job_id, films, encoder, threads)
+                tally.add(films)
+            waiting = promotion.waiting(self.facts, self.store, [encoder.spec], self.settings.promote)
+            return {**tally.result(), "models": {name: encoder.spec.fingerprint}, "waiting": waiting}
+
+    def _fill(self, job_id: str, films: Sequence[_Film], encoder: Encoder, threads: ThreadPoolExecutor) -> None:
+        cache, spec = PixelCache.at(self.settings), encoder.spec
+
+        def prepared(film: _Film) -> object:
+            pixels: Film | None = cache.get(film.record.pixel_sha256) if film.record.pixel_sha256 else None
+            if pixels is None:
+                film.outcome, film.reason = Outcome.QUARANTINED, Reason.NOT_CACHED
+                return None
+            try:
+                return encoder.preprocess(pixels)
+            except Exception:
+                film.outcome, film.reason = Outcome.QUARANTINED, Reason.ENCODER_FAILED
+                return None
+
+        batch = list(threads.map(prepared, films))
+        pixels = [one for one in batch if one is not None]
+        vectors = patiently(lambda: encode(encoder, pixels))  # type: ignore[arg-type]
+        done: list[tuple[_Film, Vector]] = []
+        for film, vector in zip([film for film in films if film.outcome is None], vectors, strict=True):
+            if isinstance(vector, Reason):
+                film.outcome, film.reason = Outcome.QUARANTINED, vector
+            else:
+                film.outcome = Outcome.STORED
+                done.append((film, vector))
+        if done:
+            ids, carried = [f.record.image_id for f, _ in done], [payload(f.record) for f, _ in done]
+            stacked = np.stack([vector for _, vector in done])
+            patiently(lambda: self.store.upsert(spec, ids, stacked, carried))
+        self.reached("after_upsert")
+        with self.facts.write():
+            images.hold(self.facts, [film.record.image_id for film, _ in done], spec.fingerprint)
+            jobs.record_items(self.facts, job_id, [self._item(film) for film in films])
+
+    def _item(self, film: _Film) -> JobItem:
+        assert film.outcome is not None
+        reason = (film.reason.value, film.reason.message) if film.reason else ("", "")
+        return JobItem(ref_of(self.secret, film.record.image_id), film.outcome, film.record.image_id, *reason)
