@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import grpc
 from google.protobuf import json_format
 from qdrant_client.grpc import collections_pb2 as pb
 from qdrant_client.grpc import collections_service_pb2_grpc, points_pb2
 
 from .catalog import Catalog
 from .convert import schema
-from .errors import refuse_fields, rpc
+from .errors import EngineError, refuse_fields, rpc, unsupported
 from .indexer import Indexer
 
 
@@ -65,9 +66,10 @@ class Collections(collections_service_pb2_grpc.CollectionsServicer):
 
     @rpc
     def Update(self, request: pb.UpdateCollection, context: Any) -> pb.CollectionOperationResponse:
+        """Of all settings only one: optimizers that tolerate no deleted point. It is carried out at once, and done when
+        this returns: the collection is written anew, and nothing of what was deleted stays in a file."""
         refuse_fields(
             request,
-            "optimizers_config",
             "params",
             "hnsw_config",
             "vectors_config",
@@ -76,7 +78,17 @@ class Collections(collections_service_pb2_grpc.CollectionsServicer):
             "strict_mode_config",
             "metadata",
         )
-        self._catalog.resolve(request.collection_name)
+        name = self._catalog.resolve(request.collection_name)
+        if request.HasField("optimizers_config"):
+            asked = request.optimizers_config
+            others = {field.name for field, _ in asked.ListFields()} - {"deleted_threshold", "vacuum_min_vector_number"}
+            if others or not asked.HasField("deleted_threshold") or asked.deleted_threshold > 0:
+                raise unsupported("UpdateCollection.optimizers_config other than deleted_threshold = 0")
+            self._catalog.shard(name)
+            if not self._indexer.purge(name):
+                raise EngineError(
+                    grpc.StatusCode.UNAVAILABLE, "the collection could not be written anew; try again shortly"
+                )
         return pb.CollectionOperationResponse(result=True)
 
     @rpc

@@ -7,12 +7,16 @@ Edge's `optimize()` holds the interpreter for as long as it runs, so it never ru
 3. open the copy and replay the journal on it, first beside the writers, the last of it with writes paused;
 4. flush, point the registry at the new generation (one atomic rename), swap, resume writes, delete the old one.
 
+A purge is the same round, but its child writes the shard anew from its live points (`rebuild`): afterwards no file
+holds anything of what was deleted.
+
 A crash before the rename leaves the old generation live, after it the new one. Each holds every acknowledged write;
 the other directory is in no registry and is deleted at the next start.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import secrets
@@ -50,6 +54,7 @@ class Indexer:
         self._after = after_points
         self._stop = threading.Event()
         self._child: subprocess.Popen[bytes] | None = None
+        self._turn = threading.Lock()  # one round at a time
         self._retry_at: dict[str, float] = {}
         self._rest_until: dict[str, float] = {}
         self.running: str | None = None
@@ -110,21 +115,31 @@ class Indexer:
 
     def index(self, name: str) -> None:
         """One round for one collection. Returns when the new generation is live, or the round was given up."""
+        with self._turn:
+            self._round(name, purge=False)
+
+    def purge(self, name: str) -> bool:
+        """Leave nothing of deleted points in the collection's files. False when that could not be done."""
+        with self._turn:
+            return self._round(name, purge=True)
+
+    def _round(self, name: str, purge: bool) -> bool:
         started = time.monotonic()
         fresh = self._begin(name)
         self.running = name
         live = False
         try:
-            self._copy(fresh)
-            if not self._optimize(fresh.path / "shard"):
+            self._copy(fresh, "old" if purge else "shard")
+            if not (self._rebuild(fresh) if purge else self._in_child("optimize", fresh.path / "shard")):
                 if not self._stop.is_set():
                     self._failed(name, "the indexing process failed")
-                return
+                return False
             live = self._switch(fresh)
             self.failures.pop(name, None)
             took = time.monotonic() - started
             self._rest_until[name] = time.monotonic() + REST * took
-            log.info("indexed %d points in %.1f s", fresh.points, took)
+            log.info("%s %d points in %.1f s", "purged" if purge else "indexed", fresh.points, took)
+            return live
         finally:
             self.running = None
             if not live:
@@ -139,15 +154,24 @@ class Indexer:
         path.mkdir()
         return _Round(name, shard, path, Journal(path / "journal"))
 
-    def _copy(self, fresh: _Round) -> None:
+    def _copy(self, fresh: _Round, name: str) -> None:
         with fresh.shard.writes_paused():
             fresh.shard.flush()
-            copy_tree(fresh.shard.path, fresh.path / "shard")
+            copy_tree(fresh.shard.path, fresh.path / name)
             fresh.shard.start_journal(fresh.journal)
             fresh.covered, fresh.points = fresh.shard.unindexed, fresh.shard.points()
 
-    def _optimize(self, path: Path) -> bool:
-        command = [sys.executable, "-m", "services.engine.optimize", str(path), str(os.getpid())]
+    def _rebuild(self, fresh: _Round) -> bool:
+        entry = self._catalog.entry(fresh.name)
+        described = {"config": entry.config, "indexes": entry.indexes}
+        (fresh.path / "entry.json").write_text(json.dumps(described))
+        try:
+            return self._in_child("rebuild", fresh.path)
+        finally:
+            remove_tree(fresh.path / "old")
+
+    def _in_child(self, module: str, path: Path) -> bool:
+        command = [sys.executable, "-m", f"services.engine.{module}", str(path), str(os.getpid())]
         self._child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         try:
             while self._child.poll() is None:

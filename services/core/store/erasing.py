@@ -1,0 +1,91 @@
+"""Taking films out of an engine without a trace, by collection name: also from those whose encoder nobody knows now."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+
+from qdrant_client import grpc as wire
+from qdrant_client import models
+from qdrant_client.conversions.conversion import RestToGrpc
+
+from services.core.store.connection import Connection
+from services.core.store.retry import READ_PATIENCE, WRITE_PATIENCE, answered
+
+PREFIX = "cxr."  # of every collection of ours
+_PAGE = 5_000
+_PURGE_SECONDS = 6 * 3600.0  # a large collection is written anew as a whole
+_BULK_SECONDS = 60.0
+
+
+class Erasing(Connection):
+    """Nothing here needs a ModelSpec."""
+
+    def ours(self) -> list[str]:
+        """Names of our collections, whichever fingerprint they are of."""
+        found = answered(self._client.get_collections, READ_PATIENCE).collections
+        return sorted(c.name for c in found if c.name.startswith(PREFIX))
+
+    def ids_in(self, collection: str, where: models.Filter | None = None) -> Iterator[list[str]]:
+        """Ids of the points that pass `where`, page by page."""
+        scroll = wire.ScrollPoints(
+            collection_name=collection, limit=_PAGE,
+            filter=RestToGrpc.convert_filter(where) if where is not None else None,
+            with_vectors=wire.WithVectorsSelector(enable=False), with_payload=wire.WithPayloadSelector(enable=False),
+        )  # fmt: skip
+        stub, more = self._client.grpc_points, True
+        while more:
+            answer = answered(lambda: stub.Scroll(scroll, timeout=_BULK_SECONDS), WRITE_PATIENCE)
+            yield [point.id.uuid for point in answer.result]
+            more = answer.HasField("next_page_offset")
+            scroll.offset.CopyFrom(answer.next_page_offset)
+
+    def present(self, collection: str, ids: Sequence[str]) -> list[str]:
+        """Those of `ids` that are stored."""
+        found = list[str]()
+        for start in range(0, len(ids), _PAGE):
+            part = list(ids[start : start + _PAGE])
+            points = answered(
+                lambda part=part: self._client.retrieve(collection, part, with_payload=False, with_vectors=False),
+                WRITE_PATIENCE,
+            )
+            found += [str(point.id) for point in points]
+        return found
+
+    def erase(self, collection: str, ids: Sequence[str]) -> None:
+        """Remove points durably; removing what is not there is no error."""
+        for start in range(0, len(ids), _PAGE):
+            chosen = models.PointIdsList(points=list(ids[start : start + _PAGE]))
+            answered(lambda c=chosen: self._client.delete(collection, c, wait=True), WRITE_PATIENCE)
+
+    def purge(self, collection: str) -> None:
+        """Have the engine rewrite the files that deleted points are in, and wait for it.
+
+        The embedded engine writes the whole collection anew. A Qdrant server is told to tolerate no deleted point, and
+        its vacuum rewrites segments of 100 vectors and more; its write-ahead log turns over by itself.
+        """
+        asked = wire.UpdateCollection(
+            collection_name=collection,
+            optimizers_config=wire.OptimizersConfigDiff(deleted_threshold=0.0, vacuum_min_vector_number=100),
+        )
+        stub = self._client.grpc_collections
+        answered(lambda: stub.Update(asked, timeout=_PURGE_SECONDS), WRITE_PATIENCE)
+        deadline = time.monotonic() + _PURGE_SECONDS
+        while time.monotonic() < deadline:
+            told = answered(lambda: self._client.get_collection(collection), WRITE_PATIENCE)
+            if told.status == models.CollectionStatus.GREEN:
+                return
+            time.sleep(0.5)
+
+    def drop_snapshots(self, collection: str) -> int:
+        """Delete the engine's own snapshots of a collection: copies of what it held; how many there were."""
+        found = answered(lambda: self._client.list_snapshots(collection), WRITE_PATIENCE)
+        for snapshot in found:
+            answered(
+                lambda n=snapshot.name: self._client.delete_snapshot(collection, n, wait=True), WRITE_PATIENCE
+            )  # fmt: skip
+        return len(found)
+
+    def snapshots(self, collection: str) -> int:
+        """How many snapshots of a collection there are."""
+        return len(answered(lambda: self._client.list_snapshots(collection), READ_PATIENCE))
