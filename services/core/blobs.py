@@ -42,6 +42,10 @@ class Blobs:
             raise HilumError(ErrorCode.NOT_FOUND, "this picture is not stored; ingest the film again") from None
         return data
 
+    def holds(self, digest: str) -> bool:
+        """Is there a picture of this name?"""
+        return bool(self._fs.exists(self._path(digest)))
+
     def delete(self, digest: str) -> None:
         """Remove a picture; removing what is not there is no error."""
         if self._fs.exists(self._path(digest)):

@@ -22,7 +22,7 @@ from services.core.ids import image_id
 from services.core.models import ModelSpec
 from services.core.store import VectorStore, payload
 from services.core.types import ImageRecord, JobItem, Outcome
-from services.ingest import promotion, stated_model
+from services.ingest import promotion, stated_model, withdrawn
 from services.ingest.claim import claimed
 from services.ingest.crash import Reached, nowhere
 from services.ingest.patience import patiently
@@ -178,6 +178,11 @@ class Embeddings:
                 film.record = there.get(key) or retold(who, ImageRecord(key, who.dataset), row)
             else:
                 film.end(Outcome.QUARANTINED, Reason.UNKNOWN_FILM)
+        gone = withdrawn.among(self.facts, self.secret, [film.record for film in open_ if film.record])
+        for film in open_:
+            if film.record and film.record.image_id in gone:
+                film.record = None
+                film.end(Outcome.QUARANTINED, Reason.CONSENT_WITHDRAWN)
 
     def _compare(self, films: Sequence[_Film], spec: ModelSpec) -> None:
         """A film that comes twice, or that is stored with this model: with this vector or with another."""

@@ -153,10 +153,10 @@ def settled(tools: Tools, batch: list[Work], seen: dict[str, str]) -> list[Work]
     """A key that is taken: by the same pixels, a repeat; by others, a conflict. `seen` is image_id → pixels of this job
     (blank when only the facts can tell)."""
     fresh = [work for work in live(batch) if work.record is not None and work.existing is None]
-    for gone in withdrawn.among(tools.facts, tools.who.secret, {_id(work): _record(work) for work in fresh}):
-        for work in fresh:
-            if _id(work) == gone:
-                work.end(Outcome.QUARANTINED, Reason.CONSENT_WITHDRAWN)
+    gone = withdrawn.among(tools.facts, tools.who.secret, [_record(work) for work in fresh])
+    for work in fresh:
+        if _id(work) in gone:
+            work.end(Outcome.QUARANTINED, Reason.CONSENT_WITHDRAWN)
     fresh = live(fresh)
     existing = images.get(tools.facts, [work.record.image_id for work in fresh if work.record])
     for work in fresh:

@@ -22,7 +22,7 @@ def looks(facts: Facts, dataset: str = "") -> list[tuple[str, str]]:
 def same(facts: Facts, kind: str, dataset: str = "") -> Iterator[list[str]]:
     """Ids of films with the same hash of `kind`, byte or pixel: one list per hash that several films have."""
     column = _EXACT[kind]
-    repeated = _of(select(column), dataset).group_by(column).having(func.count() > 1)
+    repeated = _of(select(column).where(column != ""), dataset).group_by(column).having(func.count() > 1)
     query = _of(select(column, images.c.image_id).where(column.in_(repeated)), dataset)
     last, group = None, list[str]()
     with facts.read() as db:
