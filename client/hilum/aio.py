@@ -19,7 +19,7 @@ from hilum.errors import from_rpc
 from hilum.explanation import Explanation
 from hilum.findings import Classification, direction_of
 from hilum.results import Film, SearchResult
-from hilum.v1 import analytics_pb2, encode_pb2, jobs_pb2, query_pb2
+from hilum.v1 import analytics_pb2, encode_pb2, jobs_pb2, models_pb2, query_pb2
 
 
 class AsyncClient:
@@ -90,6 +90,30 @@ class AsyncClient:
     async def ingest(self, source: requests.PathLike, dataset: str, **options: Any) -> jobs_pb2.Job:
         """Start storing a folder of films."""
         return await self._call(self._to.ingest.CreateIngestJob, requests.ingest(source, dataset, **options))
+
+    async def embeddings(
+        self, source: requests.PathLike, dataset: str, spec: requests.PathLike, **options: Any
+    ) -> jobs_pb2.Job:
+        """Start storing ready-made vectors."""
+        request = requests.embeddings(source, dataset, spec, **options)
+        return await self._call(self._to.models.CreateEmbeddingsJob, request)
+
+    async def fill(self, model: str, dataset: str = "") -> jobs_pb2.Job:
+        """Start encoding the stored films that lack `model`, from their cached pixels."""
+        return await self._call(self._to.models.FillModel, models_pb2.FillModelRequest(model=model, dataset=dataset))
+
+    async def promote(
+        self, model: str, fingerprint: str = "", *, check_only: bool = False, partial: bool = False
+    ) -> jobs_pb2.Job:
+        """Start comparing two fingerprints of `model` and, unless `check_only`, letting the other one answer."""
+        request = models_pb2.PromoteModelRequest(
+            model=model, fingerprint=fingerprint, check_only=check_only, partial=partial
+        )
+        return await self._call(self._to.models.PromoteModel, request)
+
+    async def rollback(self, model: str) -> models_pb2.Promotion:
+        """Let the fingerprint answer for `model` that did before the last promotion."""
+        return await self._call(self._to.models.RollbackModel, models_pb2.RollbackModelRequest(model=model))
 
     async def analyze(self, **options: Any) -> jobs_pb2.Job:
         """Start an analysis."""

@@ -20,7 +20,7 @@ from hilum.explanation import Explanation
 from hilum.findings import Classification, direction_of
 from hilum.jobs import Job
 from hilum.results import Film, SearchResult
-from hilum.v1 import analytics_pb2, common_pb2, encode_pb2, jobs_pb2, query_pb2
+from hilum.v1 import analytics_pb2, common_pb2, encode_pb2, jobs_pb2, models_pb2, query_pb2
 
 
 class Client:
@@ -108,6 +108,33 @@ class Client:
         """Start storing a folder of films; returns at once. The options are those of `hilum.requests.ingest`."""
         request = requests.ingest(source, dataset, **options)
         return Job.of(self._call(self._to.ingest.CreateIngestJob, request), self)
+
+    def embeddings(self, source: requests.PathLike, dataset: str, spec: requests.PathLike, **options: Any) -> Job:
+        """Start storing ready-made vectors; returns at once. The options are those of `hilum.requests.embeddings`."""
+        request = requests.embeddings(source, dataset, spec, **options)
+        return Job.of(self._call(self._to.models.CreateEmbeddingsJob, request), self)
+
+    def fill(self, model: str, dataset: str = "") -> Job:
+        """Start encoding the stored films that lack `model`, from their cached pixels."""
+        request = models_pb2.FillModelRequest(model=model, dataset=dataset)
+        return Job.of(self._call(self._to.models.FillModel, request), self)
+
+    def promote(self, model: str, fingerprint: str = "", *, check_only: bool = False, partial: bool = False) -> Job:
+        """Compare the fingerprint that answers for `model` with another, then let that answer; `check_only` changes
+        nothing. The job's result holds the comparison."""
+        request = models_pb2.PromoteModelRequest(
+            model=model, fingerprint=fingerprint, check_only=check_only, partial=partial
+        )
+        return Job.of(self._call(self._to.models.PromoteModel, request), self)
+
+    def rollback(self, model: str) -> models_pb2.Promotion:
+        """Let the fingerprint answer for `model` that did before the last promotion."""
+        return self._call(self._to.models.RollbackModel, models_pb2.RollbackModelRequest(model=model))
+
+    def promotions(self, model: str) -> list[models_pb2.Promotion]:
+        """Which fingerprints have answered for `model`, latest first."""
+        request = models_pb2.ListPromotionsRequest(model=model)
+        return list(self._call(self._to.models.ListPromotions, request).promotions)
 
     def analyze(self, **options: Any) -> Job:
         """Start an analysis, whose result names the run. The options are those of `hilum.requests.analyze`."""

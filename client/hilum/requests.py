@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from hilum.errors import HilumError
-from hilum.v1 import analytics_pb2, encode_pb2, ingest_pb2, query_pb2
+from hilum.v1 import analytics_pb2, encode_pb2, ingest_pb2, models_pb2, query_pb2
 
 PathLike = str | os.PathLike[str]
 _MOST_FILMS = 256  # of one request
@@ -62,17 +62,18 @@ def ingest(
     models: Sequence[str] = (),
     keep_ids: bool = False,
     window: str = "",
+    cache_pixels: bool = False,
     request_id: str = "",
 ) -> ingest_pb2.CreateIngestJobRequest:
     """Store a folder of films; `source`, `labels`, `reports`, `tables` and `map` are paths on the server's machine.
 
     layout ``ct`` takes the middle slice of each CT series through `window`: header, lung, mediastinum, soft-tissue or
-    bone.
+    bone.  cache_pixels: keep the decoded films, so that `fill` can give them to a later model.
     """
     return ingest_pb2.CreateIngestJobRequest(
         source=absolute(source), dataset=dataset, layout=layout, labels=absolute(labels), reports=absolute(reports),
         tables=absolute(tables), map=absolute(map), models=models, keep_ids=keep_ids, window=window,
-        request_id=request_id,
+        cache_pixels=cache_pixels, request_id=request_id,
     )  # fmt: skip
 
 
@@ -93,6 +94,26 @@ def duplicates(
     return ingest_pb2.FindDuplicatesRequest(
         dataset=dataset, model=model, bits=bits, likeness=likeness, distance=distance, limit=limit
     )
+
+
+def embeddings(
+    source: PathLike,
+    dataset: str,
+    spec: PathLike,
+    *,
+    layout: str = "auto",
+    labels: PathLike | None = None,
+    tables: PathLike | None = None,
+    map: PathLike | None = None,
+    keep_ids: bool = False,
+    request_id: str = "",
+) -> models_pb2.CreateEmbeddingsJobRequest:
+    """Store vectors that somebody else has computed. `source`, `labels`, `tables` and `map` are paths on the server's
+    machine; `spec` is a YAML file here that states the model."""
+    return models_pb2.CreateEmbeddingsJobRequest(
+        source=absolute(source), dataset=dataset, spec=read(spec).decode("utf-8", "replace"), layout=layout,
+        labels=absolute(labels), tables=absolute(tables), map=absolute(map), keep_ids=keep_ids, request_id=request_id,
+    )  # fmt: skip
 
 
 def analyze(

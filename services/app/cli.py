@@ -11,6 +11,7 @@ from services.app.commands import (
     demo,
     doctor,
     duplicates,
+    embeddings,
     explain,
     ingest,
     jobs,
@@ -32,6 +33,7 @@ app = typer.Typer(
 app.command("up")(up.up)
 app.command("serve")(serve.serve)
 app.command("ingest")(ingest.ingest)
+app.command("embeddings")(embeddings.embeddings)
 app.command("search")(search.search)
 app.command("explain")(explain.explain)
 app.command("classify")(classify.classify)

@@ -42,6 +42,7 @@ class Service(Process):
         from services.ingest.decode_pool import DecodePool
         from services.ingest.encode_api import EncodeApi
         from services.ingest.jobs import IngestWorker
+        from services.ingest.models_api import ModelsApi
         from services.ingest.warm_up import warm_up
 
         settings, facts, store = self.settings, self.facts(), self.store(self.settings.engine_url)
@@ -51,7 +52,7 @@ class Service(Process):
         worker = IngestWorker(settings, facts, store, blobs, registry, pool, load_secret(settings.data_dir))
         encode = EncodeApi(facts, registry, pool)
         self.opened.callback(encode.close)
-        apis = [IngestApi(settings, facts, registry, store, blobs), encode, JobsApi(facts)]
+        apis = [IngestApi(settings, facts, registry, store, blobs), ModelsApi(settings, facts, store, registry), encode, JobsApi(facts)]
         warm = warm_up(registry, encode, pool.workers)
         self.serve_grpc(apis)
         self.serve_http(apis, [], lambda: {"engine": store.alive(), "facts": answers(facts), "encoders": warm.is_set()})

@@ -16,6 +16,7 @@ from services.ingest.api import IngestApi
 from services.ingest.decode_pool import DecodePool
 from services.ingest.encode_api import EncodeApi
 from services.ingest.jobs import IngestWorker
+from services.ingest.models_api import ModelsApi
 from services.ingest.warm_up import warm_up
 from services.query.api import QueryApi
 from services.query.web.pages import web_router
@@ -49,7 +50,7 @@ class Stack(Process):
         self.opened.callback(encode.close)
         query = QueryApi(facts, store, EncodeClient.local(encode), blobs)
         self.opened.callback(query.close)
-        apis = [query, encode, IngestApi(settings, facts, registry, store, blobs), JobsApi(facts), AnalyticsApi(facts)]
+        apis = [query, encode, IngestApi(settings, facts, registry, store, blobs), ModelsApi(settings, facts, store, registry), JobsApi(facts), AnalyticsApi(facts)]
 
         self.serve_grpc(apis)
         if self._http:

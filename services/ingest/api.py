@@ -85,6 +85,7 @@ class IngestApi:
             models,
             request.keep_ids,
             request.window,
+            request.cache_pixels,
         )
 
     def _seen(self, model: str, layout: str, window: str) -> str:

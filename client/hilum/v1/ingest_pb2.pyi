@@ -9,7 +9,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class CreateIngestJobRequest(_message.Message):
-    __slots__ = ("source", "dataset", "layout", "labels", "models", "keep_ids", "request_id", "reports", "map", "tables", "window")
+    __slots__ = ("source", "dataset", "layout", "labels", "models", "keep_ids", "request_id", "reports", "map", "tables", "cache_pixels", "window")
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     DATASET_FIELD_NUMBER: _ClassVar[int]
     LAYOUT_FIELD_NUMBER: _ClassVar[int]
@@ -20,6 +20,7 @@ class CreateIngestJobRequest(_message.Message):
     REPORTS_FIELD_NUMBER: _ClassVar[int]
     MAP_FIELD_NUMBER: _ClassVar[int]
     TABLES_FIELD_NUMBER: _ClassVar[int]
+    CACHE_PIXELS_FIELD_NUMBER: _ClassVar[int]
     WINDOW_FIELD_NUMBER: _ClassVar[int]
     source: str
     dataset: str
@@ -31,8 +32,9 @@ class CreateIngestJobRequest(_message.Message):
     reports: str
     map: str
     tables: str
+    cache_pixels: bool
     window: str
-    def __init__(self, source: _Optional[str] = ..., dataset: _Optional[str] = ..., layout: _Optional[str] = ..., labels: _Optional[str] = ..., models: _Optional[_Iterable[str]] = ..., keep_ids: _Optional[bool] = ..., request_id: _Optional[str] = ..., reports: _Optional[str] = ..., map: _Optional[str] = ..., tables: _Optional[str] = ..., window: _Optional[str] = ...) -> None: ...
+    def __init__(self, source: _Optional[str] = ..., dataset: _Optional[str] = ..., layout: _Optional[str] = ..., labels: _Optional[str] = ..., models: _Optional[_Iterable[str]] = ..., keep_ids: _Optional[bool] = ..., request_id: _Optional[str] = ..., reports: _Optional[str] = ..., map: _Optional[str] = ..., tables: _Optional[str] = ..., cache_pixels: _Optional[bool] = ..., window: _Optional[str] = ...) -> None: ...
 
 class FindDuplicatesRequest(_message.Message):
     __slots__ = ("dataset", "model", "bits", "likeness", "distance", "limit")

@@ -41,6 +41,9 @@ def ingest(
     keep_ids: Annotated[
         bool, typer.Option("--keep-ids", help="The dataset is already de-identified: keep its patient and study ids.")
     ] = False,
+    cache_pixels: Annotated[
+        bool, typer.Option("--cache-pixels", help="Keep decoded films: `hilum models fill` then needs no source.")
+    ] = False,
     data: Data = None,
     json: Json = False,
 ) -> None:
@@ -58,7 +61,7 @@ def ingest(
     with output.errors(), local.client(data) as client:
         job = client.ingest(
             source, dataset, layout=layout, labels=labels, reports=reports, tables=tables, map=map_,
-            models=names(models), keep_ids=keep_ids, window=window,
+            models=names(models), keep_ids=keep_ids, window=window, cache_pixels=cache_pixels,
         )  # fmt: skip
         done = output.follow(job, f"ingest {dataset}")
         refused = _refused(client, done, source, data)
@@ -100,13 +103,18 @@ def _refused(client: Client, job: Job, source: str, data: str | None) -> list[di
     ]
 
 
-def _show(job: Job, refused: list[dict[str, str]]) -> None:
-    output.out.print(f"{job.state}: {output.counts(job.counts) or 'nothing to do'}")
+def waits(job: Job) -> None:
+    """Say which models have changed and wait for somebody to let them answer."""
     for model, held in job.result.get("waiting", {}).items():
         output.out.print(
-            f"{model} has changed and holds {held['films']:g} of {held['of']:g} films: the former one answers by this "
-            "name until the other datasets are ingested again"
+            f"{model} has changed and holds {held['films']:g} films, the former one {held['of']:g}. The former one "
+            f"answers by this name until you say otherwise: compare the two with `hilum models promote {model} --check-only`"
         )
+
+
+def _show(job: Job, refused: list[dict[str, str]]) -> None:
+    output.out.print(f"{job.state}: {output.counts(job.counts) or 'nothing to do'}")
+    waits(job)
     if refused:
         rows = [(row["file"], row["outcome"], row["reason"], row["message"]) for row in refused]
         output.table("Not stored", ("file", "outcome", "reason", "what it means"), rows)

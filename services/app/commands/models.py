@@ -11,11 +11,12 @@ from typing import Annotated, Any
 import typer
 
 from services.app import local, output
-from services.app.commands import Data, Json, tune
+from services.app.commands import Data, Json, promote, tune
 from services.core.errors import ErrorCode, HilumError, invalid
 
 app = typer.Typer(no_args_is_help=True, help="Encoders.", rich_markup_mode=None)
 app.command("tune")(tune.tune)
+promote.attach(app)
 
 Name = Annotated[str, typer.Argument(help="The encoder's name.")]
 Variant = Annotated[str, typer.Option(help="A variant that the catalogue has of it.")]
