@@ -14,6 +14,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 
 RUNS: list[tuple[str, list[str]]] = [
+    ("bench_encoders.py", []),
     ("bench_ingest.py", []),
     ("bench_ingest.py", ["--n", "64", "--vit-b"]),
     ("bench_encode.py", []),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,14 +21,18 @@ def accelerated(load: Callable[[], Encoder], device: str = "auto", tuned: Path |
     load: gives the encoder anew each time.  tuned: where choices are kept.  Raises what `load` and
     ``services.encoders.device.choose`` raise.
     """
+    encoder = load()
+    if "services.encoders.network" not in sys.modules:  # it runs elsewhere, and torch is not even here
+        return encoder
+
     from services.encoders import tuning
     from services.encoders.device import choose
     from services.encoders.network import TorchEncoder
     from services.encoders.paths import EAGER, defaults, probe, take
 
-    encoder, place = load(), choose(device)
     if not isinstance(encoder, TorchEncoder):
         return encoder
+    place = choose(device)
     encoder.move(place)
     name = encoder.spec.name
     chosen = tuning.kept(tuned, name, tuning.here(encoder.spec, place)) if tuned else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 # isort: off
 import services.encoders.offline  # noqa: F401
@@ -20,9 +21,27 @@ CPU = torch.device("cpu")
 
 
 def set_threads(count: int) -> None:
-    """Threads of one forward pass, for the whole process; 0 leaves torch's own choice."""
+    """Threads of one forward pass, for the whole process; 0 leaves torch's own choice, within what a container may use.
+
+    torch counts the machine's cores. Sixteen threads on a quota of two are stopped for most of each period.
+    """
+    allowed = quota()
     if count > 0:
         torch.set_num_threads(count)
+    elif allowed and allowed < torch.get_num_threads():
+        torch.set_num_threads(allowed)
+
+
+def quota(group: Path = Path("/sys/fs/cgroup")) -> int | None:
+    """Cores that the control group grants, rounded up; None where it sets no bound or cannot be read."""
+    for files in (("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")):  # version 2, version 1
+        try:
+            granted, period = (int(n) for n in " ".join((group / file).read_text() for file in files).split())
+        except (OSError, ValueError):  # not there, or "max"
+            continue
+        if granted > 0 and period > 0:
+            return -(-granted // period)
+    return None
 
 
 def forward(network: Run, inputs: Tensors, device: torch.device = CPU, rows: Rows | None = None) -> NDArray[np.float32]:
@@ -79,3 +98,6 @@ def _on(device: torch.device, inputs: Tensors, at_once: int) -> Iterator[Tensors
         for values in part.values():
             values.record_stream(computing)  # its memory is not reused before they are done
         yield part
+
+
+set_threads(0)

@@ -22,7 +22,7 @@ from services.encoders.paths.probe import probe_films
 from services.encoders.preprocess import Levels, Recipe, Squash
 from services.encoders.registry import Registry
 from services.encoders.rows import Rows, activation_bytes, is_out_of_memory
-from services.encoders.runtime import forward
+from services.encoders.runtime import forward, quota
 
 CPU = torch.device("cpu")
 SIDE, DIM = 64, 48
@@ -165,6 +165,21 @@ def test_every_tensor_of_a_pass_follows_the_encoder_to_its_device(name: str) -> 
     grey = torch.from_numpy(np.stack(prepared(encoder, 2)))
     encoder.move(torch.device("meta"))
     assert encoder.network.image(encoder.pixels(grey.to("meta"))).shape == (2, encoder.spec.dim)
+
+
+@pytest.mark.parametrize(
+    ("files", "cores"),
+    [
+        ({"cpu.max": "200000 100000\n"}, 2), ({"cpu.max": "150000 100000\n"}, 2), ({"cpu.max": "max 100000\n"}, None),
+        ({"cpu/cpu.cfs_quota_us": "400000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 4),
+        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, None), ({}, None),
+    ],
+)  # fmt: skip
+def test_a_containers_quota_of_cores_is_found(tmp_path: Path, files: dict[str, str], cores: int | None) -> None:
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert quota(tmp_path) == cores
 
 
 # Paths
