@@ -52,7 +52,8 @@ class Service(Process):
         worker = IngestWorker(settings, facts, store, blobs, registry, pool, load_secret(settings.data_dir))
         encode = EncodeApi(facts, registry, pool)
         self.opened.callback(encode.close)
-        apis = [IngestApi(settings, facts, registry, store, blobs), ModelsApi(settings, facts, store, registry), encode, JobsApi(facts)]
+        taking = IngestApi(settings, facts, registry, store, blobs)
+        apis = [taking, ModelsApi(settings, facts, store, registry), encode, JobsApi(facts)]
         warm = warm_up(registry, encode, pool.workers)
         self.serve_grpc(apis)
         self.serve_http(apis, [], lambda: {"engine": store.alive(), "facts": answers(facts), "encoders": warm.is_set()})

@@ -37,7 +37,8 @@ class Stack(Process):
     def compose(self) -> None:
         self.lock()
         facts = self.facts()
-        jobs.orphans(facts)  # the lock says that nobody else is at work on this data
+        if not facts.shared:  # the lock says that nobody else is at work on this data; elsewhere heartbeats do
+            jobs.orphans(facts)
         settings = self.settings.with_engine(self._engine())
         store = self.store(settings.engine_url)
         blobs = Blobs(settings.data_dir / "blobs")
@@ -50,7 +51,9 @@ class Stack(Process):
         self.opened.callback(encode.close)
         query = QueryApi(facts, store, EncodeClient.local(encode), blobs)
         self.opened.callback(query.close)
-        apis = [query, encode, IngestApi(settings, facts, registry, store, blobs), ModelsApi(settings, facts, store, registry), JobsApi(facts), AnalyticsApi(facts)]
+        taking = IngestApi(settings, facts, registry, store, blobs)
+        giving = ModelsApi(settings, facts, store, registry)
+        apis = [query, encode, taking, giving, JobsApi(facts), AnalyticsApi(facts)]
 
         self.serve_grpc(apis)
         if self._http:

@@ -17,6 +17,7 @@ from PIL import Image
 from sqlalchemy import select
 
 from hilum.v1 import encode_pb2, saliency_pb2
+from services.core.errors import ErrorCode, HilumError
 from services.core.facts import Facts
 from services.core.facts import models as known
 from services.core.facts.schema import images as table
@@ -24,7 +25,7 @@ from services.core.models import ModelSpec
 from services.core.store import VectorStore
 from services.query import models
 from services.query.asked import By, RawVector, SearchQuery, StoredFilm, UploadedFilm, Words
-from services.query.images import Images
+from services.query.images import NO_PICTURE, Images
 from services.transport.encode_client import EncodeClient
 from services.transport.vectors import to_message
 
@@ -80,7 +81,12 @@ class Explain:
         return answer
 
     def _kept(self, image_id: str) -> Image.Image:
-        return Image.open(BytesIO(self._images.picture(image_id).data)).convert("L")
+        picture = self._images.picture(image_id)
+        if picture is NO_PICTURE:
+            raise HilumError(
+                ErrorCode.FAILED_PRECONDITION, "no picture of this film is kept: its vectors came ready made"
+            )
+        return Image.open(BytesIO(picture.data)).convert("L")
 
     def _mean(self, spec: ModelSpec) -> _Mean | None:
         """Of films that the model holds; None where those are too few. Ids are hashes, so the first are any."""

@@ -29,6 +29,15 @@ class Picture:
     content_type: str
 
 
+NO_PICTURE = Picture(
+    b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 512 512"><rect width="512" height="512" fill="#1b2326"/>'
+    b'<text x="256" y="264" fill="#9fb0b5" font-family="sans-serif" font-size="32" text-anchor="middle">'
+    b"no picture kept</text></svg>",
+    "image/svg+xml",
+)
+"""What is shown of a film whose vectors came ready made: the archive has never seen its pixels."""
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """Some of the films that a filter selects, in the order of their ids. `total` counts all of them, exactly."""
@@ -53,11 +62,13 @@ class Images:
         return found[canonical]
 
     def picture(self, image_id: str) -> Picture:
-        """The stored picture of a film. Raises NOT_FOUND."""
+        """The stored picture of a film, or that none is kept. Raises NOT_FOUND."""
         canonical = parse_image_id(image_id)
         digest = images.thumbnails(self._facts, [canonical]).get(canonical)
         if digest is None:
             raise _missing()
+        if not digest:
+            return NO_PICTURE
         data = self._blobs.get(digest)
         for magic, kind in _KINDS:
             if data.startswith(magic):

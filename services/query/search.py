@@ -106,9 +106,9 @@ class Search:
             case RawVector(values):
                 found: Vector | HilumError = values
             case Words(text):
-                found = self._encode.encode_texts(spec.name, [text], spec.fingerprint)[0]
+                found = _by(spec, lambda: self._encode.encode_texts(spec.name, [text], spec.fingerprint)[0])
             case UploadedFilm(data):
-                found = self._encode.encode_images(spec.name, [data], spec.fingerprint)[0]
+                found = _by(spec, lambda: self._encode.encode_images(spec.name, [data], spec.fingerprint)[0])
         if isinstance(found, HilumError):
             raise found
         check_question(spec, found)
@@ -149,6 +149,20 @@ class Search:
     def _each(self, specs: Sequence[ModelSpec], work: Callable[[ModelSpec], T]) -> list[T]:
         """`work` on every model, side by side when there are several."""
         return [work(specs[0])] if len(specs) == 1 else list(self._pool.map(work, specs))
+
+
+def _by(spec: ModelSpec, encode: Callable[[], T]) -> T:
+    """What an encoder says, or that there is none: vectors may have come ready made, or the encoder has gone since."""
+    try:
+        return encode()
+    except HilumError as error:
+        if error.code is not ErrorCode.UNKNOWN_MODEL:
+            raise
+        raise HilumError(
+            ErrorCode.FAILED_PRECONDITION,
+            f"the archive has vectors of {spec.name} but no encoder for it is here, so it answers for stored films "
+            "only: search by a film of the archive, or with another model",
+        ) from error
 
 
 def _check(cancelled: Callable[[], bool]) -> None:

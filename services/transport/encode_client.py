@@ -94,7 +94,8 @@ def _check(found: str, wanted: str) -> None:
     if wanted and found != wanted:
         raise HilumError(
             ErrorCode.FAILED_PRECONDITION,
-            "this model's weights or preprocessing have changed since the films were stored; ingest them again with it",
+            "this model's weights or preprocessing have changed since the films were stored; ingest them again with "
+            "it, then see `hilum models promote`",
         )
 
 

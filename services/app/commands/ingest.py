@@ -11,12 +11,13 @@ from hilum import Client, Job
 from services.app import local, output
 from services.app.commands import Data, Json, Models, names
 from services.app.commands.explain_file import explain_file
+from services.core.dicomweb import is_address
 from services.encoders.slices import WINDOWS
 from services.ingest.sources import layouts
 
 
 def ingest(
-    source: Annotated[str, typer.Argument(help="A folder of films, or one film: DICOM, PNG or JPEG.")],
+    source: Annotated[str, typer.Argument(help="A folder of films, one film, or dicomweb:NAME, a DICOMweb server.")],
     dataset: Annotated[str, typer.Option(help="Name of the dataset: a-z, 0-9, '-' and '_'.")] = "",
     layout: Annotated[
         str, typer.Option(help=f"auto, files, dicom, ct (CT series), or a published one: {', '.join(layouts.names())}.")
@@ -36,6 +37,15 @@ def ingest(
     picture: Annotated[
         str | None, typer.Option(help="With --explain: save the film as encoders see it (WebP).")
     ] = None,
+    where: Annotated[
+        str, typer.Option(help="Of a DICOMweb server's films: 'Modality=CR,DX;StudyDate=20240101-'.")
+    ] = "",
+    recheck: Annotated[
+        bool, typer.Option("--recheck", help="DICOMweb: fetch and compare also what is stored already.")
+    ] = False,
+    every: Annotated[
+        float, typer.Option("--follow", min=0, help="DICOMweb: look for new films every so many seconds, until Ctrl-C.")
+    ] = 0,
     window: Annotated[str, typer.Option(help=f"Window of CT slices (layout ct): header, {', '.join(WINDOWS)}.")] = "",
     models: Models = "",
     keep_ids: Annotated[
@@ -62,6 +72,7 @@ def ingest(
         job = client.ingest(
             source, dataset, layout=layout, labels=labels, reports=reports, tables=tables, map=map_,
             models=names(models), keep_ids=keep_ids, window=window, cache_pixels=cache_pixels,
+            where=where, recheck=recheck,
         )  # fmt: skip
         done = output.follow(job, f"ingest {dataset}")
         refused = _refused(client, done, source, data)
@@ -96,7 +107,8 @@ def _refused(client: Client, job: Job, source: str, data: str | None) -> list[di
     from services.ingest.sources.refs import resolve_refs
 
     items = [item for outcome in ("quarantined", "conflict") for item in client.items(job.job_id, outcome)]
-    known = resolve_refs(source, load_secret(local.settings(data).data_dir), {item.ref for item in items})
+    refs = set() if is_address(source) else {item.ref for item in items}  # a server is not listed for names once more
+    known = resolve_refs(source, load_secret(local.settings(data).data_dir), refs)
     return [
         {"file": known.get(item.ref, item.ref), "outcome": item.outcome, "reason": item.reason, "message": item.message}
         for item in items
@@ -108,7 +120,8 @@ def waits(job: Job) -> None:
     for model, held in job.result.get("waiting", {}).items():
         output.out.print(
             f"{model} has changed and holds {held['films']:g} films, the former one {held['of']:g}. The former one "
-            f"answers by this name until you say otherwise: compare the two with `hilum models promote {model} --check-only`"
+            "answers by this name until you say otherwise: compare the two with "
+            f"`hilum models promote {model} --check-only`"
         )
 
 

@@ -109,7 +109,8 @@ def _example() -> Any:
 
     def add(message: Any, number: int, name: str, kind: int, of: str = "", repeated: bool = False) -> Any:
         label = field.LABEL_REPEATED if repeated else field.LABEL_OPTIONAL
-        return message.field.add(name=name, number=number, type=kind, label=label, type_name=of and f".tensorflow.{of}")
+        whose = f".tensorflow.{of}" if of else None
+        return message.field.add(name=name, number=number, type=kind, label=label, type_name=whose)
 
     for name, kind in (
         ("BytesList", field.TYPE_BYTES),
