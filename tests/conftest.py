@@ -1,6 +1,7 @@
 """Fixtures that every test may use. Real parts only: SQLite on disk, and the embedded engine as its own process.
 
-facts        a fresh database of facts
+facts        a fresh database of facts; modules marked `databases` get it on SQLite and on PostgreSQL
+postgres     a PostgreSQL server, or a skip with its reason
 store        a `VectorStore` on the session's engine; its collections are gone after the test
 own_engine   an engine process of the test's own, to kill, stop and restart
 """
@@ -16,6 +17,9 @@ from services.core.facts import Facts, open_facts
 from services.core.logs import Logger
 from services.core.store import VectorStore
 from services.engine.supervisor import EngineProcess
+from tests.kit import postgres as postgresql
+
+DATABASES = ["sqlite", "postgresql"]
 
 
 @pytest.fixture(autouse=True)
@@ -24,10 +28,33 @@ def _strict_logs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Logger, "strict", True)
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test marked `databases` that takes `facts` or `facts_url` runs once on each."""
+    if "facts_url" in metafunc.fixturenames and metafunc.definition.get_closest_marker("databases"):
+        metafunc.parametrize("facts_url", DATABASES, indirect=True)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[postgresql.Server]:
+    """A PostgreSQL server for the whole session."""
+    with postgresql.server() as running:
+        yield running
+
+
 @pytest.fixture
-def facts(tmp_path: Path) -> Iterator[Facts]:
+def facts_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """URL of a fresh database: SQLite in `tmp_path`, or PostgreSQL where the test is to run on it."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        yield f"sqlite:///{tmp_path / 'facts.db'}"
+        return
+    with request.getfixturevalue("postgres").database() as url:
+        yield url
+
+
+@pytest.fixture
+def facts(facts_url: str) -> Iterator[Facts]:
     """A fresh database of facts."""
-    opened = open_facts(f"sqlite:///{tmp_path / 'facts.db'}")
+    opened = open_facts(facts_url)
     yield opened
     opened.close()
 

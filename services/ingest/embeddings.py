@@ -87,7 +87,7 @@ class Embeddings:
     ) -> dict[str, object]:
         """Work the job off; its result. Raises HilumError when it cannot go on as a whole."""
         plan = EmbeddingsPlan(**spec)  # type: ignore[arg-type]
-        with claimed(self.settings.data_dir, plan.dataset, stopped) as held:
+        with claimed(self.facts, self.settings.data_dir, plan.dataset, stopped) as held:
             return self._run(job_id, plan, tally, stopped) if held else {}
 
     def _run(self, job_id: str, plan: EmbeddingsPlan, tally: Tally, stopped: Callable[[], bool]) -> dict[str, object]:

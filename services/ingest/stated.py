@@ -119,11 +119,12 @@ def code(value: object) -> str | None:
 
 
 def whole(value: object) -> int | None:
-    """A whole number; None for anything else."""
+    """A whole number of 32 bits, as databases have them; None for anything else."""
     try:
-        return int(str(value))
+        number = int(str(value))
     except ValueError:
         return None
+    return number if -(2**31) <= number < 2**31 else None
 
 
 def burned_in(value: object) -> str | None:

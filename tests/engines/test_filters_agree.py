@@ -21,6 +21,8 @@ from services.engine.supervisor import EngineProcess
 from tests.kit.filters import archives, conditions, expressions, matches, random_record
 from tests.kit.records import make_spec, stored, unit_vectors
 
+pytestmark = pytest.mark.databases
+
 SEED = 20_260
 ARCHIVE = [random_record(number, random.Random(SEED + number)) for number in range(120)]
 EXPRESSIONS = expressions([record.image_id for record in ARCHIVE[:3]])

@@ -27,6 +27,7 @@ VALUES: dict[str, list[str | float]] = {
     "study_order": [1.0, 2.0],
 }
 NUMBERS = ("age", "study_order")
+BETWEEN = {"age": [40.25], "study_order": [1.5, 3e9]}  # asked for, though no film has it
 FINDINGS = ["edema", "pleural_effusion", "3d"]
 _EQUAL = [Operator.EQ, Operator.NE]
 _ORDER = [Operator.LT, Operator.LE, Operator.GT, Operator.GE]
@@ -62,7 +63,8 @@ def conditions(ids: list[str]) -> list[Expr]:
     fields: dict[str, list[str | float]] = {**VALUES, "image_id": list(ids)}
     fields |= {f"labels.{name}": [state.value for state in LabelState] for name in FINDINGS}
     operators = {name: _EQUAL + (_ORDER if name in (*NUMBERS, "study_date") else []) for name in fields}
-    found = [compare(name, op, value) for name, values in fields.items() for op in operators[name] for value in values]
+    asked = {name: values + BETWEEN.get(name, []) for name, values in fields.items()}
+    found = [compare(name, op, value) for name, values in asked.items() for op in operators[name] for value in values]
     return found + [present(name) for name in fields]
 
 

@@ -83,10 +83,11 @@ class Room:
 
 @contextmanager
 def room(
-    data: Path, engine_url: str, registry: Registry | None = None, reached: Reached = nowhere, workers: int = 2
-) -> Iterator[Room]:
+    data: Path, engine_url: str, registry: Registry | None = None, reached: Reached = nowhere, workers: int = 2,
+    facts_url: str = "",
+) -> Iterator[Room]:  # fmt: skip
     """Open a room over `data` and the engine at `engine_url`."""
-    settings = Settings(data_dir=data, engine_url=engine_url, decode_workers=workers)
+    settings = Settings(data_dir=data, engine_url=engine_url, facts_url=facts_url, decode_workers=workers)
     facts, store, pool = open_facts(settings.facts), VectorStore(engine_url), DecodePool(workers)
     try:
         yield Room(settings, facts, store, registry or tiny_registry(), pool, load_secret(data), reached)

@@ -13,6 +13,8 @@ from services.core.errors import ErrorCode, HilumError
 from services.core.facts import Facts, jobs, open_facts
 from services.core.types import Job, JobItem, JobProgress, JobState, Outcome
 
+pytestmark = pytest.mark.databases
+
 PROGRESS = JobProgress("encode", done=3, total=9, eta_seconds=1.5, counts={"stored": 3})
 
 
@@ -169,9 +171,8 @@ def test_eight_processes_race_and_each_job_has_one_winner(facts: Facts) -> None:
     made = {jobs.submit(facts, "ingest", {}).job_id for _ in range(40)}
     context = multiprocessing.get_context("spawn")
     all_are_up, won = context.Barrier(8), context.SimpleQueue()
-    racers = [
-        context.Process(target=_race, args=(str(facts.engine.url), f"owner-{n}", all_are_up, won)) for n in range(8)
-    ]
+    url = facts.engine.url.render_as_string(hide_password=False)
+    racers = [context.Process(target=_race, args=(url, f"owner-{n}", all_are_up, won)) for n in range(8)]
     for racer in racers:
         racer.start()
     for racer in racers:

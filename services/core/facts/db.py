@@ -14,10 +14,22 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import OperationalError, TimeoutError
+from sqlalchemy import (
+    URL,
+    ColumnElement,
+    Connection,
+    Engine,
+    Float,
+    cast,
+    create_engine,
+    event,
+    func,
+    literal,
+    make_url,
+)
+from sqlalchemy.exc import ArgumentError, OperationalError, TimeoutError
 
-from services.core.errors import ErrorCode, HilumError
+from services.core.errors import ErrorCode, HilumError, invalid
 
 _MIGRATION_LOCK = 0x48494C554D  # any number of our own
 _CHECKPOINTS = 150  # tries, a fifth of a second apart
@@ -29,6 +41,17 @@ class Facts:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._writing = threading.local()
+
+    @property
+    def shared(self) -> bool:
+        """May other machines be at work on the same database? With SQLite all are on this one."""
+        return self.engine.dialect.name == "postgresql"
+
+    def clock(self) -> ColumnElement[float]:
+        """UTC seconds for use in a statement: the database's own where machines share it, for theirs may differ."""
+        if self.shared:
+            return cast(func.extract("epoch", func.clock_timestamp()), Float)
+        return literal(time.time(), Float)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -54,6 +77,13 @@ class Facts:
                 yield connection
             finally:
                 self._writing.connection = None
+
+    @contextmanager
+    def session(self) -> Iterator[Connection]:
+        """A connection of its own that ends with this block, and with it whatever it holds in the database."""
+        with _answering(), self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.detach()
+            yield connection
 
     def scrub(self) -> None:
         """Write the database's files anew, so that no byte of what was deleted stays in them.
@@ -86,8 +116,17 @@ class Facts:
 
 
 def open_facts(url: str) -> Facts:
-    """Open `url`, bringing its schema up to date. Several processes may open it at once."""
-    engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"), hide_parameters=True)
+    """Open `url`, bringing its schema up to date. Several processes may open it at once.
+
+    Raises INVALID_ARGUMENT for a URL of another kind of database, FAILED_PRECONDITION where its driver is missing.
+    """
+    place = _place(url)
+    try:
+        engine = create_engine(place, pool_pre_ping=place.get_backend_name() != "sqlite", hide_parameters=True)
+    except ImportError:
+        raise HilumError(
+            ErrorCode.FAILED_PRECONDITION, "facts in PostgreSQL need its driver: pip install 'hilum[postgres]'"
+        ) from None
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _tune_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
@@ -104,6 +143,18 @@ def open_facts(url: str) -> Facts:
 def now() -> str:
     """UTC now as ISO 8601 with milliseconds."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _place(url: str) -> URL:
+    """Known databases, each with the one driver that we use."""
+    try:
+        place = make_url(url)
+    except ArgumentError:
+        place = None
+    drivers = {"sqlite": "sqlite+pysqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
+    if place is None or (kind := place.drivername.partition("+")[0]) not in drivers:
+        raise invalid("HILUM_FACTS_URL is postgresql://USER:PASSWORD@HOST:PORT/DATABASE, or sqlite:///FILE")
+    return place.set(drivername=drivers[kind])
 
 
 def _migrate(engine: Engine) -> None:

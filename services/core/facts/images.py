@@ -40,8 +40,9 @@ def insert(facts: Facts, table: Table) -> sqlite.Insert | postgresql.Insert:
 
 def commit(facts: Facts, stored: Sequence[Stored]) -> None:
     """Write films, labels and ledger in one transaction. The same film again replaces its facts and adds encoders."""
-    stored = list({item.record.image_id: item for item in stored}.values())  # of the same film twice, the last counts
-    if not stored:
+    films = {item.record.image_id: item for item in stored}  # of the same film twice, the last counts
+    stored = [films[image_id] for image_id in sorted(films)]  # in one order: two that write the same films never block
+    if not stored:  # each other for good
         return
     stamp = now()
     ids = [item.record.image_id for item in stored]
@@ -107,7 +108,10 @@ def save_reports(facts: Facts, batch: Sequence[Report]) -> None:
     with facts.write() as db:
         db.execute(
             upsert,
-            [{"dataset": r.dataset, "study_id": r.study_id, "section": r.section, "text": r.text} for r in batch],
+            [
+                {"dataset": r.dataset, "study_id": r.study_id, "section": r.section, "text": r.text.replace("\0", " ")}
+                for r in batch
+            ],
         )
 
 

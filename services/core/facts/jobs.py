@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -63,7 +62,7 @@ def take(facts: Facts, kind: str, owner: str) -> Job | None:
     """Make the oldest job that waits, or whose owner has gone quiet, this owner's. None when there is none."""
     waiting = or_(
         jobs.c.state == JobState.QUEUED.value,
-        and_(jobs.c.state == JobState.RUNNING.value, jobs.c.heartbeat < time.time() - QUIET_SECONDS),
+        and_(jobs.c.state == JobState.RUNNING.value, jobs.c.heartbeat < facts.clock() - QUIET_SECONDS),
     )
     oldest = select(jobs.c.job_id).where(jobs.c.kind == kind, waiting)
     oldest = oldest.order_by(jobs.c.created_at, jobs.c.job_id).limit(1)
@@ -75,7 +74,7 @@ def take(facts: Facts, kind: str, owner: str) -> Job | None:
             return None
         started = jobs.c.started_at
         row = db.execute(select(jobs).where(jobs.c.job_id == job_id)).mappings().one()
-        values = {"state": JobState.RUNNING.value, "owner": owner, "heartbeat": time.time()}
+        values = {"state": JobState.RUNNING.value, "owner": owner, "heartbeat": facts.clock()}
         db.execute(update(jobs).where(jobs.c.job_id == job_id).values(**values, started_at=row[started] or now()))
         return _job(db.execute(select(jobs).where(jobs.c.job_id == job_id)).mappings().one())
 
@@ -84,7 +83,7 @@ def beat(facts: Facts, job_id: str, owner: str, progress: JobProgress) -> bool:
     """Report progress and life. False when the job should stop: it was cancelled or belongs to somebody else by now."""
     mine = and_(jobs.c.job_id == job_id, jobs.c.owner == owner, jobs.c.state == JobState.RUNNING.value)
     with facts.write() as db:
-        done = db.execute(update(jobs).where(mine).values(progress=asdict(progress), heartbeat=time.time()))
+        done = db.execute(update(jobs).where(mine).values(progress=asdict(progress), heartbeat=facts.clock()))
         if done.rowcount == 0:
             return False
         return not db.scalar(select(jobs.c.cancel_requested).where(jobs.c.job_id == job_id))

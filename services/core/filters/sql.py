@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, not_, or_, true
+from sqlalchemy import ColumnElement, Float, and_, exists, literal, not_, or_, true
 
 from services.core.facts.schema import images, labels
 from services.core.filters.ast import And, Compare, Expr, Not, Operator, Or, Present, alternatives
@@ -40,15 +40,20 @@ def to_sql(expr: Expr | None) -> Condition:
         case Compare() if expr.field.startswith(LABELS):
             return _state(expr)
         case Compare():
-            return and_(_known(expr.field), _COMPARE[expr.operator](images.c[expr.field], expr.value))
+            return and_(_known(expr.field), _COMPARE[expr.operator](images.c[expr.field], _given(expr.value)))
 
 
 def _any(expr: Or) -> Condition:
     one_field = alternatives(expr)
     if one_field and not one_field[0].startswith(LABELS):
         name, values = one_field
-        return and_(_known(name), images.c[name].in_(values))
+        return and_(_known(name), images.c[name].in_([_given(value) for value in values]))
     return or_(*(to_sql(operand) for operand in expr.operands))
+
+
+def _given(value: object) -> Any:
+    """A number stays what it is: PostgreSQL would round it to a whole one for a column of whole numbers."""
+    return literal(value, Float) if isinstance(value, float) else value
 
 
 def _known(name: str) -> Condition:
