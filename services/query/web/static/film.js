@@ -4,6 +4,7 @@ import { byId, typing } from "./dom.js";
 import { call } from "./api.js";
 import { hits, walk } from "./cards.js";
 import { Viewer } from "./viewer.js";
+import { Spot } from "./spot.js";
 
 const page = byId("film");
 const canvas = byId("view");
@@ -30,6 +31,8 @@ picture.onload = () => {
 picture.onerror = () => { byId("size").textContent = "No picture of this film is kept. Ingest it again to have one."; };
 picture.src = page.dataset.picture;
 
+const spot = new Spot(page.dataset.id, kept?.back ?? "");
+
 byId("reset").addEventListener("click", () => viewer?.reset());
 byId("invert").addEventListener("click", () => viewer?.invert());
 const strip = byId("relatives");
@@ -52,6 +55,7 @@ addEventListener("keydown", (event) => {
   else if (event.key in steer && document.activeElement === canvas) { event.preventDefault(); viewer?.change(...steer[event.key]); }
   else if (key === "0") viewer?.reset();
   else if (key === "i") viewer?.invert();
+  else if (key === "w") { event.preventDefault(); spot.toggle(); }
   else if (key === "j") step(1);
   else if (key === "k") step(-1);
   else if (key === "s") location.assign(onTile ? `/?id=${encodeURIComponent(onTile.dataset.id)}` : byId("similar").href);

@@ -5,6 +5,7 @@ import { byId, el, plural, show, typing } from "./dom.js";
 import { Failure, base64, call } from "./api.js";
 import { card, hits, walk } from "./cards.js";
 import { Filter } from "./filter.js";
+import { Tiles } from "./where.js";
 
 const MAX_FILE = 64 * 2 ** 20;
 const PAGE = 48;
@@ -13,6 +14,7 @@ let film = null; // {id} a stored film, or {data, url} an opened one
 let asking = null;
 
 const filter = new Filter(() => go());
+const tiles = new Tiles(grid);
 
 // -- what is asked, in the address ------------------------------------------------------------------------------------
 
@@ -87,6 +89,7 @@ async function search(signal) {
   }, signal);
   grid.replaceChildren(...hits(answer));
   keep(answer.hits.map((hit) => hit.image_id));
+  tiles.ask(answer.hits.length && !query.image ? { query, model: answer.provenance.models[0].name } : null);
   const { models, exact, elapsed_ms: took, notes } = answer.provenance;
   status.textContent = answer.hits.length
     ? `${plural(answer.hits.length, "film")} by ${models.map((model) => model.name).join(" + ")} in ${took < 10 ? took.toFixed(1) : Math.round(took)} ms${exact ? ", compared with every film" : ""}`
@@ -99,8 +102,9 @@ async function search(signal) {
 async function browse(signal, token = "") {
   if (!token) status.textContent = "Looking…";
   const page = await call("/v1/images:query", { filter: filter.text, page_size: PAGE, page_token: token }, signal);
-  const tiles = page.images.map((image) => card(image));
-  if (token) grid.append(...tiles); else grid.replaceChildren(...tiles);
+  const films = page.images.map((image) => card(image));
+  if (token) grid.append(...films); else grid.replaceChildren(...films);
+  tiles.ask(null);
   keep([...grid.querySelectorAll(".card")].map((tile) => tile.dataset.id));
   status.textContent = filter.text ? `${plural(page.total, "film")} pass the filter` : `${plural(page.total, "film")} in the archive`;
   if (!page.total) empty(filter.text ? "No film passes this filter. Take a condition away." : "The archive is empty. Store films with “hilum ingest FOLDER --dataset NAME”.");
@@ -118,6 +122,7 @@ function fail(error) {
   if (error.code === "INVALID_FILTER") { filter.refuse(error.message); status.textContent = "The filter cannot be read."; return; }
   const place = byId("alert");
   const known = error instanceof Failure;
+  tiles.ask(null);
   place.replaceChildren(known ? error.message : "This page failed. Reload it.", ...(known && error.request ? [el("br"), el("small", {}, `request ${error.request}`)] : []));
   show(place, true);
   grid.replaceChildren();
@@ -185,6 +190,7 @@ addEventListener("keydown", (event) => {
   } else if (typing(event)) return;
   else if (event.key === "/") { event.preventDefault(); box.focus(); box.select(); }
   else if (event.key.toLowerCase() === "s" && tile) { box.value = ""; subject({ id: tile.dataset.id }); go(); scrollTo(0, 0); }
+  else if (event.key.toLowerCase() === "w") tiles.toggle();
   else if (walk(grid, event)) event.preventDefault();
 });
 
