@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from services.core import dicomweb
+from services.core.dicomweb import DicomWebServer
 from services.core.errors import invalid
 
 
@@ -23,6 +25,7 @@ class Settings:
     promote: ``ask``: a changed model answers once `hilum models promote` says so; ``auto``: when it holds as many films.
     pixel_cache: bytes of decoded films to keep, so that a later model needs no source; 0 keeps none unless a job asks.
     ingest_roots: folders that a client without the operator token may name as a job's source; none by default.
+    dicomweb: servers that any client may name as one, each with its key.
     """
 
     data_dir: Path
@@ -38,6 +41,7 @@ class Settings:
     promote: str = "ask"
     pixel_cache: int = 0
     ingest_roots: tuple[Path, ...] = ()
+    dicomweb: tuple[DicomWebServer, ...] = ()
     threads: int = 0
     decode_workers: int = 2
 
@@ -85,6 +89,7 @@ def from_environment(environ: Mapping[str, str], data: str | None = None) -> Set
         ingest_roots=tuple(
             Path(p).expanduser().absolute() for p in environ.get("HILUM_INGEST_ROOTS", "").split(":") if p
         ),
+        dicomweb=dicomweb.from_environment(environ),
         threads=_count(environ, "HILUM_THREADS", 0),
         decode_workers=_count(environ, "HILUM_DECODE_WORKERS", 2),
     )

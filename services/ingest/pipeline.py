@@ -13,26 +13,30 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 
+from services.core import dicomweb as servers
 from services.core.blobs import Blobs
 from services.core.config import Settings
 from services.core.errors import ErrorCode, HilumError
 from services.core.facts import Facts, images, jobs, models
 from services.core.ids import image_id
 from services.core.store import VectorStore
-from services.core.types import Outcome, Report
+from services.core.types import Job, Outcome, Report
 from services.encoders import slices
 from services.encoders.registry import Registry
 from services.ingest import promotion, stages
+from services.ingest.before import Before, left, nothing_open
 from services.ingest.claim import claimed
 from services.ingest.crash import Reached, nowhere
 from services.ingest.decode_pool import DecodePool
 from services.ingest.flow import gathered, prefetch
 from services.ingest.pixel_cache import PixelCache
 from services.ingest.progress import Tally
+from services.ingest.reasons import Reason
 from services.ingest.records import Identities
-from services.ingest.sources.files import Listed
+from services.ingest.sources.dicomweb import DicomWeb
 from services.ingest.sources.refs import ref_of
 from services.ingest.sources.source import Source, open_source
+from services.ingest.sources.web import FETCHES
 from services.ingest.stages import Tools, Work
 
 BATCH_FILMS = 32
@@ -56,10 +60,17 @@ class Plan:
     keep_ids: bool = False
     window: str = ""  # of CT slices
     cache_pixels: bool = False
+    where: str = ""  # of a DICOMweb server's films
+    recheck: bool = False  # fetch also what the listing says is stored
 
     @classmethod
     def of(cls, spec: Mapping[str, object]) -> Plan:
         return cls(**{**spec, "models": tuple(spec.get("models", ()))})  # type: ignore[arg-type]
+
+    @property
+    def remote(self) -> bool:
+        """Do its films come from a DICOMweb server?"""
+        return servers.is_address(self.source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,30 +92,48 @@ class Pipeline:
         Raises HilumError when the whole job cannot go on; what single films have is in their outcomes.
         """
         with (
-            claimed(self.facts, self.settings.data_dir, plan.dataset, stopped) as held,
+            claimed(self.settings.data_dir, plan.dataset, stopped) as held,
             ThreadPoolExecutor(self.pool.workers + 1, thread_name_prefix="ingest-film") as threads,
+            ThreadPoolExecutor(FETCHES, thread_name_prefix="ingest-read") as readers,
         ):
-            return self._run(job_id, plan, tally, stopped, threads) if held else {}
+            try:
+                return self._run(job_id, plan, tally, stopped, threads, readers) if held else {}
+            except HilumError as error:
+                if error.code is ErrorCode.CANCELLED and stopped():
+                    return {}
+                raise
 
     def _run(
-        self, job_id: str, plan: Plan, tally: Tally, stopped: Callable[[], bool], threads: ThreadPoolExecutor
-    ) -> dict[str, object]:
+        self, job_id: str, plan: Plan, tally: Tally, stopped: Callable[[], bool], threads: ThreadPoolExecutor,
+        readers: ThreadPoolExecutor,
+    ) -> dict[str, object]:  # fmt: skip
         tally.stage = "reading tables"
-        source = open_source(
-            Path(plan.source),
-            plan.layout,
-            plan.labels,
-            plan.reports,
-            partial(image_id, plan.dataset),
-            plan.tables,
-            plan.columns,
-        )
-        with closing(source), ExitStack() as leases:
-            return self._films(job_id, plan, source, tally, stopped, threads, leases)
+        before = self._before(plan) if plan.remote and not plan.recheck else Before()
+        with closing(self._source(plan, before, stopped)) as source, ExitStack() as leases:
+            return self._films(job_id, plan, source, before, tally, stopped, threads, readers, leases)
+
+    def _before(self, plan: Plan) -> Before:
+        def like(job: Job) -> bool:
+            try:
+                former = Plan.of(job.spec)
+            except (HilumError, TypeError):  # of another secret or version
+                return False
+            return (former.source, former.dataset, former.where) == (plan.source, plan.dataset, plan.where)
+
+        return left(self.facts, like, tables=bool(plan.labels or plan.reports))
+
+    def _source(self, plan: Plan, before: Before, stopped: Callable[[], bool]) -> Source:
+        identify = partial(image_id, plan.dataset)
+        if plan.remote:
+            server = servers.find(self.settings.dicomweb, plan.source)
+            return DicomWeb(server, plan.where, plan.labels, plan.reports, identify, stopped, before.cursor)
+        return open_source(
+            Path(plan.source), plan.layout, plan.labels, plan.reports, identify, plan.tables, plan.columns
+        )  # fmt: skip
 
     def _films(
-        self, job_id: str, plan: Plan, source: Source, tally: Tally, stopped: Callable[[], bool],
-        threads: ThreadPoolExecutor, leases: ExitStack,
+        self, job_id: str, plan: Plan, source: Source, before: Before, tally: Tally, stopped: Callable[[], bool],
+        threads: ThreadPoolExecutor, readers: ThreadPoolExecutor, leases: ExitStack,
     ) -> dict[str, object]:  # fmt: skip
         who = Identities(plan.dataset, self.secret, plan.keep_ids or source.keep_ids)
         tally.stage = "listing"
@@ -118,18 +147,22 @@ class Pipeline:
         if not encoders:
             raise HilumError(ErrorCode.FAILED_PRECONDITION, "no encoder can be used; see `hilum models list`")
         kept = PixelCache.of(self.settings, plan.cache_pixels) if plan.layout != slices.LAYOUT else None
+        specs = [encoder.spec for encoder in encoders]
+        if before.cursor and before.models != {spec.name: spec.fingerprint for spec in specs}:
+            films = source.films(everything=True)  # type: ignore[call-arg] # a model that is new has seen none of them
+            tally.total = len(films)
         tools = Tools(
-            self.facts, self.store, self.blobs, self.pool, threads, encoders, who, source, layout, self.reached, kept
-        )
+            self.facts, self.store, self.blobs, self.pool, threads, readers, encoders, who, source, layout,
+            self.reached, kept,
+        )  # fmt: skip
         self._prepare(tools)
         done, seen = self._already(job_id, tally)
         todo = [Work(ref, film) for film in films if (ref := ref_of(self.secret, film.name)) not in done]
         self.reached("listed")
         tally.start("films")
-        self._line(tools, job_id, todo, seen, tally, stopped)
+        self._line(tools, job_id, todo, seen, None if plan.recheck else before.refused, tally, stopped)
         tally.stage = "reports"
         reports = 0 if stopped() else self._reports(plan, source, who)
-        specs = [encoder.spec for encoder in encoders]
         waiting = {} if stopped() else promotion.waiting(self.facts, self.store, specs, self.settings.promote)
         self.reached("before_finish")
         return {
@@ -139,17 +172,22 @@ class Pipeline:
             "waiting": waiting,
             "table_rows": source.rows,
             "reports": reports,
+            "cursor": source.cursor if isinstance(source, DicomWeb) and nothing_open(self.facts, job_id) else "",
         }
 
     def _line(
-        self, tools: Tools, job_id: str, todo: list[Work], seen: dict[str, str], tally: Tally,
-        stopped: Callable[[], bool],
+        self, tools: Tools, job_id: str, todo: list[Work], seen: dict[str, str],
+        refused: Mapping[str, Reason] | None, tally: Tally, stopped: Callable[[], bool],
     ) -> None:  # fmt: skip
-        def front() -> Iterator[list[Work]]:
+        def files() -> Iterator[list[Work]]:
             for batch in _batches(todo):
                 if stopped():
                     return
-                work = stages.known(tools, stages.read(tools, batch), seen)
+                yield stages.read(tools, batch if refused is None else stages.trusted(tools, batch, seen, refused))
+
+        def front() -> Iterator[list[Work]]:
+            for batch in prefetch(files()):
+                work = stages.known(tools, batch, seen)
                 work = stages.settled(tools, stages.decoded(tools, work), seen)
                 self.reached("decoded")
                 yield work
@@ -205,7 +243,7 @@ def _batches(todo: list[Work]) -> Iterator[list[Work]]:
     todo.reverse()
     while todo:
         work = todo.pop()
-        weight = _size(work.listed)
+        weight = work.listed.size()
         if batch and (len(batch) == BATCH_FILMS or size + weight > BATCH_BYTES):
             yield batch
             batch, size = [], 0
@@ -213,10 +251,3 @@ def _batches(todo: list[Work]) -> Iterator[list[Work]]:
         size += weight
     if batch:
         yield batch
-
-
-def _size(listed: Listed) -> int:
-    try:
-        return (listed.root / listed.name).stat().st_size
-    except OSError:
-        return 0

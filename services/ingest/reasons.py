@@ -54,6 +54,9 @@ class Reason(StrEnum):
     SAME_FILM_OTHER_VECTOR = "SAME_FILM_OTHER_VECTOR"
     NOT_CACHED = "NOT_CACHED"
     CONSENT_WITHDRAWN = "CONSENT_WITHDRAWN"
+    NOT_FETCHED = "NOT_FETCHED"
+    GONE = "GONE"
+    WITHHELD = "WITHHELD"
     SAME_KEY_OTHER_PIXELS = "SAME_KEY_OTHER_PIXELS"
     SAME_KEY_SAME_PIXELS = "SAME_KEY_SAME_PIXELS"
 
@@ -115,6 +118,10 @@ _MESSAGES = {
     "kept. State another revision if the vectors have changed",
     Reason.NOT_CACHED: "no pixels of this film are cached; ingest its source again with this model",
     Reason.CONSENT_WITHDRAWN: "this patient's consent is withdrawn (`hilum forget`); remove the film from the source",
+    Reason.NOT_FETCHED: "the server did not give the film, asked several times; the next run asks again",
+    Reason.GONE: "the server lists the film and says that it does not have it",
+    Reason.WITHHELD: "the server lists fewer films of a series than it says it has, or under a name that is no UID; "
+    "raise its bound on results, or mend the UID",
     Reason.SAME_KEY_OTHER_PIXELS: "this film's key is stored with other pixels; the stored film was kept. "
     "Give one of the two another key, or delete the stored one first",
     Reason.SAME_KEY_SAME_PIXELS: "the same film came twice in this job; it was stored once",

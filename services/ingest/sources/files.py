@@ -25,6 +25,18 @@ class Listed:
     root: Path
     name: str
 
+    @property
+    def key(self) -> str | None:
+        """The film's own key, where the listing tells it already."""
+        return None
+
+    def size(self) -> int:
+        """About how many bytes there are to read; 0 when nobody knows."""
+        try:
+            return (self.root / self.name).stat().st_size
+        except OSError:
+            return 0
+
     def read(self, first: int = 0) -> bytes:
         """The whole file, or its `first` bytes. Raises BadFilm: too large, unreadable, or reached through a link out of
         the source."""
