@@ -18,6 +18,7 @@ log = get_logger("encoders")
 Tensors = Mapping[str, torch.Tensor]
 Run = Callable[[Tensors], torch.Tensor]
 MOST = {"cpu": 32, "cuda": 256, "mps": 32}  # beyond this nothing is gained
+UNMEASURED = 8
 CACHED = 32 * 2**20  # bytes: what a processor's cache holds; a batch that leaves it ran up to 1.5 times slower
 
 
@@ -39,11 +40,17 @@ class Rows:
             return 1
         key = _key(inputs)
         if key not in self._fit:
-            one = {name: rows[:1].to(self._device) for name, rows in inputs.items()}
-            room = CACHED if self._device.type == "cpu" else free_memory(self._device) // 2
-            fit = room // max(activation_bytes(self._network, one), 1)
-            self._fit[key] = int(min(max(fit, 1), MOST[self._device.type]))
+            self._fit[key] = self._measured({name: rows[:1].to(self._device) for name, rows in inputs.items()})
         return min(self._fit[key], count)
+
+    def _measured(self, one: Tensors) -> int:
+        try:
+            each = activation_bytes(self._network, one)
+        except Exception as error:  # the pass itself will say what is wrong, if anything is
+            log.warning("encoder.unmeasured", error_type=type(error).__name__)
+            return 1 if is_out_of_memory(error) else UNMEASURED
+        room = CACHED if self._device.type == "cpu" else free_memory(self._device) // 2
+        return min(max(room // max(each, 1), 1), MOST[self._device.type])
 
     def halved(self, inputs: Tensors, tried: int) -> int:
         """Remember that `tried` rows were too many; how many to try next."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 # isort: off
 import services.encoders.offline  # noqa: F401
@@ -18,6 +20,7 @@ from services.encoders.device import release
 from services.encoders.rows import Rows, Run, Tensors, is_out_of_memory
 
 CPU = torch.device("cpu")
+T = TypeVar("T")
 
 
 def set_threads(count: int) -> None:
@@ -79,25 +82,35 @@ def _on(device: torch.device, inputs: Tensors, at_once: int) -> Iterator[Tensors
     parts = (
         {name: values[start : start + at_once] for name, values in inputs.items()} for start in range(0, count, at_once)
     )
-    if device.type != "cuda":
+    if device.type == "cuda":
+        yield from _streamed(parts, device)
+    else:
         yield from ({name: values.to(device) for name, values in part.items()} for part in parts)
-        return
+
+
+def _streamed(parts: Iterator[Tensors], device: torch.device) -> Iterator[Tensors]:
     computing, copying = torch.cuda.current_stream(device), torch.cuda.Stream(device)
 
-    def copied() -> Iterator[tuple[Tensors, torch.cuda.Event]]:
-        for part in parts:
-            with torch.cuda.stream(copying):
-                yield {n: v.pin_memory().to(device, non_blocking=True) for n, v in part.items()}, copying.record_event()
+    def copied(part: Tensors) -> tuple[Tensors, torch.cuda.Event]:
+        with torch.cuda.stream(copying):
+            there = {name: values.pin_memory().to(device, non_blocking=True) for name, values in part.items()}
+            return there, copying.record_event()
 
-    ahead = copied()
-    ready = next(ahead, None)
-    while ready is not None:
-        part, arrived = ready
-        ready = next(ahead, None)  # under way before this part's kernels are
+    for part, arrived in one_ahead(map(copied, parts)):
         computing.wait_event(arrived)
         for values in part.values():
-            values.record_stream(computing)  # its memory is not reused before they are done
+            values.record_stream(computing)  # its memory is not reused before the kernels are done
         yield part
+
+
+def one_ahead(items: Iterable[T]) -> Iterator[T]:
+    """The same items, each only once the next has been begun."""
+    rest = iter(items)
+    ready = list(islice(rest, 1))
+    while ready:
+        following = list(islice(rest, 1))
+        yield ready[0]
+        ready = following
 
 
 set_threads(0)

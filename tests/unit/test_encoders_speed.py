@@ -22,7 +22,7 @@ from services.encoders.paths.probe import probe_films
 from services.encoders.preprocess import Levels, Recipe, Squash
 from services.encoders.registry import Registry
 from services.encoders.rows import Rows, activation_bytes, is_out_of_memory
-from services.encoders.runtime import forward, quota
+from services.encoders.runtime import forward, one_ahead, quota
 
 CPU = torch.device("cpu")
 SIDE, DIM = 64, 48
@@ -114,8 +114,9 @@ def test_what_fails_part_way_is_not_done_twice() -> None:
 
 
 def test_one_row_that_does_not_fit_says_so_and_other_errors_are_not_taken_for_it() -> None:
-    with pytest.raises(MemoryError):
-        forward(counting(0, [], MemoryError()), {"x": torch.ones(3, 2)})
+    for error in OUT_OF_MEMORY:
+        with pytest.raises(MemoryError):
+            forward(counting(0, [], error), {"x": torch.ones(3, 2)})
     with pytest.raises(ValueError, match="wrong"):
         forward(counting(0, [], ValueError("wrong")), {"x": torch.ones(3, 2)})
     assert not is_out_of_memory(RuntimeError("shapes cannot be multiplied"))
@@ -140,6 +141,18 @@ def test_a_batch_stays_within_the_cache() -> None:
     assert Rows(network, CPU).fit({"x": torch.ones(64, 1)}) == 32 // 4 - 1
     assert Rows(lambda part: part["x"], CPU).fit({"x": torch.ones(1000, 1)}) == 32
     assert Rows(lambda part: part["x"].repeat(1, 2**25), CPU).fit({"x": torch.ones(64, 1)}) == 1
+
+
+def test_the_next_part_is_under_way_before_one_is_computed() -> None:
+    begun: list[int] = []
+
+    def begin(part: int) -> int:
+        begun.append(part)
+        return part
+
+    seen = [(item, len(begun)) for item in one_ahead(map(begin, range(3)))]
+    assert seen == [(0, 2), (1, 3), (2, 3)]
+    assert list(one_ahead([])) == []
 
 
 # Devices
