@@ -92,7 +92,7 @@ class Pipeline:
         Raises HilumError when the whole job cannot go on; what single films have is in their outcomes.
         """
         with (
-            claimed(self.settings.data_dir, plan.dataset, stopped) as held,
+            claimed(self.facts, self.settings.data_dir, plan.dataset, stopped) as held,
             ThreadPoolExecutor(self.pool.workers + 1, thread_name_prefix="ingest-film") as threads,
             ThreadPoolExecutor(FETCHES, thread_name_prefix="ingest-read") as readers,
         ):
