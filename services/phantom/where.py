@@ -97,7 +97,7 @@ def by_words(encoder: Encoder, films: Sequence[Placed], make: Maker = hiding) ->
     for i, film in enumerate(films):
         others = [other for other in films if other.finding != film.finding]
         right, wrong = encoder.encode_texts([film.words, others[(i * 7) % len(others)].words])
-        yield film, *(_measured(encoder, film, target, make) for target in (right, wrong))
+        yield film, *(measured(encoder, film, target, make) for target in (right, wrong))
 
 
 def by_films(encoder: Encoder, films: Sequence[Placed], make: Maker = hiding) -> Iterator[tuple[Placed, float, float]]:
@@ -112,10 +112,11 @@ def by_films(encoder: Encoder, films: Sequence[Placed], make: Maker = hiding) ->
     for i, film in enumerate(films):
         alike = [n for n, other in enumerate(films) if other.slot == film.slot and n != i]
         right, wrong = own[alike[i % len(alike)]] - mean, vectors[i % len(vectors)] - mean
-        yield film, *(_measured(encoder, film, target, make) for target in (right, wrong))
+        yield film, *(measured(encoder, film, target, make) for target in (right, wrong))
 
 
-def _measured(encoder: Encoder, film: Placed, target: Vector, make: Maker) -> float:
+def measured(encoder: Encoder, film: Placed, target: Vector, make: Maker = hiding) -> float:
+    """The enrichment of one map. The encoder must say which part of a film it sees."""
     grid = strength(make(encoder, encoder.preprocess(film.film), target))
     assert film.mask is not None and isinstance(encoder, SeesPatches)
     return enrichment(place(grid, encoder.frame(SIZE, SIZE), SIZE, SIZE), film.mask)
