@@ -20,7 +20,7 @@ from hilum.explanation import Explanation
 from hilum.findings import Classification, direction_of
 from hilum.jobs import Job
 from hilum.results import Film, SearchResult
-from hilum.v1 import analytics_pb2, common_pb2, encode_pb2, jobs_pb2, models_pb2, query_pb2
+from hilum.v1 import analytics_pb2, common_pb2, encode_pb2, ingest_pb2, jobs_pb2, models_pb2, query_pb2
 
 
 class Client:
@@ -153,6 +153,14 @@ class Client:
     def duplicates(self, *, seen: keeping.Seen | None = None, **options: Any) -> keeping.Duplicates:
         """Films stored more than once; the options are those of `hilum.requests.duplicates`. `seen` hears progress."""
         return keeping.Duplicates.of(self._stream(self._to.ingest.FindDuplicates, requests.duplicates(**options)), seen)
+
+    def forget(self, dataset: str, *patients: str, seen: keeping.Seen | None = None) -> keeping.Forgotten:
+        """Remove every trace of patients (their ids here, or their original ones) for good; for the operator alone.
+
+        Look at `complete` of what it returns. Interrupted, the same call again goes on.
+        """
+        request = ingest_pb2.ForgetPatientRequest(dataset=dataset, patients=patients)
+        return keeping.Forgotten.of(self._stream(self._to.ingest.ForgetPatient, request), seen)
 
     # -- jobs -------------------------------------------------------------------------------------------------------
 

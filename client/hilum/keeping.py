@@ -1,4 +1,4 @@
-"""What keeps an archive in order: duplicates."""
+"""What keeps an archive in order: duplicates, and patients to be forgotten."""
 
 from __future__ import annotations
 
@@ -67,3 +67,34 @@ class Duplicates:
             for number, group in enumerate(self.groups, 1)
             for film in group.films
         ]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A place: what was removed from it, what a second look found left (None: nobody can look from here)."""
+
+    place: str
+    removed: int
+    left: int | None
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """complete: nothing is left wherever one can look. Only then is the patient forgotten."""
+
+    complete: bool = False
+    films: int = 0
+    traces: tuple[Trace, ...] = ()
+
+    @classmethod
+    def of(cls, told: Iterable[ingest_pb2.ForgetAnswer], seen: Seen | None = None) -> Forgotten:
+        found = cls()
+        for item in told:
+            if item.WhichOneof("told") == "forgotten":
+                f = item.forgotten
+                traces = [Trace(t.place, t.removed, t.left if t.HasField("left") else None, t.note) for t in f.traces]
+                found = cls(f.complete, f.films, tuple(traces))
+            elif seen is not None:
+                seen(item.progress)
+        return found

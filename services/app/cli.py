@@ -13,6 +13,7 @@ from services.app.commands import (
     duplicates,
     embeddings,
     explain,
+    forget,
     ingest,
     jobs,
     models,
@@ -42,6 +43,7 @@ app.add_typer(atlas.app, name="atlas")
 app.add_typer(models.app, name="models")
 app.add_typer(jobs.app, name="jobs")
 app.command("duplicates")(duplicates.duplicates)
+app.command("forget")(forget.forget)
 app.command("doctor")(doctor.doctor)
 app.command("phantom")(phantom.phantom)
 app.command("demo")(demo.demo)

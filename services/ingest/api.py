@@ -33,6 +33,7 @@ class IngestApi:
     routes = (
         Route("POST", "/v1/ingest/jobs", "CreateIngestJob"),
         Route("POST", "/v1/duplicates", "FindDuplicates"),
+        Route("POST", "/v1/patients:forget", "ForgetPatient"),
     )
 
     def __init__(
@@ -47,6 +48,9 @@ class IngestApi:
 
     def find_duplicates(self, request: ingest_pb2.FindDuplicatesRequest, call: Call) -> Iterator[ingest_pb2.Duplicates]:
         return keeping.duplicates(self._facts, self._store, self._blobs, request, call)
+
+    def forget_patient(self, request: ingest_pb2.ForgetPatientRequest, call: Call) -> Iterator[ingest_pb2.ForgetAnswer]:
+        return keeping.forgetting(self._settings, self._facts, self._store, self._blobs, request, call)
 
     def _plan(self, request: ingest_pb2.CreateIngestJobRequest, operator: bool) -> Plan:
         if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,62}", request.dataset):

@@ -6,11 +6,14 @@ from collections.abc import Iterator
 
 from hilum.v1 import common_pb2, ingest_pb2, jobs_pb2
 from services.core.blobs import Blobs
-from services.core.errors import invalid
+from services.core.config import Settings
+from services.core.errors import ErrorCode, HilumError, invalid
 from services.core.facts import Facts, models
+from services.core.ids import load_secret
 from services.core.store import VectorStore
 from services.core.types import JobProgress
 from services.ingest.duplicates import BITS, DISTANCE, LIKENESS, Found, Group, Wanted, find
+from services.ingest.forget import forget
 from services.transport.edge import Call
 
 _GROUPS, _MOST_GROUPS = 1_000, 100_000
@@ -51,6 +54,32 @@ def duplicates(
             elif told < limit:
                 told += 1
                 yield ingest_pb2.Duplicates(group=_group(item))
+
+    return tell()
+
+
+def forgetting(
+    settings: Settings, facts: Facts, store: VectorStore, blobs: Blobs, request: ingest_pb2.ForgetPatientRequest,
+    call: Call,
+) -> Iterator[ingest_pb2.ForgetAnswer]:  # fmt: skip
+    """ForgetPatient. It goes on to its end also when nobody listens any more."""
+    if not call.operator:
+        raise HilumError(ErrorCode.PERMISSION_DENIED, "only this installation's operator may forget patients")
+    if not request.dataset or not request.patients or not all(request.patients):
+        raise invalid("name the dataset and the patient")
+    secret = load_secret(settings.data_dir)
+
+    def tell() -> Iterator[ingest_pb2.ForgetAnswer]:
+        for item in forget(settings, facts, store, blobs, secret, request.dataset, request.patients):
+            if isinstance(item, JobProgress):
+                yield ingest_pb2.ForgetAnswer(progress=progress_message(item))
+            else:
+                traces = [
+                    ingest_pb2.Trace(place=place, removed=trace.removed, left=trace.left, note=trace.note)
+                    for place, trace in item.traces.items()
+                ]
+                told = ingest_pb2.Forgotten(complete=item.complete, films=item.films, traces=traces)
+                yield ingest_pb2.ForgetAnswer(forgotten=told)
 
     return tell()
 

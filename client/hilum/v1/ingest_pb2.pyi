@@ -114,3 +114,41 @@ class Duplicates(_message.Message):
     group: DuplicateGroup
     found: DuplicatesFound
     def __init__(self, progress: _Optional[_Union[_jobs_pb2.JobProgress, _Mapping]] = ..., group: _Optional[_Union[DuplicateGroup, _Mapping]] = ..., found: _Optional[_Union[DuplicatesFound, _Mapping]] = ...) -> None: ...
+
+class ForgetPatientRequest(_message.Message):
+    __slots__ = ("dataset", "patients")
+    DATASET_FIELD_NUMBER: _ClassVar[int]
+    PATIENTS_FIELD_NUMBER: _ClassVar[int]
+    dataset: str
+    patients: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, dataset: _Optional[str] = ..., patients: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Trace(_message.Message):
+    __slots__ = ("place", "removed", "left", "note")
+    PLACE_FIELD_NUMBER: _ClassVar[int]
+    REMOVED_FIELD_NUMBER: _ClassVar[int]
+    LEFT_FIELD_NUMBER: _ClassVar[int]
+    NOTE_FIELD_NUMBER: _ClassVar[int]
+    place: str
+    removed: int
+    left: int
+    note: str
+    def __init__(self, place: _Optional[str] = ..., removed: _Optional[int] = ..., left: _Optional[int] = ..., note: _Optional[str] = ...) -> None: ...
+
+class Forgotten(_message.Message):
+    __slots__ = ("complete", "films", "traces")
+    COMPLETE_FIELD_NUMBER: _ClassVar[int]
+    FILMS_FIELD_NUMBER: _ClassVar[int]
+    TRACES_FIELD_NUMBER: _ClassVar[int]
+    complete: bool
+    films: int
+    traces: _containers.RepeatedCompositeFieldContainer[Trace]
+    def __init__(self, complete: _Optional[bool] = ..., films: _Optional[int] = ..., traces: _Optional[_Iterable[_Union[Trace, _Mapping]]] = ...) -> None: ...
+
+class ForgetAnswer(_message.Message):
+    __slots__ = ("progress", "forgotten")
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    FORGOTTEN_FIELD_NUMBER: _ClassVar[int]
+    progress: _jobs_pb2.JobProgress
+    forgotten: Forgotten
+    def __init__(self, progress: _Optional[_Union[_jobs_pb2.JobProgress, _Mapping]] = ..., forgotten: _Optional[_Union[Forgotten, _Mapping]] = ...) -> None: ...

@@ -45,6 +45,11 @@ class IngestServiceStub:
                 request_serializer=hilum_dot_v1_dot_ingest__pb2.FindDuplicatesRequest.SerializeToString,
                 response_deserializer=hilum_dot_v1_dot_ingest__pb2.Duplicates.FromString,
                 _registered_method=True)
+        self.ForgetPatient = channel.unary_stream(
+                '/hilum.v1.IngestService/ForgetPatient',
+                request_serializer=hilum_dot_v1_dot_ingest__pb2.ForgetPatientRequest.SerializeToString,
+                response_deserializer=hilum_dot_v1_dot_ingest__pb2.ForgetAnswer.FromString,
+                _registered_method=True)
 
 
 class IngestServiceServicer:
@@ -63,6 +68,14 @@ class IngestServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ForgetPatient(self, request, context):
+        """Removes every trace of patients, looks again, and keeps their films from coming back. For the operator alone.
+        Interrupted, it is completed by the same call again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_IngestServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -75,6 +88,11 @@ def add_IngestServiceServicer_to_server(servicer, server):
                     servicer.FindDuplicates,
                     request_deserializer=hilum_dot_v1_dot_ingest__pb2.FindDuplicatesRequest.FromString,
                     response_serializer=hilum_dot_v1_dot_ingest__pb2.Duplicates.SerializeToString,
+            ),
+            'ForgetPatient': grpc.unary_stream_rpc_method_handler(
+                    servicer.ForgetPatient,
+                    request_deserializer=hilum_dot_v1_dot_ingest__pb2.ForgetPatientRequest.FromString,
+                    response_serializer=hilum_dot_v1_dot_ingest__pb2.ForgetAnswer.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -131,6 +149,33 @@ class IngestService:
             '/hilum.v1.IngestService/FindDuplicates',
             hilum_dot_v1_dot_ingest__pb2.FindDuplicatesRequest.SerializeToString,
             hilum_dot_v1_dot_ingest__pb2.Duplicates.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ForgetPatient(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/hilum.v1.IngestService/ForgetPatient',
+            hilum_dot_v1_dot_ingest__pb2.ForgetPatientRequest.SerializeToString,
+            hilum_dot_v1_dot_ingest__pb2.ForgetAnswer.FromString,
             options,
             channel_credentials,
             insecure,

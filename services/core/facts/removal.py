@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Iterable, Iterator
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Table, delete, func, select
@@ -74,21 +74,32 @@ def left(facts: Facts, dataset: str, ids: Collection[str], studies: Collection[s
     return found
 
 
-def analysing(facts: Facts) -> bool:
-    """Is an analysis at work?"""
-    query = select(jobs.c.job_id).where(jobs.c.kind == "analyze", jobs.c.state == JobState.RUNNING.value).limit(1)
+def at_work(facts: Facts, kinds: Collection[str]) -> bool:
+    """Is a job of one of these kinds running?"""
+    running = jobs.c.kind.in_(sorted(kinds)) & (jobs.c.state == JobState.RUNNING.value)
     with facts.read() as db:
-        return db.scalar(query) is not None
+        return db.scalar(select(jobs.c.job_id).where(running).limit(1)) is not None
 
 
-def naming(facts: Facts, words: Collection[str]) -> set[str]:
-    """Ids of the jobs and runs whose own text holds one of `words`: a filter on a patient, say."""
-    if not words:
-        return set()
+def naming(facts: Facts, words: re.Pattern[str]) -> set[str]:
+    """Ids of the jobs and runs that say one of `words`: in a filter on a patient, or in the path of a source."""
     with facts.read() as db:
         told = db.execute(select(jobs.c.job_id, jobs.c.spec, jobs.c.progress, jobs.c.result, jobs.c.error)).all()
         done = db.execute(select(runs.c.run_id, runs.c.manifest, runs.c.metrics)).all()
-    return {row[0] for row in (*told, *done) if any(word in json.dumps(list(row[1:])) for word in words)}
+    return {row[0] for row in (*told, *done) if says(list(row[1:]), words)}
+
+
+def says(told: object, words: re.Pattern[str]) -> bool:
+    """Does a text somewhere in this JSON hold one of `words`? Numbers are no texts."""
+    match told:
+        case str():
+            return words.search(told) is not None
+        case Mapping():
+            return any(says(each, words) for pair in told.items() for each in pair)
+        case list() | tuple():
+            return any(says(each, words) for each in told)
+        case _:
+            return False
 
 
 def delete_work(facts: Facts, ids: Collection[str]) -> int:

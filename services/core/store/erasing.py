@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from qdrant_client import grpc as wire
 from qdrant_client import models
@@ -76,6 +76,14 @@ class Erasing(Connection):
             if told.status == models.CollectionStatus.GREEN:
                 return
             time.sleep(0.5)
+
+    def unindex_labels(self, collection: str, stated: Collection[str]) -> int:
+        """Drop the indexes of findings that are not among `stated`: a name can tell of a film; how many there were."""
+        known = answered(lambda: self._client.get_collection(collection).payload_schema, WRITE_PATIENCE)
+        fields = [name for name in known if name.startswith("labels.") and name.removeprefix("labels.") not in stated]
+        for name in fields:
+            answered(lambda n=name: self._client.delete_payload_index(collection, n, wait=True), WRITE_PATIENCE)
+        return len(fields)
 
     def drop_snapshots(self, collection: str) -> int:
         """Delete the engine's own snapshots of a collection: copies of what it held; how many there were."""
