@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 class Relay:
     """A relay to `target` on this machine. Faults may be changed while it runs; they count for data from then on.
 
-    resets: the share of connections that are reset at their first answer.  cut: bytes of answers after which a
+    resets: the share of answers that come as a reset.  cut: bytes of answers after which a
     connection is closed, for the next `cuts` connections that get so far.  silent: nothing comes back.  latency: in
     seconds, for each piece.  only: a part of the request line; other requests pass unharmed.
     """
@@ -51,7 +51,7 @@ class Relay:
         except OSError:
             writer.close()
             return
-        last = [""]
+        last = ["", ""]  # the request at hand, and the one whose answer has begun
         back = asyncio.create_task(self._answers(upstream_reader, writer, last))
         try:
             while data := await reader.read(65536):
@@ -75,9 +75,10 @@ class Relay:
                 await asyncio.sleep(self.latency)
             while harmed and self.silent:
                 await asyncio.sleep(0.05)
-            if harmed and self.dice.random() < self.resets:
+            if harmed and last[0] is not last[1] and self.dice.random() < self.resets:
                 _reset(writer)
                 return
+            last[1] = last[0]
             if harmed and self.cut is not None and sent + len(data) > self.cut and self.cuts > 0:
                 self.cuts -= 1
                 writer.write(data[: max(0, self.cut - sent)])

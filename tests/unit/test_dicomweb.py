@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from services.core.facts import images
+from services.core.facts import images, jobs
 from services.core.facts.schema import metadata
 from services.core.ids import image_id
 from services.core.types import JobState, Outcome
@@ -72,8 +72,6 @@ def ingest(opened: Room, **plan: object) -> dict[str, int]:
 
 
 def reasons(opened: Room) -> dict[str, int]:
-    from services.core.facts import jobs
-
     [last, *_] = jobs.recent(opened.facts)
     found: dict[str, int] = {}
     for item in opened.items(last):

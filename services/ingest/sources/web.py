@@ -100,7 +100,7 @@ class Web:
         Raises `UnansweredError`, `TooLongError`; FAILED_PRECONDITION when no repetition would help, UNAVAILABLE when
         the server is gone, CANCELLED when the job is to stop.
         """
-        began, pause = time.monotonic(), _FIRST_PAUSE
+        began, pause, probed = time.monotonic(), _FIRST_PAUSE, False
         deadline = began + self._patience.question
         for attempt in count(1):
             try:
@@ -112,9 +112,10 @@ class Web:
                 self._at += 1  # the name's next address, if it has several
             late = time.monotonic() >= deadline
             if late or attempt >= self._patience.tries:
-                if self._heard > began or self._there():
+                if self._heard > began or probed:
                     raise UnansweredError
-                if late:
+                probed = self._there()  # if so, it may just have come back: once more
+                if late and not probed:
                     raise HilumError(
                         ErrorCode.UNAVAILABLE,
                         "the DICOMweb server does not answer; see whether it runs and whether its certificate is one "
