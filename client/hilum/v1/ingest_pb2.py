@@ -26,7 +26,7 @@ from hilum.v1 import common_pb2 as hilum_dot_v1_dot_common__pb2
 from hilum.v1 import jobs_pb2 as hilum_dot_v1_dot_jobs__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15hilum/v1/ingest.proto\x12\x08hilum.v1\x1a\x15hilum/v1/common.proto\x1a\x13hilum/v1/jobs.proto\"\xe3\x01\n\x16\x43reateIngestJobRequest\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x02 \x01(\t\x12\x0e\n\x06layout\x18\x03 \x01(\t\x12\x0e\n\x06labels\x18\x04 \x01(\t\x12\x0e\n\x06models\x18\x05 \x03(\t\x12\x10\n\x08keep_ids\x18\x06 \x01(\x08\x12\x12\n\nrequest_id\x18\x07 \x01(\t\x12\x0f\n\x07reports\x18\x08 \x01(\t\x12\x0b\n\x03map\x18\x0b \x01(\t\x12\x0e\n\x06tables\x18\t \x01(\t\x12\x14\n\x0c\x63\x61\x63he_pixels\x18\x0c \x01(\x08\x12\x0e\n\x06window\x18\n \x01(\t\"\xaa\x01\n\x15\x46indDuplicatesRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x11\n\x04\x62its\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x15\n\x08likeness\x18\x04 \x01(\x01H\x01\x88\x01\x01\x12\x15\n\x08\x64istance\x18\x05 \x01(\x01H\x02\x88\x01\x01\x12\r\n\x05limit\x18\x06 \x01(\x05\x42\x07\n\x05_bitsB\x0b\n\t_likenessB\x0b\n\t_distance\"\x97\x01\n\rDuplicateFilm\x12\x10\n\x08image_id\x18\x01 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x02 \x01(\t\x12\x12\n\npatient_id\x18\x03 \x01(\t\x12\x10\n\x08study_id\x18\x04 \x01(\t\x12\x0c\n\x04rows\x18\x05 \x01(\x05\x12\x0f\n\x07\x63olumns\x18\x06 \x01(\x05\x12\x0c\n\x04kind\x18\x07 \x01(\t\x12\x10\n\x08\x64istance\x18\x08 \x01(\x01\"j\n\x0e\x44uplicateGroup\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x10\n\x08\x64istance\x18\x02 \x01(\x01\x12\x10\n\x08patients\x18\x03 \x01(\t\x12&\n\x05\x66ilms\x18\x04 \x03(\x0b\x32\x17.hilum.v1.DuplicateFilm\"\xcf\x01\n\x0f\x44uplicatesFound\x12\r\n\x05\x66ilms\x18\x01 \x01(\x05\x12\x35\n\x06groups\x18\x02 \x03(\x0b\x32%.hilum.v1.DuplicatesFound.GroupsEntry\x12\x0e\n\x06\x61larms\x18\x03 \x01(\x05\x12\x13\n\x0bunconfirmed\x18\x04 \x01(\x05\x12\"\n\x06models\x18\x05 \x03(\x0b\x32\x12.hilum.v1.ModelUse\x1a-\n\x0bGroupsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x05:\x02\x38\x01\"\x96\x01\n\nDuplicates\x12)\n\x08progress\x18\x01 \x01(\x0b\x32\x15.hilum.v1.JobProgressH\x00\x12)\n\x05group\x18\x02 \x01(\x0b\x32\x18.hilum.v1.DuplicateGroupH\x00\x12*\n\x05\x66ound\x18\x03 \x01(\x0b\x32\x19.hilum.v1.DuplicatesFoundH\x00\x42\x06\n\x04told\"9\n\x14\x46orgetPatientRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x10\n\x08patients\x18\x02 \x03(\t\"Q\n\x05Trace\x12\r\n\x05place\x18\x01 \x01(\t\x12\x0f\n\x07removed\x18\x02 \x01(\x03\x12\x11\n\x04left\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x0c\n\x04note\x18\x04 \x01(\tB\x07\n\x05_left\"M\n\tForgotten\x12\x10\n\x08\x63omplete\x18\x01 \x01(\x08\x12\r\n\x05\x66ilms\x18\x02 \x01(\x03\x12\x1f\n\x06traces\x18\x03 \x03(\x0b\x32\x0f.hilum.v1.Trace\"k\n\x0c\x46orgetAnswer\x12)\n\x08progress\x18\x01 \x01(\x0b\x32\x15.hilum.v1.JobProgressH\x00\x12(\n\tforgotten\x18\x02 \x01(\x0b\x32\x13.hilum.v1.ForgottenH\x00\x42\x06\n\x04told2\xe9\x01\n\rIngestService\x12\x42\n\x0f\x43reateIngestJob\x12 .hilum.v1.CreateIngestJobRequest\x1a\r.hilum.v1.Job\x12I\n\x0e\x46indDuplicates\x12\x1f.hilum.v1.FindDuplicatesRequest\x1a\x14.hilum.v1.Duplicates0\x01\x12I\n\rForgetPatient\x12\x1e.hilum.v1.ForgetPatientRequest\x1a\x16.hilum.v1.ForgetAnswer0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15hilum/v1/ingest.proto\x12\x08hilum.v1\x1a\x15hilum/v1/common.proto\x1a\x13hilum/v1/jobs.proto\"\x83\x02\n\x16\x43reateIngestJobRequest\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x02 \x01(\t\x12\x0e\n\x06layout\x18\x03 \x01(\t\x12\x0e\n\x06labels\x18\x04 \x01(\t\x12\x0e\n\x06models\x18\x05 \x03(\t\x12\x10\n\x08keep_ids\x18\x06 \x01(\x08\x12\x12\n\nrequest_id\x18\x07 \x01(\t\x12\x0f\n\x07reports\x18\x08 \x01(\t\x12\x0b\n\x03map\x18\x0b \x01(\t\x12\x0e\n\x06tables\x18\t \x01(\t\x12\x14\n\x0c\x63\x61\x63he_pixels\x18\x0c \x01(\x08\x12\r\n\x05where\x18\r \x01(\t\x12\x0f\n\x07recheck\x18\x0e \x01(\x08\x12\x0e\n\x06window\x18\n \x01(\t\"\xaa\x01\n\x15\x46indDuplicatesRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x11\n\x04\x62its\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x15\n\x08likeness\x18\x04 \x01(\x01H\x01\x88\x01\x01\x12\x15\n\x08\x64istance\x18\x05 \x01(\x01H\x02\x88\x01\x01\x12\r\n\x05limit\x18\x06 \x01(\x05\x42\x07\n\x05_bitsB\x0b\n\t_likenessB\x0b\n\t_distance\"\x97\x01\n\rDuplicateFilm\x12\x10\n\x08image_id\x18\x01 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x02 \x01(\t\x12\x12\n\npatient_id\x18\x03 \x01(\t\x12\x10\n\x08study_id\x18\x04 \x01(\t\x12\x0c\n\x04rows\x18\x05 \x01(\x05\x12\x0f\n\x07\x63olumns\x18\x06 \x01(\x05\x12\x0c\n\x04kind\x18\x07 \x01(\t\x12\x10\n\x08\x64istance\x18\x08 \x01(\x01\"j\n\x0e\x44uplicateGroup\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x10\n\x08\x64istance\x18\x02 \x01(\x01\x12\x10\n\x08patients\x18\x03 \x01(\t\x12&\n\x05\x66ilms\x18\x04 \x03(\x0b\x32\x17.hilum.v1.DuplicateFilm\"\xcf\x01\n\x0f\x44uplicatesFound\x12\r\n\x05\x66ilms\x18\x01 \x01(\x05\x12\x35\n\x06groups\x18\x02 \x03(\x0b\x32%.hilum.v1.DuplicatesFound.GroupsEntry\x12\x0e\n\x06\x61larms\x18\x03 \x01(\x05\x12\x13\n\x0bunconfirmed\x18\x04 \x01(\x05\x12\"\n\x06models\x18\x05 \x03(\x0b\x32\x12.hilum.v1.ModelUse\x1a-\n\x0bGroupsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x05:\x02\x38\x01\"\x96\x01\n\nDuplicates\x12)\n\x08progress\x18\x01 \x01(\x0b\x32\x15.hilum.v1.JobProgressH\x00\x12)\n\x05group\x18\x02 \x01(\x0b\x32\x18.hilum.v1.DuplicateGroupH\x00\x12*\n\x05\x66ound\x18\x03 \x01(\x0b\x32\x19.hilum.v1.DuplicatesFoundH\x00\x42\x06\n\x04told\"9\n\x14\x46orgetPatientRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x10\n\x08patients\x18\x02 \x03(\t\"Q\n\x05Trace\x12\r\n\x05place\x18\x01 \x01(\t\x12\x0f\n\x07removed\x18\x02 \x01(\x03\x12\x11\n\x04left\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x0c\n\x04note\x18\x04 \x01(\tB\x07\n\x05_left\"M\n\tForgotten\x12\x10\n\x08\x63omplete\x18\x01 \x01(\x08\x12\r\n\x05\x66ilms\x18\x02 \x01(\x03\x12\x1f\n\x06traces\x18\x03 \x03(\x0b\x32\x0f.hilum.v1.Trace\"k\n\x0c\x46orgetAnswer\x12)\n\x08progress\x18\x01 \x01(\x0b\x32\x15.hilum.v1.JobProgressH\x00\x12(\n\tforgotten\x18\x02 \x01(\x0b\x32\x13.hilum.v1.ForgottenH\x00\x42\x06\n\x04told\"Q\n\x10ReconcileRequest\x12.\n\x04plan\x18\x01 \x01(\x0b\x32 .hilum.v1.CreateIngestJobRequest\x12\r\n\x05\x61pply\x18\x02 \x01(\x08\"H\n\nDifference\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0b\n\x03ref\x18\x02 \x01(\t\x12\x10\n\x08image_id\x18\x03 \x01(\t\x12\r\n\x05model\x18\x04 \x01(\t\"\x8e\x01\n\nReconciled\x12\x30\n\x06\x63ounts\x18\x01 \x03(\x0b\x32 .hilum.v1.Reconciled.CountsEntry\x12\x0f\n\x07removed\x18\x02 \x01(\x05\x12\x0e\n\x06job_id\x18\x03 \x01(\t\x1a-\n\x0b\x43ountsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x05:\x02\x38\x01\"\x9c\x01\n\x0fReconcileAnswer\x12)\n\x08progress\x18\x01 \x01(\x0b\x32\x15.hilum.v1.JobProgressH\x00\x12*\n\ndifference\x18\x02 \x01(\x0b\x32\x14.hilum.v1.DifferenceH\x00\x12*\n\nreconciled\x18\x03 \x01(\x0b\x32\x14.hilum.v1.ReconciledH\x00\x42\x06\n\x04told2\xaf\x02\n\rIngestService\x12\x42\n\x0f\x43reateIngestJob\x12 .hilum.v1.CreateIngestJobRequest\x1a\r.hilum.v1.Job\x12I\n\x0e\x46indDuplicates\x12\x1f.hilum.v1.FindDuplicatesRequest\x1a\x14.hilum.v1.Duplicates0\x01\x12I\n\rForgetPatient\x12\x1e.hilum.v1.ForgetPatientRequest\x1a\x16.hilum.v1.ForgetAnswer0\x01\x12\x44\n\tReconcile\x12\x1a.hilum.v1.ReconcileRequest\x1a\x19.hilum.v1.ReconcileAnswer0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,28 +35,40 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_DUPLICATESFOUND_GROUPSENTRY']._loaded_options = None
   _globals['_DUPLICATESFOUND_GROUPSENTRY']._serialized_options = b'8\001'
+  _globals['_RECONCILED_COUNTSENTRY']._loaded_options = None
+  _globals['_RECONCILED_COUNTSENTRY']._serialized_options = b'8\001'
   _globals['_CREATEINGESTJOBREQUEST']._serialized_start=80
-  _globals['_CREATEINGESTJOBREQUEST']._serialized_end=307
-  _globals['_FINDDUPLICATESREQUEST']._serialized_start=310
-  _globals['_FINDDUPLICATESREQUEST']._serialized_end=480
-  _globals['_DUPLICATEFILM']._serialized_start=483
-  _globals['_DUPLICATEFILM']._serialized_end=634
-  _globals['_DUPLICATEGROUP']._serialized_start=636
-  _globals['_DUPLICATEGROUP']._serialized_end=742
-  _globals['_DUPLICATESFOUND']._serialized_start=745
-  _globals['_DUPLICATESFOUND']._serialized_end=952
-  _globals['_DUPLICATESFOUND_GROUPSENTRY']._serialized_start=907
-  _globals['_DUPLICATESFOUND_GROUPSENTRY']._serialized_end=952
-  _globals['_DUPLICATES']._serialized_start=955
-  _globals['_DUPLICATES']._serialized_end=1105
-  _globals['_FORGETPATIENTREQUEST']._serialized_start=1107
-  _globals['_FORGETPATIENTREQUEST']._serialized_end=1164
-  _globals['_TRACE']._serialized_start=1166
-  _globals['_TRACE']._serialized_end=1247
-  _globals['_FORGOTTEN']._serialized_start=1249
-  _globals['_FORGOTTEN']._serialized_end=1326
-  _globals['_FORGETANSWER']._serialized_start=1328
-  _globals['_FORGETANSWER']._serialized_end=1435
-  _globals['_INGESTSERVICE']._serialized_start=1438
-  _globals['_INGESTSERVICE']._serialized_end=1671
+  _globals['_CREATEINGESTJOBREQUEST']._serialized_end=339
+  _globals['_FINDDUPLICATESREQUEST']._serialized_start=342
+  _globals['_FINDDUPLICATESREQUEST']._serialized_end=512
+  _globals['_DUPLICATEFILM']._serialized_start=515
+  _globals['_DUPLICATEFILM']._serialized_end=666
+  _globals['_DUPLICATEGROUP']._serialized_start=668
+  _globals['_DUPLICATEGROUP']._serialized_end=774
+  _globals['_DUPLICATESFOUND']._serialized_start=777
+  _globals['_DUPLICATESFOUND']._serialized_end=984
+  _globals['_DUPLICATESFOUND_GROUPSENTRY']._serialized_start=939
+  _globals['_DUPLICATESFOUND_GROUPSENTRY']._serialized_end=984
+  _globals['_DUPLICATES']._serialized_start=987
+  _globals['_DUPLICATES']._serialized_end=1137
+  _globals['_FORGETPATIENTREQUEST']._serialized_start=1139
+  _globals['_FORGETPATIENTREQUEST']._serialized_end=1196
+  _globals['_TRACE']._serialized_start=1198
+  _globals['_TRACE']._serialized_end=1279
+  _globals['_FORGOTTEN']._serialized_start=1281
+  _globals['_FORGOTTEN']._serialized_end=1358
+  _globals['_FORGETANSWER']._serialized_start=1360
+  _globals['_FORGETANSWER']._serialized_end=1467
+  _globals['_RECONCILEREQUEST']._serialized_start=1469
+  _globals['_RECONCILEREQUEST']._serialized_end=1550
+  _globals['_DIFFERENCE']._serialized_start=1552
+  _globals['_DIFFERENCE']._serialized_end=1624
+  _globals['_RECONCILED']._serialized_start=1627
+  _globals['_RECONCILED']._serialized_end=1769
+  _globals['_RECONCILED_COUNTSENTRY']._serialized_start=1724
+  _globals['_RECONCILED_COUNTSENTRY']._serialized_end=1769
+  _globals['_RECONCILEANSWER']._serialized_start=1772
+  _globals['_RECONCILEANSWER']._serialized_end=1928
+  _globals['_INGESTSERVICE']._serialized_start=1931
+  _globals['_INGESTSERVICE']._serialized_end=2234
 # @@protoc_insertion_point(module_scope)

@@ -9,7 +9,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class CreateIngestJobRequest(_message.Message):
-    __slots__ = ("source", "dataset", "layout", "labels", "models", "keep_ids", "request_id", "reports", "map", "tables", "cache_pixels", "window")
+    __slots__ = ("source", "dataset", "layout", "labels", "models", "keep_ids", "request_id", "reports", "map", "tables", "cache_pixels", "where", "recheck", "window")
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     DATASET_FIELD_NUMBER: _ClassVar[int]
     LAYOUT_FIELD_NUMBER: _ClassVar[int]
@@ -21,6 +21,8 @@ class CreateIngestJobRequest(_message.Message):
     MAP_FIELD_NUMBER: _ClassVar[int]
     TABLES_FIELD_NUMBER: _ClassVar[int]
     CACHE_PIXELS_FIELD_NUMBER: _ClassVar[int]
+    WHERE_FIELD_NUMBER: _ClassVar[int]
+    RECHECK_FIELD_NUMBER: _ClassVar[int]
     WINDOW_FIELD_NUMBER: _ClassVar[int]
     source: str
     dataset: str
@@ -33,8 +35,10 @@ class CreateIngestJobRequest(_message.Message):
     map: str
     tables: str
     cache_pixels: bool
+    where: str
+    recheck: bool
     window: str
-    def __init__(self, source: _Optional[str] = ..., dataset: _Optional[str] = ..., layout: _Optional[str] = ..., labels: _Optional[str] = ..., models: _Optional[_Iterable[str]] = ..., keep_ids: _Optional[bool] = ..., request_id: _Optional[str] = ..., reports: _Optional[str] = ..., map: _Optional[str] = ..., tables: _Optional[str] = ..., cache_pixels: _Optional[bool] = ..., window: _Optional[str] = ...) -> None: ...
+    def __init__(self, source: _Optional[str] = ..., dataset: _Optional[str] = ..., layout: _Optional[str] = ..., labels: _Optional[str] = ..., models: _Optional[_Iterable[str]] = ..., keep_ids: _Optional[bool] = ..., request_id: _Optional[str] = ..., reports: _Optional[str] = ..., map: _Optional[str] = ..., tables: _Optional[str] = ..., cache_pixels: _Optional[bool] = ..., where: _Optional[str] = ..., recheck: _Optional[bool] = ..., window: _Optional[str] = ...) -> None: ...
 
 class FindDuplicatesRequest(_message.Message):
     __slots__ = ("dataset", "model", "bits", "likeness", "distance", "limit")
@@ -152,3 +156,50 @@ class ForgetAnswer(_message.Message):
     progress: _jobs_pb2.JobProgress
     forgotten: Forgotten
     def __init__(self, progress: _Optional[_Union[_jobs_pb2.JobProgress, _Mapping]] = ..., forgotten: _Optional[_Union[Forgotten, _Mapping]] = ...) -> None: ...
+
+class ReconcileRequest(_message.Message):
+    __slots__ = ("plan", "apply")
+    PLAN_FIELD_NUMBER: _ClassVar[int]
+    APPLY_FIELD_NUMBER: _ClassVar[int]
+    plan: CreateIngestJobRequest
+    apply: bool
+    def __init__(self, plan: _Optional[_Union[CreateIngestJobRequest, _Mapping]] = ..., apply: _Optional[bool] = ...) -> None: ...
+
+class Difference(_message.Message):
+    __slots__ = ("kind", "ref", "image_id", "model")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    REF_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_ID_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    ref: str
+    image_id: str
+    model: str
+    def __init__(self, kind: _Optional[str] = ..., ref: _Optional[str] = ..., image_id: _Optional[str] = ..., model: _Optional[str] = ...) -> None: ...
+
+class Reconciled(_message.Message):
+    __slots__ = ("counts", "removed", "job_id")
+    class CountsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    COUNTS_FIELD_NUMBER: _ClassVar[int]
+    REMOVED_FIELD_NUMBER: _ClassVar[int]
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    counts: _containers.ScalarMap[str, int]
+    removed: int
+    job_id: str
+    def __init__(self, counts: _Optional[_Mapping[str, int]] = ..., removed: _Optional[int] = ..., job_id: _Optional[str] = ...) -> None: ...
+
+class ReconcileAnswer(_message.Message):
+    __slots__ = ("progress", "difference", "reconciled")
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    DIFFERENCE_FIELD_NUMBER: _ClassVar[int]
+    RECONCILED_FIELD_NUMBER: _ClassVar[int]
+    progress: _jobs_pb2.JobProgress
+    difference: Difference
+    reconciled: Reconciled
+    def __init__(self, progress: _Optional[_Union[_jobs_pb2.JobProgress, _Mapping]] = ..., difference: _Optional[_Union[Difference, _Mapping]] = ..., reconciled: _Optional[_Union[Reconciled, _Mapping]] = ...) -> None: ...

@@ -50,6 +50,11 @@ class IngestServiceStub:
                 request_serializer=hilum_dot_v1_dot_ingest__pb2.ForgetPatientRequest.SerializeToString,
                 response_deserializer=hilum_dot_v1_dot_ingest__pb2.ForgetAnswer.FromString,
                 _registered_method=True)
+        self.Reconcile = channel.unary_stream(
+                '/hilum.v1.IngestService/Reconcile',
+                request_serializer=hilum_dot_v1_dot_ingest__pb2.ReconcileRequest.SerializeToString,
+                response_deserializer=hilum_dot_v1_dot_ingest__pb2.ReconcileAnswer.FromString,
+                _registered_method=True)
 
 
 class IngestServiceServicer:
@@ -76,6 +81,13 @@ class IngestServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Reconcile(self, request, context):
+        """Holds a dataset's source against the archive.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_IngestServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -93,6 +105,11 @@ def add_IngestServiceServicer_to_server(servicer, server):
                     servicer.ForgetPatient,
                     request_deserializer=hilum_dot_v1_dot_ingest__pb2.ForgetPatientRequest.FromString,
                     response_serializer=hilum_dot_v1_dot_ingest__pb2.ForgetAnswer.SerializeToString,
+            ),
+            'Reconcile': grpc.unary_stream_rpc_method_handler(
+                    servicer.Reconcile,
+                    request_deserializer=hilum_dot_v1_dot_ingest__pb2.ReconcileRequest.FromString,
+                    response_serializer=hilum_dot_v1_dot_ingest__pb2.ReconcileAnswer.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -176,6 +193,33 @@ class IngestService:
             '/hilum.v1.IngestService/ForgetPatient',
             hilum_dot_v1_dot_ingest__pb2.ForgetPatientRequest.SerializeToString,
             hilum_dot_v1_dot_ingest__pb2.ForgetAnswer.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Reconcile(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/hilum.v1.IngestService/Reconcile',
+            hilum_dot_v1_dot_ingest__pb2.ReconcileRequest.SerializeToString,
+            hilum_dot_v1_dot_ingest__pb2.ReconcileAnswer.FromString,
             options,
             channel_credentials,
             insecure,
