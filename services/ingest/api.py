@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 from hilum.v1 import ingest_pb2, jobs_pb2
@@ -12,6 +11,7 @@ from services.core.blobs import Blobs
 from services.core.config import Settings
 from services.core.errors import ErrorCode, HilumError, invalid
 from services.core.facts import Facts, jobs
+from services.core.ids import load_secret
 from services.core.security import confine
 from services.core.store import VectorStore
 from services.encoders import slices
@@ -41,10 +41,11 @@ class IngestApi:
     ) -> None:  # fmt: skip
         self._settings, self._facts, self._registry = settings, facts, registry
         self._store, self._blobs = store, blobs
+        self._secret = load_secret(settings.data_dir)
 
     def create_ingest_job(self, request: ingest_pb2.CreateIngestJobRequest, call: Call) -> jobs_pb2.Job:
         plan = self._plan(request, call.operator)
-        return job_message(jobs.submit(self._facts, KIND, asdict(plan), request.request_id or None))
+        return job_message(jobs.submit(self._facts, KIND, plan.spec(self._secret), request.request_id or None))
 
     def find_duplicates(self, request: ingest_pb2.FindDuplicatesRequest, call: Call) -> Iterator[ingest_pb2.Duplicates]:
         return keeping.duplicates(self._facts, self._store, self._blobs, request, call)

@@ -20,6 +20,7 @@ from services.core.facts import Facts, images, jobs, models
 from services.core.facts.images import Stored
 from services.core.ids import image_id
 from services.core.models import ModelSpec
+from services.core.seal import unsealed
 from services.core.store import VectorStore, payload
 from services.core.types import ImageRecord, JobItem, Outcome
 from services.ingest import promotion, stated_model, withdrawn
@@ -86,7 +87,7 @@ class Embeddings:
         self, job_id: str, spec: Mapping[str, object], tally: Tally, stopped: Callable[[], bool]
     ) -> dict[str, object]:
         """Work the job off; its result. Raises HilumError when it cannot go on as a whole."""
-        plan = EmbeddingsPlan(**spec)  # type: ignore[arg-type]
+        plan = EmbeddingsPlan(**unsealed(self.secret, spec))  # type: ignore[arg-type]
         with claimed(self.facts, self.settings.data_dir, plan.dataset, stopped) as held:
             return self._run(job_id, plan, tally, stopped) if held else {}
 

@@ -47,7 +47,7 @@ class IngestWorker:
         filling = fill.Fill(settings, facts, store, registry, secret, reached)
         promoting = promotions.Promotions(facts, store, reached)
         storing: dict[str, Run] = {
-            KIND: lambda job_id, spec, tally, stopped: pipeline.run(job_id, Plan.of(spec), tally, stopped),
+            KIND: lambda job_id, spec, tally, stopped: pipeline.run(job_id, Plan.of(spec, secret), tally, stopped),
             embeddings.KIND: ready_made.run,
             fill.KIND: filling.run,
         }

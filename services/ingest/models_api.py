@@ -13,6 +13,8 @@ from services.core.config import Settings
 from services.core.errors import invalid
 from services.core.facts import Facts, jobs, promotions
 from services.core.facts.promotions import Promotion
+from services.core.ids import load_secret
+from services.core.seal import sealed
 from services.core.store import VectorStore
 from services.encoders import slices
 from services.encoders.registry import Registry
@@ -42,6 +44,7 @@ class ModelsApi:
 
     def __init__(self, settings: Settings, facts: Facts, store: VectorStore, registry: Registry) -> None:
         self._settings, self._facts, self._store, self._registry = settings, facts, store, registry
+        self._secret = load_secret(settings.data_dir)
 
     def create_embeddings_job(self, request: models_pb2.CreateEmbeddingsJobRequest, call: Call) -> jobs_pb2.Job:
         _named("dataset", request.dataset)
@@ -64,7 +67,7 @@ class ModelsApi:
             allowed_file(request.labels, "labels", *where), allowed_folder(request.tables, "tables", *where),
             columns, request.keep_ids,
         )  # fmt: skip
-        return self._submit(embeddings.KIND, asdict(plan), request.request_id)
+        return self._submit(embeddings.KIND, sealed(self._secret, asdict(plan)), request.request_id)
 
     def fill_model(self, request: models_pb2.FillModelRequest, call: Call) -> jobs_pb2.Job:
         self._registry.offer(request.model)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -19,6 +19,7 @@ from services.core.config import Settings
 from services.core.errors import ErrorCode, HilumError
 from services.core.facts import Facts, images, jobs, models
 from services.core.ids import image_id
+from services.core.seal import sealed, unsealed
 from services.core.store import VectorStore
 from services.core.types import Job, Outcome, Report
 from services.encoders import slices
@@ -63,9 +64,14 @@ class Plan:
     where: str = ""  # of a DICOMweb server's films
     recheck: bool = False  # fetch also what the listing says is stored
 
+    def spec(self, secret: bytes) -> dict[str, object]:
+        """As a job keeps it, with its paths sealed: names of folders can name people."""
+        return sealed(secret, asdict(self))
+
     @classmethod
-    def of(cls, spec: Mapping[str, object]) -> Plan:
-        return cls(**{**spec, "models": tuple(spec.get("models", ()))})  # type: ignore[arg-type]
+    def of(cls, spec: Mapping[str, object], secret: bytes) -> Plan:
+        """As a job has kept it. Raises FAILED_PRECONDITION."""
+        return cls(**{**unsealed(secret, spec), "models": tuple(spec.get("models", ()))})  # type: ignore[arg-type]
 
     @property
     def remote(self) -> bool:
@@ -115,7 +121,7 @@ class Pipeline:
     def _before(self, plan: Plan) -> Before:
         def like(job: Job) -> bool:
             try:
-                former = Plan.of(job.spec)
+                former = Plan.of(job.spec, self.secret)
             except (HilumError, TypeError):  # of another secret or version
                 return False
             return (former.source, former.dataset, former.where) == (plan.source, plan.dataset, plan.where)

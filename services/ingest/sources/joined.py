@@ -18,7 +18,7 @@ import duckdb
 from services.core.errors import invalid
 from services.core.labels import Box, Label, LabelState, label_key, label_state
 from services.ingest import stated
-from services.ingest.sources.layout import Csv, Layout, Listed, Made, Said, StudyReports, Told, Wide
+from services.ingest.sources.layout import MAP, Csv, Layout, Listed, Made, Said, StudyReports, Told, Wide
 from services.ingest.sources.tables import Row
 from services.ingest.stated import Stated
 
@@ -129,7 +129,7 @@ class JoinedRows:
         paths = sorted(str(path) for glob in _globs(table.glob) for path in folder.glob(glob) if path.is_file())
         if not paths:
             if table.required:
-                raise invalid(f"the {self._layout.name} layout needs {Path(table.glob).name} beside its films")
+                raise invalid(_missing(self._layout, name, table))
             columns = ", ".join(f'"{column}" VARCHAR' for column in table.columns)
             self._db.execute(f'CREATE TABLE "{name}" ({columns})')
             return
@@ -153,7 +153,8 @@ class JoinedRows:
             )
         have = {row[0] for row in self._db.execute(f'DESCRIBE "{name}"').fetchall()}
         if missing := [column for column in table.columns if column not in have]:
-            raise invalid(f"{Path(table.glob).name} lacks the columns {', '.join(missing)}; is it another release?")
+            said = f"the map's table {name}" if self._layout.name == MAP else Path(table.glob).name
+            raise invalid(f"{said} lacks the columns {', '.join(missing)}; is it another release?")
         self._collapse(name, table)
 
     def _fill(self, name: str, table: Made, folder: Path) -> None:
@@ -272,6 +273,13 @@ def _read(name: str, cell: object) -> object:
         return _READ.get(name, lambda value: stated.text(value, 64))(cell)
     except (ValueError, OverflowError):
         return None
+
+
+def _missing(layout: Layout, name: str, table: Csv) -> str:
+    """A publisher's file by its name; one that a user has named by its place in the map: names can name people."""
+    if layout.name == MAP:
+        return f"the map's table {name} is not where the map says; paths in it count from the source, or from tables"
+    return f"the {layout.name} layout needs {Path(table.glob).name} beside its films"
 
 
 def _said(error: duckdb.Error) -> str:

@@ -14,6 +14,9 @@ Sections = Mapping[str, str]  # section → text
 StudyReports = Iterator[tuple[str, Sections]]  # (the dataset's study id, its sections)
 
 
+MAP = "map"  # the name of a layout that a user has described
+
+
 @dataclass(frozen=True, slots=True)
 class Csv:
     """One table, found by a glob below the folder of tables, plain or compressed with ``.gz`` behind its name.

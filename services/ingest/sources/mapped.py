@@ -28,7 +28,7 @@ import yaml
 
 from services.core.errors import HilumError, invalid
 from services.ingest.sources.files import LAYOUTS
-from services.ingest.sources.layout import Csv, Layout, Listed, Told, Wide, basename, stem
+from services.ingest.sources.layout import MAP, Csv, Layout, Listed, Told, Wide, basename, stem
 from services.ingest.sources.tables import SECTIONS
 from services.ingest.stated import Stated
 
@@ -83,7 +83,7 @@ def _layout(given: Mapping[str, Any]) -> Layout:
     if (kind := given.get("date_kind")) not in (None, *_KINDS):
         raise invalid(f"date_kind is one of {', '.join(_KINDS)}")
     return Layout(
-        name="map", title="a column map", terms="as its user states", marks=(), tables=tables, joined=joined,
+        name=MAP, title="a column map", terms="as its user states", marks=(), tables=tables, joined=joined,
         films=tuple(given.get("films") or LAYOUTS["auto"]), select=select, key=lambda name: name,
         keys=lambda name: (name, basename(name), stem(name)), labels=tuple(labels), reports=told,
         keep_ids=bool(given.get("keep_ids", False)), date_kind=kind, constants=dict(given.get("constants", {})),
