@@ -175,7 +175,8 @@ def against_loop(name: str, paths: Sequence[str], rounds: int, device: torch.dev
     flops = _flops(size, plain, given[:1], device)
     peak = {half: _peak(device, getattr(torch, half)) for half in ("float32", "bfloat16")}
     for row in rows:
-        row["share_of_peak"] = row["films_per_second"] * flops / peak["bfloat16" if "16" in row["path"] else "float32"]
+        half = "bfloat16" if "16" in row["path"] else "float32"
+        row["share_of_peak"] = None if "int8" in row["path"] else row["films_per_second"] * flops / peak[half]
     return {"model": name, "gflop_per_film": flops / 1e9, "films": len(given), "rows": rows,
             "peak_gflops": {half: value / 1e9 for half, value in peak.items()}}  # fmt: skip
 
@@ -273,8 +274,8 @@ def _show(result: dict[str, Any]) -> None:
     print(f"{result['model']}: {result['gflop_per_film']:.1f} GFLOP a film, {result['films']} films a round")
     print(f"{'path':>26} {'films/s':>9} {'x loop':>7} {'cosine':>9} {'of peak':>8}")
     for row in result["rows"]:
-        print(f"{row['path']:>26} {row['films_per_second']:9.3f} {row['over_loop']:7.2f} {row['cosine']:9.6f} "
-              f"{row['share_of_peak']:8.2f}")  # fmt: skip
+        share = "" if row["share_of_peak"] is None else f"{row['share_of_peak']:8.2f}"
+        print(f"{row['path']:>26} {row['films_per_second']:9.3f} {row['over_loop']:7.2f} {row['cosine']:9.6f} {share}")
     print(flush=True)
 
 

@@ -11,7 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from typer.testing import CliRunner
 
+from services.app.cli import app
+from services.core.config import Settings
 from services.core.errors import ErrorCode, HilumError
 from services.encoders import accelerate, paths, tuning
 from services.encoders.accelerate import accelerated
@@ -308,6 +311,17 @@ def test_loading_falls_back_to_plain_float32_where_vectors_differ_or_the_path_fa
         np.testing.assert_array_equal(encoder.encode_images(films), wanted)
     events = [json.loads(record.message)["event"] for record in caplog.records]
     assert "encoder.path_refused" in events and "encoder.path_failed" in events
+
+
+def test_the_command_measures_and_the_next_start_takes_what_it_chose(tmp_path: Path) -> None:
+    asked = ["models", "tune", "hilum-cxr-dino", "--paths", "onednn,warp", "--films", "2", "--json"]
+    answer = CliRunner().invoke(app, [*asked, "--data", str(tmp_path)])
+    assert answer.exit_code == 0, answer.output
+    told = json.loads(answer.stdout)["hilum-cxr-dino"]
+    assert [m["path"] for m in told["measured"]] == ["eager", "onednn", "warp"]
+    assert told["measured"][1]["cosine"] > 0.99999 and told["measured"][2]["why_not"]
+    encoder = Registry.open(Settings(tmp_path)).get("hilum-cxr-dino")
+    assert isinstance(encoder, TorchEncoder) and encoder.path == told["chosen"]
 
 
 def test_an_encoder_that_runs_elsewhere_is_left_alone() -> None:

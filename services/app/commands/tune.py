@@ -52,7 +52,7 @@ def _tuned(name: str, settings: Any, paths: list[str], films: int) -> dict[str, 
     from services.encoders import tuning
     from services.encoders.device import choose
     from services.encoders.network import TorchEncoder
-    from services.encoders.paths import candidates
+    from services.encoders.paths import EAGER, candidates
 
     model = shelf(settings).models.get(name)
     if model is None:
@@ -60,7 +60,7 @@ def _tuned(name: str, settings: Any, paths: list[str], films: int) -> dict[str, 
     encoder, device = model.load(), choose(settings.device)
     if not isinstance(encoder, TorchEncoder):
         raise HilumError(ErrorCode.FAILED_PRECONDITION, f"{name} runs elsewhere; there is nothing to tune here")
-    wanted = paths or candidates(device)
+    wanted = [path for path in paths or candidates(device) if path != EAGER]  # that one is always measured
     prepared = [encoder.preprocess(film) for film in _phantoms(films)]
     measured = list[tuning.Measured]()
     with output.progress(f"tune {name}") as bar:
