@@ -162,6 +162,23 @@ class Client:
         request = ingest_pb2.ForgetPatientRequest(dataset=dataset, patients=patients)
         return keeping.Forgotten.of(self._stream(self._to.ingest.ForgetPatient, request), seen)
 
+    def reconcile(
+        self,
+        source: requests.PathLike,
+        dataset: str,
+        *,
+        apply: bool = False,
+        seen: keeping.Seen | None = None,
+        **options: Any,
+    ) -> keeping.Reconciled:
+        """Hold a folder against the dataset that came from it; the options are those of `ingest`.
+
+        apply: remove films whose files are gone, and ingest again what lacks; for the operator alone.
+        """
+        plan = requests.ingest(source, dataset, **options)
+        request = ingest_pb2.ReconcileRequest(plan=plan, apply=apply)
+        return keeping.Reconciled.of(self._stream(self._to.ingest.Reconcile, request), seen)
+
     # -- jobs -------------------------------------------------------------------------------------------------------
 
     def job(self, job_id: str) -> Job:

@@ -1,4 +1,4 @@
-"""What keeps an archive in order: duplicates, and patients to be forgotten."""
+"""What keeps an archive in order: duplicates, patients to be forgotten, a source held against it."""
 
 from __future__ import annotations
 
@@ -98,3 +98,26 @@ class Forgotten:
             elif seen is not None:
                 seen(item.progress)
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """A source held against the archive. counts: films that agree, and differences by kind."""
+
+    differences: tuple[ingest_pb2.Difference, ...] = ()
+    counts: dict[str, int] = field(default_factory=dict)
+    removed: int = 0
+    job_id: str = ""
+
+    @classmethod
+    def of(cls, told: Iterable[ingest_pb2.ReconcileAnswer], seen: Seen | None = None) -> Reconciled:
+        differences, done = [], ingest_pb2.Reconciled()
+        for item in told:
+            kind = item.WhichOneof("told")
+            if kind == "difference":
+                differences.append(item.difference)
+            elif kind == "reconciled":
+                done = item.reconciled
+            elif seen is not None:
+                seen(item.progress)
+        return cls(tuple(differences), dict(done.counts), done.removed, done.job_id)

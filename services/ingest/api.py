@@ -34,6 +34,7 @@ class IngestApi:
         Route("POST", "/v1/ingest/jobs", "CreateIngestJob"),
         Route("POST", "/v1/duplicates", "FindDuplicates"),
         Route("POST", "/v1/patients:forget", "ForgetPatient"),
+        Route("POST", "/v1/reconcile", "Reconcile"),
     )
 
     def __init__(
@@ -52,6 +53,13 @@ class IngestApi:
 
     def forget_patient(self, request: ingest_pb2.ForgetPatientRequest, call: Call) -> Iterator[ingest_pb2.ForgetAnswer]:
         return keeping.forgetting(self._settings, self._facts, self._store, self._blobs, request, call)
+
+    def reconcile(self, request: ingest_pb2.ReconcileRequest, call: Call) -> Iterator[ingest_pb2.ReconcileAnswer]:
+        plan = self._plan(request.plan, call.operator)
+        return keeping.reconciling(
+            self._settings, self._facts, self._store, self._blobs, plan, request.apply,
+            lambda: self.create_ingest_job(request.plan, call).job_id, call,
+        )  # fmt: skip
 
     def _plan(self, request: ingest_pb2.CreateIngestJobRequest, operator: bool) -> Plan:
         if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,62}", request.dataset):

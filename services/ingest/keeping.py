@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from hilum.v1 import common_pb2, ingest_pb2, jobs_pb2
 from services.core.blobs import Blobs
@@ -14,6 +14,8 @@ from services.core.store import VectorStore
 from services.core.types import JobProgress
 from services.ingest.duplicates import BITS, DISTANCE, LIKENESS, Found, Group, Wanted, find
 from services.ingest.forget import forget
+from services.ingest.pipeline import Plan
+from services.ingest.reconcile import Difference, reconcile
 from services.transport.edge import Call
 
 _GROUPS, _MOST_GROUPS = 1_000, 100_000
@@ -80,6 +82,33 @@ def forgetting(
                 ]
                 told = ingest_pb2.Forgotten(complete=item.complete, films=item.films, traces=traces)
                 yield ingest_pb2.ForgetAnswer(forgotten=told)
+
+    return tell()
+
+
+def reconciling(
+    settings: Settings, facts: Facts, store: VectorStore, blobs: Blobs, plan: Plan, apply: bool,
+    requeue: Callable[[], str], call: Call,
+) -> Iterator[ingest_pb2.ReconcileAnswer]:  # fmt: skip
+    """Reconcile."""
+    if apply and not call.operator:
+        raise HilumError(ErrorCode.PERMISSION_DENIED, "only this installation's operator may remove films")
+    if plan.remote:
+        raise HilumError(ErrorCode.UNIMPLEMENTED, "reconcile works on folders; a DICOMweb server is not read for it")
+    secret = load_secret(settings.data_dir)
+
+    def tell() -> Iterator[ingest_pb2.ReconcileAnswer]:
+        for item in reconcile(settings, facts, store, blobs, secret, plan, apply, requeue):
+            if isinstance(item, JobProgress):
+                yield ingest_pb2.ReconcileAnswer(progress=progress_message(item))
+            elif isinstance(item, Difference):
+                told = ingest_pb2.Difference(
+                    kind=item.kind, ref=item.ref, image_id=item.image_id, model=item.model
+                )  # fmt: skip
+                yield ingest_pb2.ReconcileAnswer(difference=told)
+            else:
+                done = ingest_pb2.Reconciled(counts=item.counts, removed=item.removed, job_id=item.job_id)
+                yield ingest_pb2.ReconcileAnswer(reconciled=done)
 
     return tell()
 

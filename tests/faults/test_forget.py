@@ -167,6 +167,7 @@ def test_nothing_is_left_in_any_byte_and_the_others_are_untouched(mine: Mine) ->
     assert images.reports_of(mine.room.facts, "demo", "s-other") == {"findings": "kept"}
 
 
+@pytest.mark.slow
 def test_the_films_do_not_come_back(mine: Mine, tmp_path: Path) -> None:
     mine.forget(mine.name)  # by the archive's own name
     for plan in ({}, {"keep_ids": True}):
@@ -198,6 +199,7 @@ def test_interrupted_anywhere_the_same_call_completes_it(mine: Mine, stage: str)
     assert mine.traces() == {}
 
 
+@pytest.mark.slow
 def test_it_does_not_claim_what_it_did_not_do(mine: Mine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(type(mine.room.store), "purge", lambda *_: None)  # an engine that rewrites nothing
     done = mine.forget()
@@ -207,6 +209,7 @@ def test_it_does_not_claim_what_it_did_not_do(mine: Mine, monkeypatch: pytest.Mo
     assert mine.traces() == {}
 
 
+@pytest.mark.slow
 def test_it_waits_for_nobody_forever(mine: Mine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forgetting, "_PATIENCE", 0.2)
     with (

@@ -10,6 +10,7 @@ import typer
 from hilum import Client, Job
 from services.app import local, output
 from services.app.commands import Data, Json, Models, names
+from services.app.commands import reconcile as reconciling
 from services.app.commands.explain_file import explain_file
 from services.core.dicomweb import is_address
 from services.encoders.slices import WINDOWS
@@ -54,6 +55,12 @@ def ingest(
     cache_pixels: Annotated[
         bool, typer.Option("--cache-pixels", help="Keep decoded films: `hilum models fill` then needs no source.")
     ] = False,
+    reconcile: Annotated[
+        bool, typer.Option("--reconcile", help="Only hold the source (the whole of it) against the dataset.")
+    ] = False,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="With --reconcile: remove films that are gone, restore what lacks.")
+    ] = False,
     data: Data = None,
     json: Json = False,
 ) -> None:
@@ -68,6 +75,12 @@ def ingest(
         raise typer.Exit(0 if taken else output.QUARANTINED)
     if not dataset:
         raise typer.BadParameter("name the dataset: --dataset NAME")
+    if reconcile:
+        reconciling.reconcile(
+            source, dataset, data, apply, json, layout=layout, labels=labels, reports=reports, tables=tables, map=map_,
+            models=names(models), keep_ids=keep_ids, window=window,
+        )  # fmt: skip
+        return
     with output.errors(), local.client(data) as client:
         job = client.ingest(
             source, dataset, layout=layout, labels=labels, reports=reports, tables=tables, map=map_,

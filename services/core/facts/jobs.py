@@ -11,7 +11,7 @@ from sqlalchemy import RowMapping, and_, or_, select, update
 from services.core.errors import ErrorCode, HilumError
 from services.core.facts.db import Facts, now
 from services.core.facts.images import insert
-from services.core.facts.schema import job_items, jobs
+from services.core.facts.schema import images, job_items, jobs
 from services.core.types import Job, JobItem, JobProgress, JobState, Outcome
 
 _CHUNK = 500  # below SQLite's bound on variables in a statement
@@ -158,6 +158,13 @@ def decided(facts: Facts, job_id: str, refs: Sequence[str]) -> dict[str, Outcome
             query = select(job_items.c.ref, job_items.c.outcome).where(job_items.c.job_id == job_id, these)
             found.update((ref, Outcome(outcome)) for ref, outcome in db.execute(query))
     return found
+
+
+def noted(facts: Facts, dataset: str, refs: Sequence[str]) -> dict[str, str]:
+    """ref → the stored film of `dataset` that some job has made of this file, where there is one."""
+    query = select(job_items.c.ref, job_items.c.image_id).join(images, images.c.image_id == job_items.c.image_id)
+    with facts.read() as db:
+        return dict(db.execute(query.where(job_items.c.ref.in_(refs), images.c.dataset == dataset)).tuples().all())
 
 
 def _job(row: RowMapping) -> Job:

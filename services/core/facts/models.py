@@ -36,6 +36,12 @@ def fingerprints(facts: Facts, name: str) -> list[ModelSpec]:
         return [ModelSpec(**spec) for spec in db.scalars(query)]
 
 
+def every(facts: Facts) -> list[ModelSpec]:
+    """Every spec that has ever been known."""
+    with facts.read() as db:
+        return [ModelSpec(**spec) for spec in db.scalars(select(models.c.spec).order_by(models.c.fingerprint))]
+
+
 def active(facts: Facts) -> dict[str, ModelSpec]:
     """Name → the spec that answers for it, in the order they came."""
     query = select(models.c.name, models.c.spec).where(models.c.active).order_by(models.c.created_at, models.c.name)
