@@ -21,7 +21,8 @@ AUTO, ASK = "auto", "ask"
 def waiting(facts: Facts, store: VectorStore, specs: Sequence[ModelSpec], how: str = ASK) -> dict[str, object]:
     """Name → how many films its new fingerprint holds, and how many the answering one does, for those that wait.
 
-    how ``auto``: one that holds as many takes the name over at once, unseen.
+    how ``auto``: one that holds as many takes the name over at once, unseen. One that nothing can be compared with, as
+    the answering one holds no film, does so in any case.
     """
     held, answering, found = images.count_by_model(facts), models.active(facts), {}
     for spec in specs:
@@ -29,7 +30,7 @@ def waiting(facts: Facts, store: VectorStore, specs: Sequence[ModelSpec], how: s
         if current.fingerprint == spec.fingerprint:
             continue
         films, needed = held.get(spec.fingerprint, 0), held.get(current.fingerprint, 0)
-        if how == AUTO and films >= needed:
+        if not needed or (how == AUTO and films >= needed):
             switch(facts, store, spec, Promotion.AUTOMATIC)
         else:
             found[spec.name] = {"films": films, "of": needed}

@@ -185,6 +185,15 @@ def test_several_candidates_must_be_told_apart(facts: Facts, store: VectorStore,
     assert promotion.candidate(facts, "changing", third.fingerprint[:10]) == (OLD, third)
 
 
+def test_one_without_a_film_gives_its_name_up_unasked(facts: Facts, store: VectorStore) -> None:
+    """A statement that was wrong, and refused every vector, must not stand in the way of the mended one."""
+    for spec in (OLD, NEW):
+        store.ensure(spec)
+        models.note(facts, spec)
+    assert promotion.waiting(facts, store, [NEW]) == {}
+    assert models.named(facts, "changing") == NEW and store.aliases()["cxr.changing"] == NEW.collection
+
+
 def test_auto_lets_one_that_holds_as_many_answer_at_once(
     facts: Facts, store: VectorStore, archive: dict[str, NDArray[np.float32]]
 ) -> None:

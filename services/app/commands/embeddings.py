@@ -14,6 +14,9 @@ from services.app.commands.ingest import waits
 from services.ingest.sources import layouts
 
 
+_NAMED = 3
+
+
 def embeddings(
     source: Annotated[str, typer.Argument(help="A folder or file of vectors: .npy, .npz, .parquet, .tfrecord.")],
     dataset: Annotated[str, typer.Option(help="Dataset of the films that the vectors are of.")],
@@ -48,12 +51,23 @@ def embeddings(
             output.out.print(f"{done.state}: {output.counts(done.counts) or 'nothing to do'}")
             waits(done)
             if refused:
-                rows = [tuple(row.values()) for row in refused]
-                output.table("Not stored", ("file", "outcome", "reason", "what it means"), rows)
+                _table(refused)
     if done.state != "succeeded":
         output.fail(done.error or f"the job was {done.state}")
     if refused:
         raise typer.Exit(output.QUARANTINED)
+
+
+def _table(refused: list[dict[str, str]]) -> None:
+    """By reason, each with a few of its rows: a wrong statement refuses every one for the same reason."""
+    by_reason: dict[tuple[str, str], list[str]] = {}
+    for row in refused:
+        by_reason.setdefault((row["reason"], row["message"]), []).append(row["file"])
+    rows = [
+        (len(files), reason, ", ".join(sorted(files)[:_NAMED]) + (", …" if len(files) > _NAMED else ""), message)
+        for (reason, message), files in sorted(by_reason.items())
+    ]
+    output.table("Not stored (--json names every row)", ("rows", "reason", "where", "what it means"), rows)
 
 
 def _refused(client: Client, job: Job, source: str, data: str | None) -> list[dict[str, str]]:
