@@ -8,6 +8,7 @@ from services.app.commands import (
     analyze,
     atlas,
     classify,
+    deidentify,
     demo,
     doctor,
     duplicates,
@@ -36,6 +37,7 @@ app.command("serve")(serve.serve)
 app.command("ingest")(ingest.ingest)
 app.command("embeddings")(embeddings.embeddings)
 app.command("search")(search.search)
+app.command("deidentify")(deidentify.deidentify)
 app.command("explain")(explain.explain)
 app.command("classify")(classify.classify)
 app.add_typer(analyze.app, name="analyze")
