@@ -63,17 +63,21 @@ def ingest(
     keep_ids: bool = False,
     window: str = "",
     cache_pixels: bool = False,
+    where: str = "",
+    recheck: bool = False,
     request_id: str = "",
 ) -> ingest_pb2.CreateIngestJobRequest:
     """Store a folder of films; `source`, `labels`, `reports`, `tables` and `map` are paths on the server's machine.
 
+    source ``dicomweb:NAME`` is a DICOMweb server that the server's operator has named; of its films, those that match
+    `where`, as in ``Modality=CR;StudyDate=20240101-``. What is stored is fetched again only for `recheck`.
     layout ``ct`` takes the middle slice of each CT series through `window`: header, lung, mediastinum, soft-tissue or
     bone.  cache_pixels: keep the decoded films, so that `fill` can give them to a later model.
     """
     return ingest_pb2.CreateIngestJobRequest(
-        source=absolute(source), dataset=dataset, layout=layout, labels=absolute(labels), reports=absolute(reports),
+        source=place(source), dataset=dataset, layout=layout, labels=absolute(labels), reports=absolute(reports),
         tables=absolute(tables), map=absolute(map), models=models, keep_ids=keep_ids, window=window,
-        cache_pixels=cache_pixels, request_id=request_id,
+        cache_pixels=cache_pixels, where=where, recheck=recheck, request_id=request_id,
     )  # fmt: skip
 
 
@@ -182,6 +186,12 @@ def _prompts(positive: Sequence[str], negative: Sequence[str], template: str | N
     if not positive and negative:
         raise HilumError("INVALID_ARGUMENT", "negative texts need positive ones")
     return [encode_pb2.Prompt(positive=positive, negative=negative, template=template)] if positive else []
+
+
+def place(source: PathLike) -> str:
+    """A folder's absolute path, or the address of a server as it is."""
+    text = str(source)
+    return text if text.startswith(("dicomweb:", "https://", "http://")) else absolute(source)
 
 
 def absolute(path: PathLike | None) -> str:

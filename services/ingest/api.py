@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hilum.v1 import ingest_pb2, jobs_pb2
+from services.core import dicomweb
 from services.core.blobs import Blobs
 from services.core.config import Settings
 from services.core.errors import ErrorCode, HilumError, invalid
@@ -20,8 +21,10 @@ from services.ingest import keeping
 from services.ingest.jobs import KIND
 from services.ingest.pipeline import Plan
 from services.ingest.sources import layouts
+from services.ingest.sources.dicomweb import LAYOUT as DICOMWEB
 from services.ingest.sources.files import LAYOUTS
 from services.ingest.sources.mapped import read_map
+from services.ingest.sources.qido import Where
 from services.transport.edge import Call, Route
 from services.transport.jobs import job_message
 
@@ -64,6 +67,10 @@ class IngestApi:
     def _plan(self, request: ingest_pb2.CreateIngestJobRequest, operator: bool) -> Plan:
         if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,62}", request.dataset):
             raise invalid("dataset is a name of a-z, 0-9, '-' and '_', at most 63 characters")
+        if dicomweb.is_address(request.source) or request.layout == DICOMWEB:
+            return self._remote(request, operator)
+        if request.where or request.recheck:
+            raise invalid("where and recheck are for DICOMweb servers; the source is a folder")
         if (layout := request.layout or "auto") not in LAYOUTS:
             layouts.named(layout)
         slices.window_of(request.window)
@@ -100,6 +107,32 @@ class IngestApi:
             request.window,
             request.cache_pixels,
         )
+
+    def _remote(self, request: ingest_pb2.CreateIngestJobRequest, operator: bool) -> Plan:
+        """Films of a DICOMweb server that the operator has named; the operator may also give an address."""
+        if not dicomweb.is_address(request.source):
+            raise invalid("the source of layout dicomweb is dicomweb:NAME")
+        if not operator and not request.source.startswith(dicomweb.PREFIX):
+            raise HilumError(
+                ErrorCode.PERMISSION_DENIED,
+                "only this server's operator may give an address; others name a server: dicomweb:NAME",
+            )
+        if request.layout not in ("", "auto", DICOMWEB) or request.tables or request.map or request.window:
+            raise invalid("a DICOMweb server has no layout, tables, map or window; labels and reports may be given")
+        if len(request.request_id) > 64:
+            raise invalid("request_id has at most 64 characters")
+        dicomweb.find(self._settings.dicomweb, request.source)
+        Where.of(request.where)
+        for name in request.models:
+            self._registry.offer(self._seen(name, DICOMWEB, ""))
+        labels, reports = (
+            str(self._table(path, what, operator)) if path else ""
+            for path, what in ((request.labels, "labels"), (request.reports, "reports"))
+        )
+        return Plan(
+            request.source, request.dataset, DICOMWEB, labels, reports, models=tuple(dict.fromkeys(request.models)),
+            keep_ids=request.keep_ids, cache_pixels=request.cache_pixels, where=request.where, recheck=request.recheck,
+        )  # fmt: skip
 
     def _seen(self, model: str, layout: str, window: str) -> str:
         """The name under which a model takes part: films and slices never go into one collection."""

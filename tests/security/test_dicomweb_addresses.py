@@ -12,10 +12,18 @@ from threading import Thread
 
 import pytest
 
+from hilum.v1.ingest_pb2 import CreateIngestJobRequest
+from services.core.blobs import Blobs
+from services.core.config import Settings
 from services.core.dicomweb import DicomWebServer, find, from_environment
 from services.core.errors import ErrorCode, HilumError
+from services.core.facts import Facts
+from services.core.store import VectorStore
+from services.ingest.api import IngestApi
 from services.ingest.sources.addresses import pinned
 from services.ingest.sources.web import Patience, Web
+from services.transport.edge import Call
+from tests.kit.encoders import tiny_registry
 
 QUICK = Patience(connect=1, silence=1, question=2, tries=2)
 NOWHERE = (
@@ -150,6 +158,40 @@ def test_keys_stay_out_of_what_is_shown() -> None:
         from_environment({"HILUM_DICOMWEB": "pacs=http://pacs.example/x"})
     clear = {"HILUM_DICOMWEB": "pacs=http://pacs.example/x", "HILUM_DICOMWEB_PACS_CLEAR": "1"}
     assert from_environment(clear)[0].url == "http://pacs.example/x"
+
+
+def test_who_may_name_what(facts: Facts, store: VectorStore, tmp_path: Path) -> None:
+    settings = Settings(tmp_path / "data", dicomweb=(named(),))
+    api = IngestApi(settings, facts, tiny_registry(), store, Blobs(tmp_path / "blobs"))
+
+    def asked(source: str, operator: bool = False, **fields: object) -> ErrorCode | None:
+        request = CreateIngestJobRequest(source=source, dataset="demo", **fields)
+        try:
+            api.create_ingest_job(request, Call("test", operator=operator))
+        except HilumError as error:
+            return error.code
+        return None
+
+    assert asked("dicomweb:pacs", where="StudyDate=20240101-") is None
+    assert asked("dicomweb:other") is ErrorCode.INVALID_ARGUMENT
+    for address in ("https://pacs.example/dicom-web", "http://127.0.0.1:8042/dicom-web"):
+        assert asked(address) is ErrorCode.PERMISSION_DENIED
+        assert asked(address, operator=True) is None
+    assert asked("http://pacs.example/dicom-web", operator=True) is ErrorCode.INVALID_ARGUMENT
+    assert asked("file:///etc", operator=True, layout="dicomweb") is ErrorCode.INVALID_ARGUMENT
+    for where in (
+        "PatientID=1",
+        "PatientName=A",
+        "StudyDate=2024",
+        "StudyDate=-",
+        "Modality=MG",
+        "Modality=CR&x=1",
+        "x",
+    ):
+        assert asked("dicomweb:pacs", where=where) is ErrorCode.INVALID_ARGUMENT
+    for field in ({"window": "lung"}, {"layout": "nih-cxr14"}, {"tables": "/"}, {"labels": "/etc/passwd"}):
+        assert asked("dicomweb:pacs", **field) is not None
+    assert asked(str(tmp_path), operator=True, where="Modality=CR") is ErrorCode.INVALID_ARGUMENT
 
 
 class Elsewhere:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -81,26 +82,23 @@ def ingest(
             models=names(models), keep_ids=keep_ids, window=window,
         )  # fmt: skip
         return
+    if every and not is_address(source):
+        raise typer.BadParameter("--follow is for a DICOMweb server: dicomweb:NAME")
     with output.errors(), local.client(data) as client:
-        job = client.ingest(
-            source, dataset, layout=layout, labels=labels, reports=reports, tables=tables, map=map_,
-            models=names(models), keep_ids=keep_ids, window=window, cache_pixels=cache_pixels,
-            where=where, recheck=recheck,
-        )  # fmt: skip
-        done = output.follow(job, f"ingest {dataset}")
-        refused = _refused(client, done, source, data)
-        if json:
-            output.emit(
-                {
-                    "job_id": done.job_id,
-                    "state": done.state,
-                    "counts": done.counts,
-                    "quarantined": refused,
-                    "error": done.error,
-                }
-            )
-        else:
-            _show(done, refused)
+        while True:
+            job = client.ingest(
+                source, dataset, layout=layout, labels=labels, reports=reports, tables=tables, map=map_,
+                models=names(models), keep_ids=keep_ids, window=window, cache_pixels=cache_pixels,
+                where=where, recheck=recheck,
+            )  # fmt: skip
+            done = output.follow(job, f"ingest {dataset}")
+            refused = _refused(client, done, source, data)
+            _tell(done, refused, json)
+            if not every:
+                break
+            if done.error:
+                output.err.print(done.error)
+            time.sleep(every)
     if done.state != "succeeded":
         output.fail(done.error or f"the job was {done.state}")
     if refused:
@@ -136,6 +134,13 @@ def waits(job: Job) -> None:
             "answers by this name until you say otherwise: compare the two with "
             f"`hilum models promote {model} --check-only`"
         )
+
+
+def _tell(job: Job, refused: list[dict[str, str]], json: bool) -> None:
+    if not json:
+        return _show(job, refused)
+    told = {"job_id": job.job_id, "state": job.state, "counts": job.counts, "quarantined": refused, "error": job.error}
+    output.emit(told)
 
 
 def _show(job: Job, refused: list[dict[str, str]]) -> None:
