@@ -130,7 +130,7 @@ class Removal:
     def _words(self) -> re.Pattern[str]:
         """Names, studies and image ids, as whole words."""
         named = {word for word in self.names | self.studies if len(word) >= _SHORTEST_WORD}
-        return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, sorted(named | self.ids))) or '(?!)'})(?!\w)")
+        return removal.words(named | self.ids)
 
     def _pictures(self) -> Iterator[JobProgress]:
         yield JobProgress("pictures")

@@ -81,23 +81,28 @@ def at_work(facts: Facts, kinds: Collection[str]) -> bool:
         return db.scalar(select(jobs.c.job_id).where(running).limit(1)) is not None
 
 
-def naming(facts: Facts, words: re.Pattern[str]) -> set[str]:
-    """Ids of the jobs and runs that say one of `words`: in a filter on a patient, or in the path of a source."""
+def naming(facts: Facts, sought: re.Pattern[str]) -> set[str]:
+    """Ids of the jobs and runs that say one of what is `sought`, in a filter on a patient for instance."""
     with facts.read() as db:
         told = db.execute(select(jobs.c.job_id, jobs.c.spec, jobs.c.progress, jobs.c.result, jobs.c.error)).all()
         done = db.execute(select(runs.c.run_id, runs.c.manifest, runs.c.metrics)).all()
-    return {row[0] for row in (*told, *done) if says(list(row[1:]), words)}
+    return {row[0] for row in (*told, *done) if says(list(row[1:]), sought)}
 
 
-def says(told: object, words: re.Pattern[str]) -> bool:
-    """Does a text somewhere in this JSON hold one of `words`? Numbers are no texts."""
+def words(named: Collection[str]) -> re.Pattern[str]:
+    """Whole words: ``p-1`` does not stand in ``p-11``."""
+    return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, sorted(named))) or '(?!)'})(?!\w)")
+
+
+def says(told: object, sought: re.Pattern[str]) -> bool:
+    """Does a text somewhere in this JSON hold one of what is `sought`? Numbers are no texts."""
     match told:
         case str():
-            return words.search(told) is not None
+            return sought.search(told) is not None
         case Mapping():
-            return any(says(each, words) for pair in told.items() for each in pair)
+            return any(says(each, sought) for pair in told.items() for each in pair)
         case list() | tuple():
-            return any(says(each, words) for each in told)
+            return any(says(each, sought) for each in told)
         case _:
             return False
 
