@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from hilum import Client, locate
 from services.core.config import Settings, from_environment
+from services.core.errors import invalid
 
 
 def settings(data: str | None) -> Settings:
@@ -17,9 +18,16 @@ def settings(data: str | None) -> Settings:
 
 
 @contextmanager
-def client(data: str | None) -> Iterator[Client]:
-    """Connect to HILUM_URL or the running Hilum of the data folder; without either, start one on free ports."""
+def client(data: str | None, ray: str = "") -> Iterator[Client]:
+    """Connect to HILUM_URL or the running Hilum of the data folder; without either, start one on free ports.
+
+    ray: spread its ingests over Ray; for one of our own alone, as a client does not tell a service where to compute.
+    """
     chosen = settings(data)
+    if ray:
+        if (os.environ.get("HILUM_URL") and not data) or locate.running(chosen.data_dir):
+            raise invalid("a Hilum is running, and it decides where it computes: start it with HILUM_RAY set")
+        chosen = replace(chosen, ray=ray)
     if os.environ.get("HILUM_URL") and not data:
         with Client() as remote:
             yield remote

@@ -25,6 +25,7 @@ class Settings:
     promote: ``ask``: a changed model answers once `hilum models promote` says so; ``auto``: when it holds as many films.
     pixel_cache: bytes of decoded films to keep, so that a later model needs no source; 0 keeps none unless a job asks.
     ingest_roots: folders that a client without the operator token may name as a job's source; none by default.
+    ray: spread ingests over Ray: ``auto`` (the cluster at hand, else one of this machine) or a cluster's address.
     dicomweb: servers that any client may name as one, each with its key.
     """
 
@@ -42,6 +43,7 @@ class Settings:
     pixel_cache: int = 0
     ingest_roots: tuple[Path, ...] = ()
     dicomweb: tuple[DicomWebServer, ...] = ()
+    ray: str = ""
     threads: int = 0
     decode_workers: int = 2
 
@@ -90,6 +92,7 @@ def from_environment(environ: Mapping[str, str], data: str | None = None) -> Set
             Path(p).expanduser().absolute() for p in environ.get("HILUM_INGEST_ROOTS", "").split(":") if p
         ),
         dicomweb=dicomweb.from_environment(environ),
+        ray=environ.get("HILUM_RAY", ""),
         threads=_count(environ, "HILUM_THREADS", 0),
         decode_workers=_count(environ, "HILUM_DECODE_WORKERS", 2),
     )

@@ -91,6 +91,7 @@ class Pipeline:
     pool: DecodePool
     secret: bytes
     reached: Reached = nowhere
+    open_registry: Callable[[Settings], Registry] = Registry.open  # in workers on other machines
 
     def run(self, job_id: str, plan: Plan, tally: Tally, stopped: Callable[[], bool]) -> dict[str, object]:
         """Ingest; returns the job's result. Ends early, with everything acknowledged kept, when `stopped` says so.
@@ -166,7 +167,7 @@ class Pipeline:
         todo = [Work(ref, film) for film in films if (ref := ref_of(self.secret, film.name)) not in done]
         self.reached("listed")
         tally.start("films")
-        self._line(tools, job_id, todo, seen, None if plan.recheck else before.refused, tally, stopped)
+        self._line(plan, tools, job_id, todo, seen, None if plan.recheck else before.refused, tally, stopped)
         tally.stage = "reports"
         reports = 0 if stopped() else self._reports(plan, source, who)
         waiting = {} if stopped() else promotion.waiting(self.facts, self.store, specs, self.settings.promote)
@@ -182,9 +183,14 @@ class Pipeline:
         }
 
     def _line(
-        self, tools: Tools, job_id: str, todo: list[Work], seen: dict[str, str],
+        self, plan: Plan, tools: Tools, job_id: str, todo: list[Work], seen: dict[str, tuple[str, str]],
         refused: Mapping[str, Reason] | None, tally: Tally, stopped: Callable[[], bool],
     ) -> None:  # fmt: skip
+        if self.settings.ray and not plan.remote:
+            from services.ingest import distributed
+
+            return distributed.line(self, plan, tools, job_id, _batches(todo), seen, tally, stopped)
+
         def files() -> Iterator[list[Work]]:
             for batch in _batches(todo):
                 if stopped():
@@ -216,15 +222,15 @@ class Pipeline:
             self.store.index_labels(encoder.spec, sorted(tools.source.findings))
             models.note(self.facts, encoder.spec)
 
-    def _already(self, job_id: str, tally: Tally) -> tuple[set[str], dict[str, str]]:
+    def _already(self, job_id: str, tally: Tally) -> tuple[set[str], dict[str, tuple[str, str]]]:
         """Refs that this job has decided before a restart, and the films it has taken."""
-        refs, seen, after = set[str](), dict[str, str](), ""
+        refs, seen, after = set[str](), dict[str, tuple[str, str]](), ""
         while page := jobs.items(self.facts, job_id, after=after, size=_PAGE):
             for item in page:
                 refs.add(item.ref)
                 tally.counts[item.outcome.value] += 1
                 if item.image_id and item.outcome in (Outcome.STORED, Outcome.UNCHANGED):
-                    seen[item.image_id] = ""
+                    seen[item.image_id] = (item.ref, "")
             after = page[-1].ref
         return refs, seen
 

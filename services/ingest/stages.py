@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import numpy as np
 
@@ -32,6 +33,14 @@ from services.ingest.records import Identities, new_record, retold
 from services.ingest.sources.files import Listed
 from services.ingest.sources.source import Source
 from services.ingest.sources.tables import Row
+
+
+class Seen(Protocol):
+    """The films that a job has taken: image_id → (ref, pixels); pixels are blank when only the facts can tell. A dict,
+    or one that several machines ask."""
+
+    def setdefault(self, image_id: str, claim: tuple[str, str], /) -> tuple[str, str]:
+        """Who has the film: `claim`, if it is the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +95,7 @@ def live(batch: Sequence[Work]) -> list[Work]:
     return [work for work in batch if work.outcome is None]
 
 
-def trusted(tools: Tools, batch: list[Work], seen: dict[str, str], refused: Mapping[str, Reason]) -> list[Work]:
+def trusted(tools: Tools, batch: list[Work], seen: Seen, refused: Mapping[str, Reason]) -> list[Work]:
     """Films whose listing tells their key need no reading when they are stored with every wanted model, or when the job
     before refused them (`refused`: ref → why). Whether their pixels have changed since is not looked at."""
     named = {tools.who.film(work.listed.key): work for work in batch if work.listed.key}
@@ -119,7 +128,7 @@ def read(tools: Tools, batch: list[Work]) -> list[Work]:
     return batch
 
 
-def known(tools: Tools, batch: list[Work], seen: dict[str, str]) -> list[Work]:
+def known(tools: Tools, batch: list[Work], seen: Seen) -> list[Work]:
     """Films stored with every wanted model from the very same bytes need no decoding; their facts may be news."""
     open_ = [work for work in live(batch) if work.existing is None]
     same = images.by_bytes(tools.facts, tools.who.dataset, {work.bytes_sha256 for work in open_})
@@ -133,7 +142,7 @@ def known(tools: Tools, batch: list[Work], seen: dict[str, str]) -> list[Work]:
     return _retold(tools, batch, seen)
 
 
-def _retold(tools: Tools, batch: list[Work], seen: dict[str, str]) -> list[Work]:
+def _retold(tools: Tools, batch: list[Work], seen: Seen) -> list[Work]:
     """What the tables say today of films that are stored already."""
     stored = [work for work in live(batch) if work.existing and work.record is None]
     rows = tools.source.of([work.existing.image_id for work in stored if work.existing])
@@ -170,9 +179,8 @@ def decoded(tools: Tools, batch: list[Work]) -> list[Work]:
     return batch
 
 
-def settled(tools: Tools, batch: list[Work], seen: dict[str, str]) -> list[Work]:
-    """A key that is taken: by the same pixels, a repeat; by others, a conflict. `seen` is image_id → pixels of this job
-    (blank when only the facts can tell)."""
+def settled(tools: Tools, batch: list[Work], seen: Seen) -> list[Work]:
+    """A key that is taken: by the same pixels, a repeat; by others, a conflict."""
     fresh = [work for work in live(batch) if work.record is not None and work.existing is None]
     gone = withdrawn.among(tools.facts, tools.who.secret, [_record(work) for work in fresh])
     for work in fresh:
@@ -253,17 +261,17 @@ def _stored_as(tools: Tools, work: Work, candidates: Sequence[ImageRecord]) -> I
     return by_key or (candidates[0] if candidates and work.data[128:132] == b"DICM" else None)
 
 
-def _compare(work: Work, seen: dict[str, str]) -> None:
+def _compare(work: Work, seen: Seen) -> None:
     stored = work.existing.pixel_sha256 if work.existing else ""  # blank: ready-made vectors have brought the film in
-    pixels = seen.get(_id(work)) or stored or _pixels(work)
-    if pixels != _pixels(work):
+    ref, pixels = work.ref, stored
+    if stored in ("", _pixels(work)):
+        ref, pixels = seen.setdefault(_id(work), (work.ref, _pixels(work)))
+    if (pixels or stored or _pixels(work)) != _pixels(work):
         work.end(Outcome.CONFLICT, Reason.SAME_KEY_OTHER_PIXELS)
-    elif _id(work) in seen:
+    elif ref != work.ref:
         work.end(Outcome.DUPLICATE, Reason.SAME_KEY_SAME_PIXELS)
-    else:
-        seen[_id(work)] = pixels
-        if work.existing and not work.prepared and not _is_news(work):
-            work.end(Outcome.UNCHANGED)
+    elif work.existing and not work.prepared and not _is_news(work):
+        work.end(Outcome.UNCHANGED)
 
 
 def _is_news(work: Work) -> bool:

@@ -62,6 +62,9 @@ def ingest(
     apply: Annotated[
         bool, typer.Option("--apply", help="With --reconcile: remove films that are gone, restore what lacks.")
     ] = False,
+    ray: Annotated[
+        str, typer.Option(help="Spread the work over Ray: auto (the cluster at hand, or this machine), or its address.")
+    ] = "",
     data: Data = None,
     json: Json = False,
 ) -> None:
@@ -84,7 +87,7 @@ def ingest(
         return
     if every and not is_address(source):
         raise typer.BadParameter("--follow is for a DICOMweb server: dicomweb:NAME")
-    with output.errors(), local.client(data) as client:
+    with output.errors(), local.client(data, ray) as client:
         while True:
             job = client.ingest(
                 source, dataset, layout=layout, labels=labels, reports=reports, tables=tables, map=map_,
