@@ -31,7 +31,7 @@ def traces(folder: Path, needles: dict[str, bytes]) -> dict[str, set[str]]:
     return found
 
 
-@pytest.mark.parametrize("tokens", [1, 3])
+@pytest.mark.parametrize("tokens", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_a_purge_leaves_nothing_of_what_was_deleted(own_engine: EngineProcess, tmp_path: Path, tokens: int) -> None:
     spec = make_spec("tiny", 16, tokens=tokens)
     store = VectorStore(own_engine.url)

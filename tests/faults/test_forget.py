@@ -223,6 +223,7 @@ def test_it_waits_for_nobody_forever(mine: Mine, monkeypatch: pytest.MonkeyPatch
         mine.forget()
 
 
+@pytest.mark.slow
 def test_over_both_transports_for_the_operator_alone(mine: Mine) -> None:
     r = mine.room
     settings = Settings(mine.data, engine_url=r.settings.engine_url)
