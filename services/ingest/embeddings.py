@@ -117,12 +117,12 @@ class Embeddings:
     def _parts(self, files: Sequence[VectorFile], model: StatedModel) -> Iterator[list[_Film]]:
         """Films of one reading after another; a file that cannot be read (on) is an item itself. Small files share a
         part: a durable write costs the same for one film and for hundreds."""
-        part = list[_Film]()
+        part, most = list[_Film](), max(1, min(_MOST_FILMS, _MOST_NUMBERS // (model.dim * model.tokens)))
         for file in files:
             try:
                 for rows in file.read(model.array, model.names):
                     part += self._films(file, rows, model)
-                    if len(part) >= _PART:
+                    if len(part) >= most:
                         yield part
                         part = []
             except BadFilm as error:
@@ -210,7 +210,7 @@ class Embeddings:
             patiently(lambda: self.store.upsert(spec, [_id(film) for film in films], vectors, carried))
 
 
-_PART = 256
+_MOST_FILMS, _MOST_NUMBERS = 1_024, 2**23  # of one durable write
 
 
 def _id(film: _Film) -> str:

@@ -163,8 +163,9 @@ def test_a_film_that_comes_after_its_vector_gets_its_pixels(opened: Room, tmp_pa
 
 @pytest.mark.parametrize("point", ["after_upsert", "after_commit", "before_finish"])
 def test_a_job_that_is_cut_short_goes_on_and_doubles_nothing(
-    opened: Room, tmp_path: Path, engine: EngineProcess, point: str
+    opened: Room, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, point: str
 ) -> None:
+    monkeypatch.setattr(embeddings, "_MOST_FILMS", 256)
     films = [f"f{i}" for i in range(600)]
     tables = mimic_tables(tmp_path / "tables", [])
     (tables / "mimic-cxr-2.0.0-metadata.csv").write_text(

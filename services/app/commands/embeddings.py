@@ -13,7 +13,6 @@ from services.app.commands import Data, Json
 from services.app.commands.ingest import waits
 from services.ingest.sources import layouts
 
-
 _NAMED = 3
 
 
