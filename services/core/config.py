@@ -22,7 +22,7 @@ class Settings:
     models_dir: where pulled and added encoders lie, ``DATA/models`` when None.  models_memory: bytes that the weights
     of loaded encoders may take together; 0 sets no bound.
     device: where encoders run: ``auto`` (an accelerator where there is one), ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
-    promote: ``ask``: a changed model answers once `hilum models promote` says so; ``auto``: when it holds as many films.
+    promote: ``ask``: a changed model answers once `hilum models promote` says so; ``auto``: when it holds as many.
     pixel_cache: bytes of decoded films to keep, so that a later model needs no source; 0 keeps none unless a job asks.
     ingest_roots: folders that a client without the operator token may name as a job's source; none by default.
     ray: spread ingests over Ray: ``auto`` (the cluster at hand, else one of this machine) or a cluster's address.

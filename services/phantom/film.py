@@ -34,7 +34,8 @@ def trace(film: PhantomFilm, slot: str, size: int = 512) -> Array:
     """Where a finding is drawn: what it adds to or takes from the line integrals, ``(size, size) float32``, absolute.
 
     The film with the finding against the same film with next to nothing of it: without it altogether, what comes after
-    would be drawn with other random numbers. Raises ``ValueError`` when the film does not have the finding or is a lateral one.
+    would be drawn with other random numbers. Raises ``ValueError`` when the film does not have the finding or is a
+    lateral one.
     """
     severity = getattr(film.findings, slot)
     if not severity or film.view == "LATERAL":

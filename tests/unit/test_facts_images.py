@@ -74,13 +74,13 @@ def test_unknown_is_no_row_and_a_source_that_contradicts_itself_is_uncertain(fac
 
 def test_a_batch_is_committed_whole_or_not_at_all(facts: Facts) -> None:
     broken = make_record("film-2", view=object())
-    with pytest.raises(Exception, match="not supported|cannot adapt"):
+    with pytest.raises(Exception, match=r"not supported|cannot adapt"):
         images.commit(facts, [stored(RECORD), stored(broken)])
     assert count(facts, films) == 0
 
 
 def test_an_error_of_the_database_does_not_quote_values(facts: Facts) -> None:
-    with pytest.raises(Exception, match="not supported|cannot adapt") as failed:
+    with pytest.raises(Exception, match=r"not supported|cannot adapt") as failed:
         images.commit(facts, [stored(make_record(patient_id="Doe^Jane", view=object()))])
     assert "Doe" not in str(failed.value)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterator, Sequence
+from functools import partial
 
 from qdrant_client import grpc as wire
 from qdrant_client import models
@@ -45,10 +46,8 @@ class Erasing(Connection):
         found = list[str]()
         for start in range(0, len(ids), _PAGE):
             part = list(ids[start : start + _PAGE])
-            points = answered(
-                lambda part=part: self._client.retrieve(collection, part, with_payload=False, with_vectors=False),
-                WRITE_PATIENCE,
-            )
+            get = partial(self._client.retrieve, collection, part, with_payload=False, with_vectors=False)
+            points = answered(get, WRITE_PATIENCE)
             found += [str(point.id) for point in points]
         return found
 
@@ -56,7 +55,7 @@ class Erasing(Connection):
         """Remove points durably; removing what is not there is no error."""
         for start in range(0, len(ids), _PAGE):
             chosen = models.PointIdsList(points=list(ids[start : start + _PAGE]))
-            answered(lambda c=chosen: self._client.delete(collection, c, wait=True), WRITE_PATIENCE)
+            answered(partial(self._client.delete, collection, chosen, wait=True), WRITE_PATIENCE)
 
     def purge(self, collection: str) -> None:
         """Have the engine rewrite the files that deleted points are in, and wait for it.
@@ -82,16 +81,14 @@ class Erasing(Connection):
         known = answered(lambda: self._client.get_collection(collection).payload_schema, WRITE_PATIENCE)
         fields = [name for name in known if name.startswith("labels.") and name.removeprefix("labels.") not in stated]
         for name in fields:
-            answered(lambda n=name: self._client.delete_payload_index(collection, n, wait=True), WRITE_PATIENCE)
+            answered(partial(self._client.delete_payload_index, collection, name, wait=True), WRITE_PATIENCE)
         return len(fields)
 
     def drop_snapshots(self, collection: str) -> int:
         """Delete the engine's own snapshots of a collection: copies of what it held; how many there were."""
         found = answered(lambda: self._client.list_snapshots(collection), WRITE_PATIENCE)
         for snapshot in found:
-            answered(
-                lambda n=snapshot.name: self._client.delete_snapshot(collection, n, wait=True), WRITE_PATIENCE
-            )  # fmt: skip
+            answered(partial(self._client.delete_snapshot, collection, snapshot.name, wait=True), WRITE_PATIENCE)
         return len(found)
 
     def snapshots(self, collection: str) -> int:
