@@ -21,7 +21,7 @@ from scipy.ndimage import binary_dilation
 from services.core.types import Film
 from services.encoders.base import Encoder, SeesPatches
 from services.encoders.registry import Registry
-from services.encoders.saliency import Grid, Vector, by_hiding, place, strength
+from services.encoders.saliency import Grid, Vector, apart, by_hiding, by_patches, place, strength
 from services.phantom.film import display, render, trace
 from services.phantom.truth import DEVICES, SIDED, Findings, PhantomFilm, View
 
@@ -105,21 +105,37 @@ def by_films(encoder: Encoder, films: Sequence[Placed], make: Maker = hiding) ->
 
     What the mean of healthy films has is subtracted: every two films share most of what they show.
     """
-    well = healthy(_BACKGROUND)
-    vectors = encoder.encode_images([encoder.preprocess(film.film) for film in well])
-    mean = vectors.mean(0)
-    own = encoder.encode_images([encoder.preprocess(film.film) for film in films])
+    well = encoder.encode_images([encoder.preprocess(film.film) for film in healthy(_BACKGROUND)])
+    own, mean = encoder.encode_images([encoder.preprocess(film.film) for film in films]), well.mean(0)
     for i, film in enumerate(films):
-        alike = [n for n, other in enumerate(films) if other.slot == film.slot and n != i]
-        right, wrong = own[alike[i % len(alike)]] - mean, vectors[i % len(vectors)] - mean
+        right, wrong = own[_alike(films, i)] - mean, well[i % len(well)] - mean
         yield film, *(measured(encoder, film, target, make) for target in (right, wrong))
+
+
+def by_places(encoder: Encoder, films: Sequence[Placed]) -> Iterator[tuple[Placed, float, float]]:
+    """The same by the films' local vectors, where the encoder has them."""
+    assert isinstance(encoder, SeesPatches)
+    shown = [encoder.preprocess(film.film) for film in (*films, *healthy(_BACKGROUND))]
+    grids = encoder.encode_patches(shown).grid
+    for i, film in enumerate(films):
+        pairs = (apart(grids[i], grids[n]) for n in (_alike(films, i), len(films) + i % _BACKGROUND))
+        yield film, *(_on(encoder, film, by_patches(one, other.reshape(-1, one.shape[-1]))) for one, other in pairs)
 
 
 def measured(encoder: Encoder, film: Placed, target: Vector, make: Maker = hiding) -> float:
     """The enrichment of one map. The encoder must say which part of a film it sees."""
-    grid = strength(make(encoder, encoder.preprocess(film.film), target))
+    return _on(encoder, film, make(encoder, encoder.preprocess(film.film), target))
+
+
+def _on(encoder: Encoder, film: Placed, grid: Grid) -> float:
     assert film.mask is not None and isinstance(encoder, SeesPatches)
-    return enrichment(place(grid, encoder.frame(SIZE, SIZE), SIZE, SIZE), film.mask)
+    return enrichment(place(strength(grid), encoder.frame(SIZE, SIZE), SIZE, SIZE), film.mask)
+
+
+def _alike(films: Sequence[Placed], i: int) -> int:
+    """Another film with the same finding on the same side."""
+    alike = [n for n, other in enumerate(films) if other.slot == films[i].slot and n != i]
+    return alike[i % len(alike)]
 
 
 def _drawn(finding: str, i: int, kind: int, seed: int) -> Placed:
@@ -156,7 +172,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="enrichment of maps on phantom findings")
     parser.add_argument("models", nargs="+")
     parser.add_argument("--films", type=int, default=24, help="per finding")
-    parser.add_argument("--method", choices=("hiding", "gradient"), default="hiding")
+    parser.add_argument("--method", choices=("hiding", "gradient", "patches"), default="hiding")
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
     make = hiding
@@ -165,6 +181,9 @@ def main() -> None:
     registry, films = Registry.bundled(), placed(FINDINGS, asked.films, asked.seed)
     for name in asked.models:
         encoder = registry.get(name)
+        if asked.method == "patches":
+            _print(f"{name}, patches: films", ("a film with it", "a healthy film"), by_places(encoder, films))
+            continue
         if encoder.spec.text_space:
             _print(f"{name}, {asked.method}: words", ("its words", "other words"), by_words(encoder, films, make))
         _print(f"{name}, {asked.method}: films", ("a film with it", "a healthy film"), by_films(encoder, films, make))
