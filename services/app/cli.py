@@ -19,6 +19,7 @@ from services.app.commands import (
     jobs,
     models,
     phantom,
+    plan,
     search,
     serve,
     up,
@@ -47,6 +48,7 @@ app.add_typer(jobs.app, name="jobs")
 app.command("duplicates")(duplicates.duplicates)
 app.command("forget")(forget.forget)
 app.command("doctor")(doctor.doctor)
+app.command("plan")(plan.plan)
 app.command("phantom")(phantom.phantom)
 app.command("demo")(demo.demo)
 
