@@ -26,6 +26,8 @@ class Settings:
     pixel_cache: bytes of decoded films to keep, so that a later model needs no source; 0 keeps none unless a job asks.
     ingest_roots: folders that a client without the operator token may name as a job's source; none by default.
     ray: spread ingests over Ray: ``auto`` (the cluster at hand, else one of this machine) or a cluster's address.
+    burned_in: films with writing in them: ``mark`` refuses those whose header says so and marks
+    suspicions, ``refuse`` refuses both, ``flag`` marks both.  ocr: look into suspicions by the program tesseract.
     dicomweb: servers that any client may name as one, each with its key.
     """
 
@@ -44,6 +46,8 @@ class Settings:
     ingest_roots: tuple[Path, ...] = ()
     dicomweb: tuple[DicomWebServer, ...] = ()
     ray: str = ""
+    burned_in: str = "mark"
+    ocr: bool = False
     threads: int = 0
     decode_workers: int = 2
 
@@ -93,6 +97,8 @@ def from_environment(environ: Mapping[str, str], data: str | None = None) -> Set
         ),
         dicomweb=dicomweb.from_environment(environ),
         ray=environ.get("HILUM_RAY", ""),
+        burned_in=_one_of(environ, "HILUM_BURNED_IN", "mark", "refuse", "flag"),
+        ocr=_one_of(environ, "HILUM_OCR", "0", "1") == "1",
         threads=_count(environ, "HILUM_THREADS", 0),
         decode_workers=_count(environ, "HILUM_DECODE_WORKERS", 2),
     )

@@ -34,6 +34,12 @@ _GREY = ("MONOCHROME1", "MONOCHROME2")
 
 def check(header: Header) -> None:
     """Raise BadFilm when the header is not one of a chest radiograph that can be decoded within bounds."""
+    check_with_writing(header)
+    _writing(header.elements)
+
+
+def check_with_writing(header: Header) -> None:
+    """The same, but writing that the header owns up to is no reason."""
     _kind(header.elements)
     _shape(header.elements)
     _encoding(header.elements, header.syntax)
@@ -56,6 +62,7 @@ def check_slice_kind(header: Header) -> None:
     if str(elements.get("SOPClassUID") or "") != CT or _code(elements, "Modality") != "CT":
         raise BadFilm(Reason.NOT_CT)
     _chest(elements)
+    _writing(elements)
 
 
 def is_localizer(elements: Dataset) -> bool:
@@ -89,6 +96,9 @@ def _chest(elements: Dataset) -> None:
     part = _code(elements, "BodyPartExamined")
     if part and not any(word in part for word in _CHEST):
         raise BadFilm(Reason.WRONG_BODY_PART)
+
+
+def _writing(elements: Dataset) -> None:
     if _code(elements, "BurnedInAnnotation") == "YES":
         raise BadFilm(Reason.BURNED_IN_TEXT)
 

@@ -26,6 +26,7 @@ from services.encoders import slices
 from services.encoders.registry import Registry
 from services.ingest import promotion, stages
 from services.ingest.before import Before, left, nothing_open
+from services.ingest.burned_in import BurnedIn
 from services.ingest.claim import claimed
 from services.ingest.crash import Reached, nowhere
 from services.ingest.decode_pool import DecodePool
@@ -160,7 +161,7 @@ class Pipeline:
             tally.total = len(films)
         tools = Tools(
             self.facts, self.store, self.blobs, self.pool, threads, readers, encoders, who, source, layout,
-            self.reached, kept,
+            self.reached, kept, burned_in=BurnedIn(self.settings.burned_in, self.settings.ocr),
         )  # fmt: skip
         self._prepare(tools)
         done, seen = self._already(job_id, tally)

@@ -32,6 +32,8 @@ class Reason(StrEnum):
     CONSTANT = "CONSTANT"
     BAD_WINDOW = "BAD_WINDOW"
     BURNED_IN_TEXT = "BURNED_IN_TEXT"
+    WRITING_SUSPECTED = "WRITING_SUSPECTED"
+    WORDS_READ = "WORDS_READ"
     DECODER_CRASHED = "DECODER_CRASHED"
     DECODER_TIMEOUT = "DECODER_TIMEOUT"
     OUT_OF_MEMORY = "OUT_OF_MEMORY"
@@ -91,6 +93,9 @@ _MESSAGES = {
     Reason.CONSTANT: "every pixel has the same value: there is nothing to see",
     Reason.BAD_WINDOW: "the display window or lookup table is invalid (a width of 0, say); mend the header",
     Reason.BURNED_IN_TEXT: "BurnedInAnnotation is YES: names may be burnt into the pixels; redact the film first",
+    Reason.WRITING_SUSPECTED: "there seems to be writing in the pixels, and this installation refuses such films "
+    "(HILUM_BURNED_IN); look at the film, and redact it",
+    Reason.WORDS_READ: "there are words in the pixels, as OCR found; look at the film, and redact it",
     Reason.DECODER_CRASHED: "the decoder crashed on this file twice",
     Reason.DECODER_TIMEOUT: "decoding this file took too long twice",
     Reason.OUT_OF_MEMORY: "decoding this file needs more memory than a film may use",

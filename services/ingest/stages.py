@@ -23,6 +23,7 @@ from services.core.store import VectorStore, payload
 from services.core.types import ImageRecord, JobItem, Outcome
 from services.encoders.base import Encoder
 from services.ingest import withdrawn
+from services.ingest.burned_in import BurnedIn
 from services.ingest.crash import Reached, nowhere
 from services.ingest.decode_pool import DecodePool
 from services.ingest.encoding import Prepared, Vector, encode
@@ -59,6 +60,7 @@ class Tools:
     layout: str = "auto"
     reached: Reached = nowhere
     pixels: PixelCache | None = None
+    burned_in: BurnedIn = field(default_factory=BurnedIn)
 
 
 @dataclass(slots=True)
@@ -158,7 +160,7 @@ def decoded(tools: Tools, batch: list[Work]) -> list[Work]:
 
     def one(work: Work) -> None:
         try:
-            film = tools.pool.decode(work.data, tools.layout)
+            film = tools.burned_in.settled(tools.pool.decode(work.data, tools.burned_in.how(tools.layout)))
         except BadFilm as error:
             work.end(Outcome.QUARANTINED, error.reason)
             return

@@ -1,0 +1,77 @@
+"""Is there writing in a film? A suspicion, from the shape of letters alone: nothing is read.
+
+Printed letters are small, sharp, of one height, and stand in a row. Side markers (L, R, PA) are up to three of them;
+names, numbers and dates are more. So: what stands out from its surroundings by a third of the grey scale, in pieces as
+high as letters, at least `LETTERS` of them on a line. Handwriting, blurred and very large letters are not seen, nor is
+text in a script whose letters join; rows of regular bright things that are no letters (a zip, screws, leads) may be.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from services.core.types import Film
+
+LETTERS = 5
+_LONGER_SIDE = 1_024  # films are looked at in about this size
+_SMALLEST = 128  # pixels: below, letters could not be told
+_HEIGHTS = (5, 32)
+_STANDS_OUT = 85  # of 255
+_OPEN = 13  # pixels: wider than any stroke
+
+
+def suspected(film: Film) -> bool:
+    """Do pieces like letters stand in a row somewhere, bright on dark or dark on bright?"""
+    shown = _small(film.display)
+    if min(shown.shape) < _SMALLEST:
+        return False
+    return any(_has_a_line(_letters(ink)) for ink in (_bright(shown), _bright(255 - shown)))
+
+
+def _small(display: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Shrunk by a whole factor, each pixel the mean of those it replaces."""
+    factor = max(display.shape) // _LONGER_SIDE
+    if factor < 2:
+        return display
+    height, width = (side // factor * factor for side in display.shape)
+    blocks = display[:height, :width].reshape(height // factor, factor, width // factor, factor)
+    return blocks.mean(axis=(1, 3), dtype=np.float32).astype(np.uint8)
+
+
+def _bright(shown: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """What is much brighter than what lies around it at the distance of a stroke."""
+    around = ndimage.grey_opening(shown, size=(_OPEN, _OPEN))
+    return (shown.astype(np.int16) - around) > _STANDS_OUT
+
+
+def _letters(ink: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """(N, 4) top, left, height and width of pieces as large and as filled as letters."""
+    pieces, count = ndimage.label(ink, structure=np.ones((3, 3), dtype=bool))
+    if not count:
+        return np.zeros((0, 4))
+    sizes = np.bincount(pieces.ravel(), minlength=count + 1)[1:]
+    found = []
+    for size, place in zip(sizes, ndimage.find_objects(pieces), strict=True):
+        height, width = (side.stop - side.start for side in place)
+        low, high = _HEIGHTS
+        if low <= height <= high and width <= 1.6 * height and 0.12 <= size / (height * width) <= 0.95:
+            found.append((place[0].start, place[1].start, height, width))
+    return np.array(found, dtype=np.float64).reshape(-1, 4)
+
+
+def _has_a_line(letters: NDArray[np.float64]) -> bool:
+    """Do `LETTERS` pieces of about one height follow each other closely on one line?"""
+    letters = letters[np.argsort(letters[:, 1], kind="stable")]
+    length = np.ones(len(letters), dtype=int)  # of the longest row that ends here
+    for i, (top, left, height, _) in enumerate(letters):
+        before = letters[max(0, i - 64) : i]
+        gap = left - (before[:, 1] + before[:, 3])
+        level = np.abs(before[:, 0] + before[:, 2] - top - height) <= 0.25 * height
+        near = (gap >= -0.2 * height) & (gap <= 1.2 * height) & level & (np.abs(before[:, 2] - height) <= 0.35 * height)
+        if near.any():
+            length[i] = 1 + length[max(0, i - 64) : i][near].max()
+            if length[i] >= LETTERS:
+                return True
+    return False
