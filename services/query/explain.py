@@ -75,7 +75,7 @@ class Explain:
         if mean:
             answer.provenance.notes.append(f"the mean vector of {mean.films} films of this archive was subtracted")
         answer.provenance.notes.append(
-            f"made from the kept picture of {film.width} × {film.height} pixels, not from the film of "
+            f"made from the kept picture of {film.width} × {film.height} pixels; the film has "
             f"{record.columns} × {record.rows}"
         )
         return answer

@@ -125,6 +125,8 @@ def test_classify_prints_tables_and_json(up: subprocess.Popen[str], data: Path, 
         (("search", "--text", "edema", "--model", "hilum-cxr-dino"), 1, "FAILED_PRECONDITION"),
         (("search", "--id", "00000000-0000-0000-0000-000000000000"), 1, "NOT_FOUND"),
         (("search", "--image", "nowhere.dcm"), 2, "cannot read"),
+        (("explain", "00000000-0000-0000-0000-000000000000", "--text", "edema"), 1, "NOT_FOUND"),
+        (("explain", "00000000-0000-0000-0000-000000000000"), 2, "exactly one of"),
         (("classify", "nowhere.dcm"), 2, "cannot read"),
         (("classify", __file__, "--model", "hilum-cxr-dino"), 1, "knows no words"),
         (("ingest", "nowhere", "--dataset", "x"), 2, "INVALID_ARGUMENT"),
@@ -152,6 +154,21 @@ def test_commands_use_the_one_that_is_up(up: subprocess.Popen[str], data: Path) 
         found = client.search(text="pacemaker", limit=4)
         assert len(found.to_pandas()) == 4 == found.to_arrow().num_rows
         assert found._repr_html_().count("<img") == 4
+
+
+def test_where_a_model_sees_words_and_another_film(up: subprocess.Popen[str], data: Path, tmp_path: Path) -> None:
+    with Client(data=data) as client:
+        one, other = (hit.image_id for hit in client.search(text="right pleural effusion", limit=2))
+    out = tmp_path / "map.png"
+    shown = hilum("explain", one, "--text", "right pleural effusion", "--out", out, data=data)
+    assert shown.returncode == 0, shown.stderr
+    assert out.read_bytes().startswith(b"\x89PNG")
+    assert "no explanation of a disease" in " ".join(shown.stderr.split())
+    assert len([line for line in shown.stdout.splitlines() if "·" in line]) >= 7
+    done = hilum("explain", one, "--with", other, "--model", "hilum-cxr-dino", "--json", "--out", out, data=data)
+    found = json.loads(done.stdout)
+    assert [len(found["maps"]), len(found["maps"][1]["values"]), found["method"]] == [2, 8, "hiding"]
+    assert found["files"] == [str(out), str(tmp_path / "map-other.png")] and (tmp_path / "map-other.png").is_file()
 
 
 def test_the_async_client_answers_alike(up: subprocess.Popen[str], data: Path, films: Path) -> None:

@@ -245,7 +245,7 @@ def test_stored_films_are_explained_from_their_kept_pictures(facts: Facts, store
     try:
         asked = query_pb2.ExplainMatchRequest(image_id=film.image_id, query={"text": "right"})
         by_words = api.explain_match(asked, CALL)
-        assert by_words.provenance.notes[-1].endswith("of 128 × 128 pixels, not from the film of 1024 × 2048")
+        assert by_words.provenance.notes[-1].endswith("of 128 × 128 pixels; the film has 1024 × 2048")
         fresh = explain(archive.encode_api, image=png(spot(0.3, 0.75)), text="right")
         np.testing.assert_allclose(by_words.maps[0].values, fresh.maps[0].values, atol=1e-6)
         pair = query_pb2.ExplainMatchRequest(image_id=film.image_id, query={"image_id": others[19].image_id})
