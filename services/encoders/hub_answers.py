@@ -14,6 +14,7 @@ from services.encoders.known import Known
 # The hub learns which files are fetched, and nothing about who fetches them. Read when the hub's library is imported.
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
+
 @contextmanager
 def asking(entry: Known, repo: str) -> Iterator[None]:
     """Turn what fails while `repo` is asked for into a HilumError; no text of the hub's or the network's is passed on.

@@ -20,7 +20,7 @@ def claimed(facts: Facts, data_dir: Path, dataset: str, stopped: Callable[[], bo
 
     Where machines share a database of facts, the claim is that database's; else the data folder's.
     """
-    with (_in_database(facts, dataset) if facts.shared else _in_folder(data_dir, dataset)) as take:
+    with _in_database(facts, dataset) if facts.shared else _in_folder(data_dir, dataset) as take:
         while not (held := take()) and not stopped():
             time.sleep(0.1)
         yield held
