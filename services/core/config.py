@@ -28,6 +28,7 @@ class Settings:
     ray: spread ingests over Ray: ``auto`` (the cluster at hand, else one of this machine) or a cluster's address.
     burned_in: films with writing in them: ``mark`` refuses those whose header says so and marks
     suspicions, ``refuse`` refuses both, ``flag`` marks both.  ocr: look into suspicions by the program tesseract.
+    infer_view: call a film lateral whose view nobody states, where a bundled encoder is sure of it.
     dicomweb: servers that any client may name as one, each with its key.
     """
 
@@ -48,6 +49,7 @@ class Settings:
     ray: str = ""
     burned_in: str = "mark"
     ocr: bool = False
+    infer_view: bool = True
     threads: int = 0
     decode_workers: int = 2
 
@@ -99,6 +101,7 @@ def from_environment(environ: Mapping[str, str], data: str | None = None) -> Set
         ray=environ.get("HILUM_RAY", ""),
         burned_in=_one_of(environ, "HILUM_BURNED_IN", "mark", "refuse", "flag"),
         ocr=_one_of(environ, "HILUM_OCR", "0", "1") == "1",
+        infer_view=_one_of(environ, "HILUM_INFER_VIEW", "1", "0") == "1",
         threads=_count(environ, "HILUM_THREADS", 0),
         decode_workers=_count(environ, "HILUM_DECODE_WORKERS", 2),
     )

@@ -30,6 +30,7 @@ from services.core.store import VectorStore
 from services.core.types import Outcome
 from services.encoders.registry import Registry
 from services.ingest import stages
+from services.ingest.burned_in import BurnedIn
 from services.ingest.decode_pool import DecodePool
 from services.ingest.pixel_cache import PixelCache
 from services.ingest.progress import Tally
@@ -108,6 +109,7 @@ class Worker:
             Blobs(settings.data_dir / "blobs"), DecodePool(settings.decode_workers), threads, threads,
             [registry.get(name) for name in order.models], Identities(plan.dataset, order.secret, order.keep_ids),
             source, order.layout, pixels=PixelCache.of(settings, plan.cache_pixels),
+            burned_in=BurnedIn(settings.burned_in, settings.ocr), views=settings.infer_view,
         )  # fmt: skip
         self._encoding = threading.Lock()
 

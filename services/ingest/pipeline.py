@@ -162,6 +162,7 @@ class Pipeline:
         tools = Tools(
             self.facts, self.store, self.blobs, self.pool, threads, readers, encoders, who, source, layout,
             self.reached, kept, burned_in=BurnedIn(self.settings.burned_in, self.settings.ocr),
+            views=self.settings.infer_view,
         )  # fmt: skip
         self._prepare(tools)
         done, seen = self._already(job_id, tally)

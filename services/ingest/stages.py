@@ -22,7 +22,7 @@ from services.core.facts.images import Stored
 from services.core.store import VectorStore, payload
 from services.core.types import ImageRecord, JobItem, Outcome
 from services.encoders.base import Encoder
-from services.ingest import withdrawn
+from services.ingest import views, withdrawn
 from services.ingest.burned_in import BurnedIn
 from services.ingest.crash import Reached, nowhere
 from services.ingest.decode_pool import DecodePool
@@ -61,6 +61,7 @@ class Tools:
     reached: Reached = nowhere
     pixels: PixelCache | None = None
     burned_in: BurnedIn = field(default_factory=BurnedIn)
+    views: bool = True  # infer those that nobody states
 
 
 @dataclass(slots=True)
@@ -193,6 +194,7 @@ def settled(tools: Tools, batch: list[Work], seen: Seen) -> list[Work]:
     for work in fresh:
         assert work.record is not None
         work.existing = existing.get(work.record.image_id)
+        work.record = views.kept(work.record, work.existing)
         _compare(work, seen)
         if tools.pixels and work.packed:
             tools.pixels.put(_pixels(work), work.packed)
@@ -213,6 +215,7 @@ def encoded(tools: Tools, batch: list[Work]) -> list[Work]:
                 work.end(Outcome.QUARANTINED, vector)
             else:
                 work.vectors[spec.fingerprint] = vector
+                work.record = views.inferred(_record(work), spec, vector) if tools.views else work.record
     for work in batch:
         work.prepared = {}
     return batch
