@@ -67,15 +67,26 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineProcess]:
         yield process
 
 
-@pytest.fixture
-def store(engine: EngineProcess) -> Iterator[VectorStore]:
-    """A store on the session's engine; the collections that a test makes are gone after it."""
-    opened = VectorStore(engine.url)
+@pytest.fixture(autouse=True)
+def tidy(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The collections that a test makes on the session's engine are gone after it, whoever made them."""
+    if "engine" not in request.fixturenames:
+        yield
+        return
+    opened = VectorStore(request.getfixturevalue("engine").url)
     before = opened.collections()
-    yield opened
+    yield
     for name in opened.collections():
         if name not in before:
             opened.drop(name)
+    opened.close()
+
+
+@pytest.fixture
+def store(engine: EngineProcess) -> Iterator[VectorStore]:
+    """A store on the session's engine."""
+    opened = VectorStore(engine.url)
+    yield opened
     opened.close()
 
 
