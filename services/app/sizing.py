@@ -13,7 +13,7 @@ from services.core.store import INDEXES
 
 # The embedded engine (Qdrant Edge 0.9.0), 300 to 20,000 films with six stated findings of seven: `bench_sizes.py`.
 _PAYLOAD, _PAYLOAD_LABEL = 362, 28  # of a film; of each finding stated: the length of its JSON
-_INDEX, _INDEX_BASE = 27.1, 43_200  # of a film in each index; of each index
+_INDEX, _INDEX_BASE = 30.4, 48_500  # of a film in each index; of each index
 _LINKS = 3.9  # times log2 of the films: 32 links of a film in the graph, each of log2(films) bits
 _LOG, _LOG_NUMBER, _LOG_MOST = 460, 5, 2 * 32 * 2**20  # of a film; of each number of its vector; the log's two segments
 # A row with its share of the indexes: SQLite 3 (`dbstat`) and PostgreSQL 15 (`pg_total_relation_size`), 5,000 films.

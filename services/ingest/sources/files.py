@@ -80,16 +80,16 @@ def list_endings(source: Path, endings: tuple[str, ...]) -> list[Listed]:
 def _walk(source: Path, endings: tuple[str, ...]) -> Iterator[str]:
     for folder, below, files in os.walk(source, followlinks=False):
         below[:] = [name for name in below if not name.startswith(".")]
-        for name in files:
-            path = Path(folder, name)
-            if not name.startswith(".") and _may_be_film(path, endings):
-                yield path.relative_to(source).as_posix()
+        inside = Path(folder).relative_to(source).as_posix()
+        prefix = "" if inside == "." else f"{inside}/"
+        for name in files:  # plain strings: archives have millions of files, and a Path of each costs ten times this
+            if not name.startswith(".") and (name.lower().endswith(endings) or _is_bare_dicom(Path(folder, name))):
+                yield prefix + name
 
 
-def _may_be_film(path: Path, endings: tuple[str, ...]) -> bool:
-    ending = path.suffix.lower()
-    if ending in endings:
-        return True
+def _is_bare_dicom(path: Path) -> bool:
+    """Is it DICOM without an ending?"""
+    ending = path.suffix
     if path.name.upper() == "DICOMDIR" or not (ending == "" or ending[1:].isdigit()):  # UIDs end in a number
         return False
     try:
