@@ -22,7 +22,7 @@ from services.engine.shard import Shard
 STEPS: dict[str, tuple[Any, str]] = {
     "copy": (indexer, "copy_tree"),
     "journal": (Shard, "start_journal"),
-    "build": (indexer.Indexer, "_optimize"),
+    "build": (indexer.Indexer, "_in_child"),
     "open": (indexer, "open_edge"),
     "replay": (indexer, "_replay"),
     "registry": (registry, "replace_file"),
@@ -70,13 +70,13 @@ def main() -> None:
     )
     shard = opened.shard("films")
     upsert(shard, 0, 400)
-    build = indexer.Indexer._optimize
+    build = indexer.Indexer._in_child
 
-    def build_and_write(self: indexer.Indexer, path: Path) -> bool:
+    def build_and_write(self: indexer.Indexer, module: str, path: Path) -> bool:
         upsert(shard, 400, 10)
-        return build(self, path)
+        return build(self, module, path)
 
-    indexer.Indexer._optimize = build_and_write  # type: ignore[method-assign]
+    indexer.Indexer._in_child = build_and_write  # type: ignore[method-assign]
     if point != "never":
         when, step = point.split()
         owner, name = STEPS[step]

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
+from io import BytesIO
+
 import httpx
+import numpy as np
+from PIL import Image
 
 from tests.kit.browser import ENTER, Browser
 from tests.web.conftest import Site
@@ -19,6 +24,12 @@ def layer(site: Site, shown: str, model: str = "web", place: int = 0, **query: s
     return f"data:image/png;base64,{answer['maps'][place]['layer']['data']}"
 
 
+def alike(one: str, other: str) -> bool:
+    """Two pictures by their addresses: equal but for the last bits of numbers that shared a batch with others."""
+    seen = [np.asarray(Image.open(BytesIO(b64decode(a.split(",")[1]))), dtype=np.int16) for a in (one, other)]
+    return seen[0].shape == seen[1].shape and int(np.abs(seen[0] - seen[1]).max()) <= 2
+
+
 def open_film(browser: Browser, site: Site, image_id: str) -> None:
     browser.open(f"{site.url}/images/{image_id}")
     browser.wait("return document.querySelector('#size').textContent.includes('96')")
@@ -33,7 +44,7 @@ def test_results_show_where_at_a_key_and_hide_it_again(browser: Browser, site: S
     assert "web, by hiding" in browser.wait(
         SAID + ".includes('Bright') && document.querySelector('#spot-said').textContent"
     )
-    assert browser.wait(SHOWN, f"[data-id='{films[0]}'] .layer") == layer(site, films[0], text="left")
+    assert alike(browser.wait(SHOWN, f"[data-id='{films[0]}'] .layer"), layer(site, films[0], text="left"))
     shares = browser.run(
         "return [...document.querySelectorAll('.layer')].map((l) => Number(l.style.getPropertyValue('--share')))"
     )
@@ -53,14 +64,14 @@ def test_results_show_where_at_a_key_and_hide_it_again(browser: Browser, site: S
     ask(browser, "right")
     browser.wait(LAYERS)
     [first, *_] = settle(browser)
-    assert browser.wait(SHOWN, f"[data-id='{first}'] .layer") == layer(site, first, text="right")
+    assert alike(browser.wait(SHOWN, f"[data-id='{first}'] .layer"), layer(site, first, text="right"))
 
 
 def test_a_film_answers_the_words_it_was_found_by_and_others(browser: Browser, site: Site) -> None:
     start(browser, site, "?q=left")
     open_film(browser, site, site.row[1])
     browser.press("w")
-    assert browser.wait(SHOWN, "#sheet .layer") == layer(site, site.row[1], text="left")
+    assert alike(browser.wait(SHOWN, "#sheet .layer"), layer(site, site.row[1], text="left"))
     assert "Similarity" in browser.run(SAID) and "not what a disease is" in browser.run(SAID)
     same = """
     const [a, b] = ['#view', '#sheet .layer'].map((s) => document.querySelector(s));
@@ -85,7 +96,7 @@ def test_a_film_opened_by_itself_asks_what_to_look_for(browser: Browser, site: S
     browser.press(ENTER)
     assert browser.run(SAID) == "Say what to look for."
     browser.find("#spot-words").type("right", ENTER)
-    assert browser.wait(SHOWN, "#sheet .layer") == layer(site, site.row[1], text="right")
+    assert alike(browser.wait(SHOWN, "#sheet .layer"), layer(site, site.row[1], text="right"))
 
 
 def test_two_films_lie_side_by_side(browser: Browser, site: Site) -> None:
