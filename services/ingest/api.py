@@ -13,12 +13,12 @@ from services.core.config import Settings
 from services.core.errors import ErrorCode, HilumError, invalid
 from services.core.facts import Facts, jobs
 from services.core.ids import load_secret
-from services.core.security import confine
 from services.core.store import VectorStore
 from services.encoders import slices
 from services.encoders.registry import Registry
 from services.ingest import keeping
 from services.ingest.jobs import KIND
+from services.ingest.paths import allowed, allowed_file, allowed_folder
 from services.ingest.pipeline import Plan
 from services.ingest.sources import layouts
 from services.ingest.sources.dicomweb import LAYOUT as DICOMWEB
@@ -80,19 +80,17 @@ class IngestApi:
             raise invalid("request_id has at most 64 characters")
         for name in request.models:
             self._registry.offer(self._seen(name, layout, request.window))
-        source = self._allowed(request.source, "source", operator)
+        roots = self._settings.ingest_roots
+        source = allowed(request.source, "source", roots, operator)
         if not source.is_dir() and not source.is_file():
             raise invalid("source is neither a folder nor a file on this server; check the path")
-        labels, reports = (
-            str(self._table(path, what, operator)) if path else ""
-            for path, what in ((request.labels, "labels"), (request.reports, "reports"))
-        )
-        columns = str(self._table(request.map, "map", operator)) if request.map else ""
+        columns = allowed_file(request.map, "map", roots, operator)
         if columns:
             if layout == slices.LAYOUT:
                 raise invalid("a column map is for films; describe CT series by a table of labels")
             read_map(Path(columns))
-        tables = str(self._folder(request.tables, "tables", operator)) if request.tables else ""
+        tables = allowed_folder(request.tables, "tables", roots, operator)
+        labels, reports = self._told(request, operator)
         models = tuple(dict.fromkeys(request.models))
         return Plan(
             str(source),
@@ -125,14 +123,19 @@ class IngestApi:
         Where.of(request.where)
         for name in request.models:
             self._registry.offer(self._seen(name, DICOMWEB, ""))
-        labels, reports = (
-            str(self._table(path, what, operator)) if path else ""
-            for path, what in ((request.labels, "labels"), (request.reports, "reports"))
-        )
+        labels, reports = self._told(request, operator)
         return Plan(
             request.source, request.dataset, DICOMWEB, labels, reports, models=tuple(dict.fromkeys(request.models)),
             keep_ids=request.keep_ids, cache_pixels=request.cache_pixels, where=request.where, recheck=request.recheck,
         )  # fmt: skip
+
+    def _told(self, request: ingest_pb2.CreateIngestJobRequest, operator: bool) -> tuple[str, str]:
+        """The tables of labels and of reports, blank where there is none."""
+        roots = self._settings.ingest_roots
+        return (
+            allowed_file(request.labels, "labels", roots, operator),
+            allowed_file(request.reports, "reports", roots, operator),
+        )
 
     def _seen(self, model: str, layout: str, window: str) -> str:
         """The name under which a model takes part: films and slices never go into one collection."""
@@ -141,32 +144,3 @@ class IngestApi:
         if slices.split(model) and model not in self._registry.names():
             raise invalid("a model whose name ends in -ct sees CT slices only; ingest them with layout ct")
         return model
-
-    def _table(self, text: str, what: str, operator: bool) -> Path:
-        path = self._allowed(text, what, operator)
-        if not path.is_file():
-            raise invalid(f"{what} is no file on this server; check the path")
-        return path
-
-    def _folder(self, text: str, what: str, operator: bool) -> Path:
-        path = self._allowed(text, what, operator)
-        if not path.is_dir():
-            raise invalid(f"{what} is no folder on this server; check the path")
-        return path
-
-    def _allowed(self, text: str, what: str, operator: bool) -> Path:
-        """The real path; a client that is not this machine's operator stays below the server's ingest roots."""
-        if not text or "\0" in text:
-            raise invalid(f"{what} must be a path on the server")
-        path = Path(text)
-        if not path.is_absolute():
-            raise invalid(f"{what} must be an absolute path on the server")
-        real = confine(Path("/"), path)
-        if real is None:
-            raise invalid(f"{what} cannot be resolved; check the path")
-        if not operator and not any(confine(root, real) for root in self._settings.ingest_roots):
-            raise HilumError(
-                ErrorCode.PERMISSION_DENIED,
-                f"{what} is outside the folders that this server takes films from; ask its operator",
-            )
-        return real

@@ -32,13 +32,15 @@ def allowed(text: str, what: str, roots: Sequence[Path], operator: bool) -> Path
 
 def allowed_file(text: str, what: str, roots: Sequence[Path], operator: bool) -> str:
     """The same for a file that must be there; blank stays blank."""
-    if text and not allowed(text, what, roots, operator).is_file():
+    path = allowed(text, what, roots, operator) if text else None
+    if path and not path.is_file():
         raise invalid(f"{what} is no file on this server; check the path")
-    return str(allowed(text, what, roots, operator)) if text else ""
+    return str(path or "")
 
 
 def allowed_folder(text: str, what: str, roots: Sequence[Path], operator: bool) -> str:
     """The same for a folder."""
-    if text and not allowed(text, what, roots, operator).is_dir():
+    path = allowed(text, what, roots, operator) if text else None
+    if path and not path.is_dir():
         raise invalid(f"{what} is no folder on this server; check the path")
-    return str(allowed(text, what, roots, operator)) if text else ""
+    return str(path or "")
