@@ -70,10 +70,11 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineProcess]:
 @pytest.fixture(autouse=True)
 def tidy(request: pytest.FixtureRequest) -> Iterator[None]:
     """The collections that a test makes on the session's engine are gone after it, whoever made them."""
-    if "engine" not in request.fixturenames:
+    process = request.getfixturevalue("engine") if "engine" in request.fixturenames else None
+    if not isinstance(process, EngineProcess):  # some tests call a parameter so
         yield
         return
-    opened = VectorStore(request.getfixturevalue("engine").url)
+    opened = VectorStore(process.url)
     before = opened.collections()
     yield
     for name in opened.collections():
