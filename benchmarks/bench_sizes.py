@@ -104,10 +104,13 @@ def measure(count: int, dim: int, home: Path) -> dict[str, int]:
                 items = [JobItem(r.bytes_sha256[:32], Outcome.STORED, r.image_id) for r in films]
                 jobs.record_items(facts, job.job_id, items)
         settled(store, spec)
+        store.close()
+    facts.close()
+    with EngineProcess(home / "engine", log_file=home / "engine.log") as engine:  # anew: without what writing left
+        store = VectorStore(engine.url)
         store.query(spec, rng.standard_normal((100, dim), np.float32), 10)
         resident = status_kib(engine.pid or 0) * 1024
         store.close()
-    facts.close()
     drawn = atlas_of(count, home / "atlas")
     return {**parts(home / "engine"), "facts": allocated(home / "facts"), "atlas": drawn, "memory": resident}
 

@@ -24,7 +24,7 @@ _ROWS = {
 _THUMBNAIL = 31_800  # 120 public films of 512 pixels and more, in blocks of 4 KiB
 # An atlas (Parquet) by number of films: pictures of 112 pixels, of 64, none; and its columns.
 _PICTURES, _ATLAS_ROW = ((20_000, 2_207), (200_000, 917)), 230
-_ENGINE = 90 * 2**20  # resident, of an engine process without a film
+_ENGINE = 198 * 2**20  # resident, of an engine process without a film, code included
 # Seconds of CPU that a film of 512 pixels takes beside its encoders: `bench_ingest.py`, 23 ms less 7.
 _AROUND = 0.016
 
@@ -97,7 +97,7 @@ def memory(parts: Mapping[str, int], several: int = 0) -> tuple[int, int]:
     """
     compared = parts["quantised"] + several if parts["quantised"] else parts["vectors"]
     least = _ENGINE + compared + parts["graph"] + parts["indexes"]
-    return least, least + (parts["vectors"] - several if parts["quantised"] else 0) + parts["payloads"]
+    return least, least + (parts["vectors"] - several if parts["quantised"] else 0) + parts["payloads"] + parts["log"]
 
 
 def encode_hours(films: int, rate: float) -> float:
