@@ -205,7 +205,10 @@ def memory(sizes: list[int], home: Path) -> dict[str, Any]:
         process = context.Process(target=ingest_of, args=(count, home / str(count), answers))
         process.start()
         process.join()
+        if process.exitcode:
+            raise SystemExit(f"the ingest of {count} films failed")
         found[f"{count} films"] = answers.get()
+        shutil.rmtree(home / str(count))
     most = [figures["most resident, MiB"] for figures in found.values()]
     return {**found, "last / first": round(most[-1] / most[0], 2)}
 
@@ -229,7 +232,10 @@ def ingest_of(count: int, home: Path, answers: Any) -> None:
         room(home / "data", engine.url, tiny_registry(TinyEncoder())) as opened,
     ):
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        done = opened.ingest(films, labels=home / "labels.csv")
+        worker, job = opened.worker(), opened.submit(films, labels=home / "labels.csv")
+        worker.start()
+        done = opened.wait(job.job_id, 7200)
+        worker.stop()
         assert done.state is JobState.SUCCEEDED and done.result["stored"] == count, done
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     answers.put(

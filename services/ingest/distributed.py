@@ -205,6 +205,7 @@ def _answers(
 
 def _connected(settings: Settings) -> Any:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray tells its makers of its use unless it is told not to
+    os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")  # a busy machine takes longer than its 30
     try:
         import ray
     except ImportError:
@@ -212,7 +213,7 @@ def _connected(settings: Settings) -> Any:
     address = {} if settings.ray == "auto" else {"address": settings.ray}
     try:
         ray.init(**address, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except Exception as error:  # Ray raises half a dozen kinds, its bare Exception for a slow start among them
         log.exception("ray.unreachable", error)
         raise HilumError(
             ErrorCode.FAILED_PRECONDITION, "the Ray cluster cannot be reached; check its address and that it runs"

@@ -95,20 +95,24 @@ def test_a_worker_is_killed_and_nothing_is_lost_or_doubled(
     tmp_path: Path, engine: EngineProcess, store: VectorStore, films: Path, shared: str
 ) -> None:
     with spread(tmp_path, engine, shared) as (opened, pipeline, told):
-        plan, killed = Plan(str(films), "demo"), list[int]()
+        plan, killed, over = Plan(str(films), "demo"), list[int](), threading.Event()
         job = jobs.submit(opened.facts, KIND, asdict(plan))
 
         def kill() -> None:
             while not told.exists():
-                time.sleep(0.01)
+                if over.wait(0.01):
+                    return
             killed.append(int(told.read_text().split()[0]))
             os.kill(killed[0], signal.SIGKILL)
 
         killer = threading.Thread(target=kill)
         killer.start()
-        result = pipeline.run(job.job_id, plan, Tally(), lambda: False)
-        killer.join()
-        assert (result["stored"], result["quarantined"]) == (FILMS, 1)
+        try:
+            result = pipeline.run(job.job_id, plan, Tally(), lambda: False)
+        finally:
+            over.set()
+            killer.join()
+        assert killed and (result["stored"], result["quarantined"]) == (FILMS, 1)
         assert len(opened.everywhere()) == FILMS
         workers = set(map(int, told.read_text().split()))
         assert len(workers) >= 2 and os.getpid() not in workers, "the films were encoded by workers"
@@ -122,7 +126,7 @@ def test_a_job_that_is_stopped_goes_on_where_it_was_and_repeats_and_conflicts_ar
 ) -> None:
     source = tmp_path / "films"
     shutil.copytree(films, source)
-    rows = ["file,key", *(f"film-{n:04d}.png,key-{n}" for n in range(FILMS - 2))]
+    rows = ["file,image_id", *(f"film-{n:04d}.png,key-{n}" for n in range(FILMS - 2))]
     rows += [f"film-{FILMS - 2:04d}.png,key-0", f"film-{FILMS - 1:04d}.png,key-1"]
     shutil.copy(source / "film-0001.png", source / f"film-{FILMS - 1:04d}.png")
     (tmp_path / "labels.csv").write_text("\n".join(rows) + "\n")
