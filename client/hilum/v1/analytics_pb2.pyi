@@ -9,7 +9,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class CreateRunRequest(_message.Message):
-    __slots__ = ("models", "filter", "sample_size", "seed", "k", "resolutions", "labels", "request_id")
+    __slots__ = ("models", "filter", "sample_size", "seed", "k", "resolutions", "labels", "request_id", "retrieval", "calibration", "hubs", "align")
     MODELS_FIELD_NUMBER: _ClassVar[int]
     FILTER_FIELD_NUMBER: _ClassVar[int]
     SAMPLE_SIZE_FIELD_NUMBER: _ClassVar[int]
@@ -18,6 +18,10 @@ class CreateRunRequest(_message.Message):
     RESOLUTIONS_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    RETRIEVAL_FIELD_NUMBER: _ClassVar[int]
+    CALIBRATION_FIELD_NUMBER: _ClassVar[int]
+    HUBS_FIELD_NUMBER: _ClassVar[int]
+    ALIGN_FIELD_NUMBER: _ClassVar[int]
     models: _containers.RepeatedScalarFieldContainer[str]
     filter: str
     sample_size: int
@@ -26,7 +30,51 @@ class CreateRunRequest(_message.Message):
     resolutions: _containers.RepeatedScalarFieldContainer[float]
     labels: _containers.RepeatedScalarFieldContainer[str]
     request_id: str
-    def __init__(self, models: _Optional[_Iterable[str]] = ..., filter: _Optional[str] = ..., sample_size: _Optional[int] = ..., seed: _Optional[int] = ..., k: _Optional[int] = ..., resolutions: _Optional[_Iterable[float]] = ..., labels: _Optional[_Iterable[str]] = ..., request_id: _Optional[str] = ...) -> None: ...
+    retrieval: RetrievalAnalysis
+    calibration: CalibrationAnalysis
+    hubs: HubAnalysis
+    align: AlignAnalysis
+    def __init__(self, models: _Optional[_Iterable[str]] = ..., filter: _Optional[str] = ..., sample_size: _Optional[int] = ..., seed: _Optional[int] = ..., k: _Optional[int] = ..., resolutions: _Optional[_Iterable[float]] = ..., labels: _Optional[_Iterable[str]] = ..., request_id: _Optional[str] = ..., retrieval: _Optional[_Union[RetrievalAnalysis, _Mapping]] = ..., calibration: _Optional[_Union[CalibrationAnalysis, _Mapping]] = ..., hubs: _Optional[_Union[HubAnalysis, _Mapping]] = ..., align: _Optional[_Union[AlignAnalysis, _Mapping]] = ...) -> None: ...
+
+class RetrievalAnalysis(_message.Message):
+    __slots__ = ("depths", "queries", "relevance", "fuse", "correct")
+    DEPTHS_FIELD_NUMBER: _ClassVar[int]
+    QUERIES_FIELD_NUMBER: _ClassVar[int]
+    RELEVANCE_FIELD_NUMBER: _ClassVar[int]
+    FUSE_FIELD_NUMBER: _ClassVar[int]
+    CORRECT_FIELD_NUMBER: _ClassVar[int]
+    depths: _containers.RepeatedScalarFieldContainer[int]
+    queries: int
+    relevance: str
+    fuse: bool
+    correct: bool
+    def __init__(self, depths: _Optional[_Iterable[int]] = ..., queries: _Optional[int] = ..., relevance: _Optional[str] = ..., fuse: _Optional[bool] = ..., correct: _Optional[bool] = ...) -> None: ...
+
+class CalibrationAnalysis(_message.Message):
+    __slots__ = ("folds",)
+    FOLDS_FIELD_NUMBER: _ClassVar[int]
+    folds: int
+    def __init__(self, folds: _Optional[int] = ...) -> None: ...
+
+class HubAnalysis(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class AlignAnalysis(_message.Message):
+    __slots__ = ("text_model", "method", "section", "pairs", "register", "name")
+    TEXT_MODEL_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    SECTION_FIELD_NUMBER: _ClassVar[int]
+    PAIRS_FIELD_NUMBER: _ClassVar[int]
+    REGISTER_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    text_model: str
+    method: str
+    section: str
+    pairs: _containers.RepeatedScalarFieldContainer[int]
+    register: bool
+    name: str
+    def __init__(self, text_model: _Optional[str] = ..., method: _Optional[str] = ..., section: _Optional[str] = ..., pairs: _Optional[_Iterable[int]] = ..., register: _Optional[bool] = ..., name: _Optional[str] = ...) -> None: ...
 
 class Run(_message.Message):
     __slots__ = ("run_id", "state", "created_at", "manifest", "metrics", "atlas")

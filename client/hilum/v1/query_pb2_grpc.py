@@ -41,6 +41,16 @@ class QueryServiceStub:
                 request_serializer=hilum_dot_v1_dot_query__pb2.SearchRequest.SerializeToString,
                 response_deserializer=hilum_dot_v1_dot_query__pb2.SearchResponse.FromString,
                 _registered_method=True)
+        self.SearchStream = channel.unary_stream(
+                '/hilum.v1.QueryService/SearchStream',
+                request_serializer=hilum_dot_v1_dot_query__pb2.SearchRequest.SerializeToString,
+                response_deserializer=hilum_dot_v1_dot_query__pb2.SearchResponse.FromString,
+                _registered_method=True)
+        self.WhyNot = channel.unary_unary(
+                '/hilum.v1.QueryService/WhyNot',
+                request_serializer=hilum_dot_v1_dot_query__pb2.WhyNotRequest.SerializeToString,
+                response_deserializer=hilum_dot_v1_dot_query__pb2.WhyNotResponse.FromString,
+                _registered_method=True)
         self.SearchBatch = channel.unary_unary(
                 '/hilum.v1.QueryService/SearchBatch',
                 request_serializer=hilum_dot_v1_dot_query__pb2.SearchBatchRequest.SerializeToString,
@@ -77,6 +87,19 @@ class QueryServiceServicer:
     """Missing associated documentation comment in .proto file."""
 
     def Search(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SearchStream(self, request, context):
+        """Hits as they are read, for large limits; the last message has the provenance.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WhyNot(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -125,6 +148,16 @@ def add_QueryServiceServicer_to_server(servicer, server):
                     servicer.Search,
                     request_deserializer=hilum_dot_v1_dot_query__pb2.SearchRequest.FromString,
                     response_serializer=hilum_dot_v1_dot_query__pb2.SearchResponse.SerializeToString,
+            ),
+            'SearchStream': grpc.unary_stream_rpc_method_handler(
+                    servicer.SearchStream,
+                    request_deserializer=hilum_dot_v1_dot_query__pb2.SearchRequest.FromString,
+                    response_serializer=hilum_dot_v1_dot_query__pb2.SearchResponse.SerializeToString,
+            ),
+            'WhyNot': grpc.unary_unary_rpc_method_handler(
+                    servicer.WhyNot,
+                    request_deserializer=hilum_dot_v1_dot_query__pb2.WhyNotRequest.FromString,
+                    response_serializer=hilum_dot_v1_dot_query__pb2.WhyNotResponse.SerializeToString,
             ),
             'SearchBatch': grpc.unary_unary_rpc_method_handler(
                     servicer.SearchBatch,
@@ -184,6 +217,60 @@ class QueryService:
             '/hilum.v1.QueryService/Search',
             hilum_dot_v1_dot_query__pb2.SearchRequest.SerializeToString,
             hilum_dot_v1_dot_query__pb2.SearchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SearchStream(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/hilum.v1.QueryService/SearchStream',
+            hilum_dot_v1_dot_query__pb2.SearchRequest.SerializeToString,
+            hilum_dot_v1_dot_query__pb2.SearchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WhyNot(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hilum.v1.QueryService/WhyNot',
+            hilum_dot_v1_dot_query__pb2.WhyNotRequest.SerializeToString,
+            hilum_dot_v1_dot_query__pb2.WhyNotResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -9,11 +9,31 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Table, delete, func, select
 
 from services.core.facts.db import Facts
-from services.core.facts.schema import boxes, embeddings, images, job_items, jobs, labels, reports, runs
+from services.core.facts.schema import (
+    boxes,
+    densities,
+    embeddings,
+    images,
+    job_items,
+    jobs,
+    labels,
+    marks,
+    members,
+    reports,
+    runs,
+)
 from services.core.types import JobState
 
 _CHUNK = 500
-_HANGING = {"labels": labels, "boxes": boxes, "ledger": embeddings, "job items": job_items}
+_HANGING = {
+    "labels": labels,
+    "boxes": boxes,
+    "ledger": embeddings,
+    "job items": job_items,
+    "members": members,
+    "densities": densities,
+    "marks": marks,
+}
 
 
 @dataclass(frozen=True, slots=True)
