@@ -141,6 +141,8 @@ def environment(settings: Settings) -> dict[str, str]:
     }  # fmt: skip
     if settings.engine_api_key:
         environ["HILUM_ENGINE_API_KEY"] = settings.engine_api_key
+    if settings.encode:
+        environ["HILUM_ENCODE"] = settings.encode
     if settings.threads:
         for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
             environ[name] = str(settings.threads)

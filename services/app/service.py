@@ -6,6 +6,8 @@ Pages of the UI ask several services: behind one address, a proxy sends /v1/mode
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from services.app.process import Process, answers
 from services.core.blobs import Blobs
 from services.core.config import Settings
@@ -17,7 +19,8 @@ NAMES = ("ingest", "query", "analytics")
 
 
 class Service(Process):
-    """`name` is ingest, query or analytics. Query asks the Encode RPC of ingest at `encode` (``host:port``)."""
+    """`name` is ingest, query or analytics. Query, and analyses that need words, ask the Encode RPC of ingest at
+    `encode` (``host:port``)."""
 
     def __init__(self, settings: Settings, name: str, encode: str = "") -> None:
         super().__init__(settings)
@@ -81,7 +84,7 @@ class Service(Process):
         from services.analytics.jobs import AnalyticsWorker
 
         facts = self.facts()
-        worker = AnalyticsWorker(self.settings, facts)
+        worker = AnalyticsWorker(replace(self.settings, encode=self._encode or self.settings.encode), facts)
         apis = [AnalyticsApi(facts), JobsApi(facts)]
         self.serve_grpc(apis)
         self.serve_http(apis, [atlas_router.build(self.settings.data_dir)], lambda: {"facts": answers(facts)})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from services.analytics import atlas_router
 from services.analytics.api import AnalyticsApi
 from services.analytics.jobs import AnalyticsWorker
@@ -46,7 +48,6 @@ class Stack(Process):
         pool = DecodePool(settings.decode_workers)
         self.opened.callback(pool.close)
         ingest = IngestWorker(settings, facts, store, blobs, registry, pool, load_secret(settings.data_dir))
-        analytics = AnalyticsWorker(settings, facts)
         encode = EncodeApi(facts, registry, pool)
         self.opened.callback(encode.close)
         query = QueryApi(facts, store, EncodeClient.local(encode), blobs)
@@ -56,6 +57,7 @@ class Stack(Process):
         apis = [query, encode, taking, giving, JobsApi(facts), AnalyticsApi(facts)]
 
         self.serve_grpc(apis)
+        analytics = AnalyticsWorker(replace(settings, encode=self.grpc), facts)
         if self._http:
             warm = warm_up(registry, encode, pool.workers)
             self.serve_http(

@@ -30,6 +30,7 @@ class Settings:
     suspicions, ``refuse`` refuses both, ``flag`` marks both.  ocr: look into suspicions by the program tesseract.
     infer_view: call a film lateral whose view nobody states, where a bundled encoder is sure of it.
     dicomweb: servers that any client may name as one, each with its key.
+    encode: ``host:port`` where an Encode RPC answers, for a process that holds no encoder; analyses ask it for words.
     """
 
     data_dir: Path
@@ -52,6 +53,7 @@ class Settings:
     infer_view: bool = True
     threads: int = 0
     decode_workers: int = 2
+    encode: str = ""
 
     @property
     def facts(self) -> str:
@@ -104,6 +106,7 @@ def from_environment(environ: Mapping[str, str], data: str | None = None) -> Set
         infer_view=_one_of(environ, "HILUM_INFER_VIEW", "1", "0") == "1",
         threads=_count(environ, "HILUM_THREADS", 0),
         decode_workers=_count(environ, "HILUM_DECODE_WORKERS", 2),
+        encode=_address(environ.get("HILUM_ENCODE", "")),
     )
 
 
@@ -134,6 +137,12 @@ def _bytes(environ: Mapping[str, str], name: str) -> int:
     if text and not parts:
         raise invalid(f"{name} must be a number of bytes, as in 8G or 512M")
     return int(float(parts[1]) * 1024 ** " KMGT".index(parts[2] or " ")) if parts else 0
+
+
+def _address(text: str) -> str:
+    if text and not re.fullmatch(r"[A-Za-z0-9_.\-]+:\d{1,5}|\[[0-9A-Fa-f:]+\]:\d{1,5}", text):
+        raise invalid("HILUM_ENCODE is host:port, where `hilum serve ingest` answers gRPC")
+    return text
 
 
 def _engine(url: str) -> str:

@@ -17,7 +17,7 @@ def serve(
     http: Annotated[str, typer.Option(help="Where HTTP listens.")] = "",
     grpc: Annotated[str, typer.Option(help="Where gRPC listens.")] = "",
     ingest_root: Annotated[list[str] | None, typer.Option(help="A folder that clients may ingest from.")] = None,
-    encode: Annotated[str, typer.Option(help="For query: HOST:PORT of ingest's gRPC.")] = "",
+    encode: Annotated[str, typer.Option(help="For query, and analyses of words: HOST:PORT of ingest's gRPC.")] = "",
 ) -> None:
     """Serve one service beside a Qdrant server (HILUM_ENGINE_URL) and shared facts (HILUM_FACTS_URL or --data)."""
     from services.app.service import Service

@@ -1,0 +1,59 @@
+"""Words to vectors for analyses: the child process holds no encoder, it asks the one that its service asks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.analytics.progress import Progress
+from services.core.config import Settings
+from services.core.errors import ErrorCode, HilumError
+from services.core.models import ModelSpec
+from services.transport.encode_client import EncodeClient
+
+_BATCH = 64  # texts in one call: a text tower takes some milliseconds for each, and others ask, too
+_PATIENCE = 120.0  # seconds for which an encoder may be busy
+
+
+def client(settings: Settings) -> EncodeClient | None:
+    """Who encodes for analyses: `Settings.encode`, HILUM_ENCODE for the child; None where nobody does."""
+    return EncodeClient.remote(settings.encode) if settings.encode else None
+
+
+def texts(
+    encode: EncodeClient, spec: ModelSpec, words: Sequence[str], progress: Progress, stage: str = "words"
+) -> NDArray[np.float32]:
+    """(N, D) float32, L2-normalised, row i of words[i]; a text that comes twice is asked for once.
+
+    Raises what the encoder says of a text that cannot be read, FAILED_PRECONDITION for a model that reads none or that
+    has changed since its films were stored, RESOURCE_EXHAUSTED or UNAVAILABLE when nobody answers in time.
+    """
+    distinct = list(dict.fromkeys(words))
+    progress(stage, 0, len(distinct))
+    found = np.empty((len(distinct), spec.dim), np.float32)
+    for start in range(0, len(distinct), _BATCH):
+        part = distinct[start : start + _BATCH]
+        for row, vector in enumerate(_asked(encode, spec, part), start):
+            if isinstance(vector, HilumError):
+                raise vector
+            found[row] = vector
+        progress(stage, start + len(part), len(distinct))
+    place = {text: row for row, text in enumerate(distinct)}
+    return found[[place[text] for text in words]]
+
+
+def _asked(encode: EncodeClient, spec: ModelSpec, part: Sequence[str]) -> list[NDArray[np.float32] | HilumError]:
+    """One call, again while the encoder is busy."""
+    deadline, pause = time.monotonic() + _PATIENCE, 0.5
+    while True:
+        try:
+            return encode.encode_texts(spec.name, part, spec.fingerprint)
+        except HilumError as error:
+            busy = error.code in (ErrorCode.RESOURCE_EXHAUSTED, ErrorCode.UNAVAILABLE)
+            if not busy or time.monotonic() + pause > deadline:
+                raise
+        time.sleep(pause)
+        pause = min(2 * pause, 5.0)
