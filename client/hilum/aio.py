@@ -115,13 +115,18 @@ class AsyncClient:
         """Let the fingerprint answer for `model` that did before the last promotion."""
         return await self._call(self._to.models.RollbackModel, models_pb2.RollbackModelRequest(model=model))
 
-    async def analyze(self, **options: Any) -> jobs_pb2.Job:
+    async def analyze(self, kind: str = "map", **options: Any) -> jobs_pb2.Job:
         """Start an analysis."""
-        return await self._call(self._to.analytics.CreateRun, requests.analyze(**options))
+        return await self._call(self._to.analytics.CreateRun, requests.analyze(kind, **options))
 
     async def run(self, run_id: str) -> analytics_pb2.Run:
         """One analysis with its manifest and metrics."""
         return await self._call(self._to.analytics.GetRun, analytics_pb2.GetRunRequest(run_id=run_id))
+
+    async def run_file(self, run_id: str, name: str) -> bytes:
+        """A file of a finished run."""
+        request = analytics_pb2.GetRunFileRequest(run_id=run_id, name=name)
+        return bytes((await self._call(self._to.analytics.GetRunFile, request)).data)
 
     async def watch(self, job_id: str) -> AsyncIterator[jobs_pb2.Job]:
         """The job whenever it changes, until it is finished."""

@@ -136,13 +136,18 @@ class Client:
         request = models_pb2.ListPromotionsRequest(model=model)
         return list(self._call(self._to.models.ListPromotions, request).promotions)
 
-    def analyze(self, **options: Any) -> Job:
+    def analyze(self, kind: str = "map", **options: Any) -> Job:
         """Start an analysis, whose result names the run. The options are those of `hilum.requests.analyze`."""
-        return Job.of(self._call(self._to.analytics.CreateRun, requests.analyze(**options)), self)
+        return Job.of(self._call(self._to.analytics.CreateRun, requests.analyze(kind, **options)), self)
 
     def run(self, run_id: str) -> analytics_pb2.Run:
         """One analysis with its manifest and metrics."""
         return self._call(self._to.analytics.GetRun, analytics_pb2.GetRunRequest(run_id=run_id))
+
+    def run_file(self, run_id: str, name: str) -> bytes:
+        """A file of a finished run: its report.html, or what else `run(run_id).files` names."""
+        request = analytics_pb2.GetRunFileRequest(run_id=run_id, name=name)
+        return bytes(self._call(self._to.analytics.GetRunFile, request).data)
 
     def runs(self) -> list[analytics_pb2.Run]:
         """The latest analyses, newest first."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from google.protobuf import json_format
 
 from hilum.errors import HilumError
 from hilum.v1 import analytics_pb2, encode_pb2, ingest_pb2, models_pb2, query_pb2
@@ -121,6 +122,7 @@ def embeddings(
 
 
 def analyze(
+    kind: str = "map",
     *,
     models: Sequence[str] = (),
     where: str = "",
@@ -129,11 +131,30 @@ def analyze(
     k: int = 15,
     resolutions: Sequence[float] = (1.0,),
     labels: Sequence[str] = (),
+    request_id: str = "",
+    **options: Any,
 ) -> analytics_pb2.CreateRunRequest:
-    """One kNN graph per model, clusters, a map, metrics and an atlas of a sample (0: of every film that matches)."""
-    return analytics_pb2.CreateRunRequest(
-        models=models, filter=where, sample_size=sample, seed=seed, k=k, resolutions=resolutions, labels=labels
-    )
+    """An analysis of a sample (0: of every film that matches).
+
+    kind: ``map`` (of each model one kNN graph, clusters, a map, metrics and an atlas), ``retrieval``, ``calibration``,
+    ``hubs`` or ``align``, whose options are the fields of its message in the contract.
+    """
+    request = analytics_pb2.CreateRunRequest(
+        models=models, filter=where, sample_size=sample, seed=seed, k=k, resolutions=resolutions, labels=labels,
+        request_id=request_id,
+    )  # fmt: skip
+    kinds = request.DESCRIPTOR.oneofs_by_name["analysis"].fields
+    if kind != "map" and kind not in {field.name for field in kinds}:
+        raise HilumError("INVALID_ARGUMENT", f"there are: map, {', '.join(field.name for field in kinds)}")
+    try:
+        if kind == "map" and options:
+            raise ValueError
+        if kind != "map":
+            getattr(request, kind).SetInParent()
+            json_format.ParseDict(options, getattr(request, kind))
+    except (ValueError, json_format.ParseError):
+        raise HilumError("INVALID_ARGUMENT", f"{kind} has no such options: {', '.join(options)}") from None
+    return request
 
 
 def classify(

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import contextlib
 
-from hilum.v1 import analytics_pb2, jobs_pb2
-from services.analytics import admission, spec
-from services.analytics.jobs import KIND, atlas_path
-from services.core.errors import HilumError
+from google.protobuf import json_format
+
+from hilum.v1 import analytics_pb2, common_pb2, jobs_pb2
+from services.analytics import kinds, manifest
+from services.analytics.asked import MAP
+from services.analytics.jobs import KIND, atlas_path, described, report_path
+from services.core.config import Settings
+from services.core.errors import ErrorCode, HilumError
 from services.core.facts import Facts, images, jobs, models, runs
+from services.core.limits import MAX_MESSAGE_BYTES
 from services.core.types import JobState
 from services.transport import paging
 from services.transport.edge import Call, Route
@@ -25,18 +30,18 @@ class AnalyticsApi:
         Route("GET", "/v1/runs/{run_id}", "GetRun"),
     )
 
-    def __init__(self, facts: Facts) -> None:
+    def __init__(self, settings: Settings, facts: Facts) -> None:
         self._facts = facts
+        self._runs = manifest.runs_dir(settings.data_dir)
 
     def create_run(self, request: analytics_pb2.CreateRunRequest, call: Call) -> jobs_pb2.Job:
-        asked = spec.parse({
-            "models": request.models or self._models(), "filter": request.filter, "sample_size": request.sample_size,
-            "seed": request.seed, "k": request.k, "resolutions": request.resolutions, "labels": request.labels,
-        })  # fmt: skip
-        admission.check(self._facts, asked)
-        job = jobs.submit(self._facts, KIND, asked.as_json(), request.request_id or None)
+        given = json_format.MessageToDict(request, preserving_proto_field_name=True)
+        asked = kinds.parse({**given, "models": given.get("models") or self._models()})
+        asked.check(self._facts)
+        spec = asked.as_json()
+        job = jobs.submit(self._facts, KIND, spec, request.request_id or None)
         if job.state is JobState.QUEUED:
-            runs.save(self._facts, job.job_id, job.job_id, job.state.value, {"asked": asked.as_json()}, {})
+            runs.save(self._facts, job.job_id, job.job_id, job.state.value, described(spec), {})
         return job_message(job)
 
     def get_run(self, request: analytics_pb2.GetRunRequest, call: Call) -> analytics_pb2.Run:
@@ -47,6 +52,15 @@ class AnalyticsApi:
         found = runs.recent(self._facts, paging.position(request.page_token), size)
         token = paging.token(f"{found[-1].created_at}/{found[-1].run_id}") if len(found) == size else ""
         return analytics_pb2.ListRunsResponse(runs=[self._message(run) for run in found], next_page_token=token)
+
+    def get_run_file(self, request: analytics_pb2.GetRunFileRequest, call: Call) -> common_pb2.Blob:
+        path = manifest.file(self._runs, request.run_id, request.name)
+        if path.stat().st_size > MAX_MESSAGE_BYTES - 2**16:
+            raise HilumError(
+                ErrorCode.PAYLOAD_TOO_LARGE,
+                "this file is too large for one message; get it over HTTP, at /v1/runs/{run_id}/files/{name}",
+            )
+        return common_pb2.Blob(content_type=manifest.TYPES[path.suffix], data=path.read_bytes())
 
     def _models(self) -> list[str]:
         held = images.count_by_model(self._facts)
@@ -59,9 +73,14 @@ class AnalyticsApi:
             with contextlib.suppress(HilumError):
                 state = jobs.get(self._facts, run.job_id).state
         message = analytics_pb2.Run(run_id=run.run_id, state=state.value, created_at=run.created_at)
+        message.kind = str(run.manifest.get("kind", MAP))
         message.manifest.update(run.manifest)
         if with_metrics:
             message.metrics.update(run.metrics)
         if state is JobState.SUCCEEDED:
-            message.atlas = atlas_path(run.run_id)
+            message.report = report_path(run.run_id)
+            if message.kind == MAP:
+                message.atlas = atlas_path(run.run_id)
+            if with_metrics:
+                message.files.extend(manifest.files(self._runs, run.run_id))
         return message

@@ -3,6 +3,7 @@
 /v1/runs/{run_id}/atlas/            the models of the run (straight to the atlas when there is one)
 /v1/runs/{run_id}/atlas/{model}/…   Embedding Atlas' front end over this model's snapshot
 /v1/runs/{run_id}/report            the run's report
+/v1/runs/{run_id}/files/{name}      a file of the run, to keep
 """
 
 from __future__ import annotations
@@ -40,6 +41,12 @@ def build(data_dir: Path) -> APIRouter:
     def report(run_id: str) -> Response:
         page = (manifest.folder(runs, run_id) / "report.html").read_text()
         return HTMLResponse(page, headers={**_HEADERS, "content-security-policy": REPORT_CSP})
+
+    @router.api_route("/v1/runs/{run_id}/files/{name}", methods=["GET", "HEAD"])
+    def kept(run_id: str, name: str) -> Response:
+        path = manifest.file(runs, run_id, name)
+        headers = {**_HEADERS, "content-security-policy": REPORT_CSP, "cache-control": "private, max-age=3600"}
+        return FileResponse(path, media_type=manifest.TYPES[path.suffix], filename=name, headers=headers)
 
     @router.get("/v1/runs/{run_id}/atlas")
     def without_slash(run_id: str) -> Response:

@@ -12,11 +12,11 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from services.analytics import manifest
+from services.analytics import kinds, manifest
 from services.core.config import Settings
 from services.core.errors import HilumError
 from services.core.facts import Facts, jobs, runs
@@ -72,7 +72,7 @@ class AnalyticsWorker:
         folder = manifest.runs_dir(self._settings.data_dir)
         final = folder / job.job_id
         log.info("run.started", job_id=job.job_id)
-        runs.save(self._facts, job.job_id, job.job_id, JobState.RUNNING.value, {"asked": job.spec}, {})
+        runs.save(self._facts, job.job_id, job.job_id, JobState.RUNNING.value, described(job.spec), {})
         if not (final / "manifest.json").is_file():  # else it was done, and only telling was left
             part = manifest.begin(folder, job.job_id)
             state, error = self._in_child(job, part)
@@ -85,10 +85,12 @@ class AnalyticsWorker:
         self._close(job, JobState.SUCCEEDED, None, final)
 
     def _close(self, job: Job, state: JobState, error: str | None, final: Path | None = None) -> None:
-        described = manifest.read_json(final / "manifest.json") if final else {"asked": job.spec}
+        about = manifest.read_json(final / "manifest.json") if final else described(job.spec)
         figures = manifest.read_json(final / "metrics.json") if final else {}
-        runs.save(self._facts, job.job_id, job.job_id, state.value, described, figures)
-        result = {"run_id": job.job_id, "atlas": atlas_path(job.job_id)} if final else {}
+        runs.save(self._facts, job.job_id, job.job_id, state.value, about, figures)
+        result = {"run_id": job.job_id, "report": report_path(job.job_id)} if final else {}
+        if final and (final / "atlas").is_dir():
+            result["atlas"] = atlas_path(job.job_id)
         jobs.finish(self._facts, job.job_id, self._owner, state, result, error)
         log.info("run.finished", job_id=job.job_id, state=state.value)
 
@@ -123,6 +125,16 @@ class AnalyticsWorker:
         if last.get("ok"):
             return JobState.SUCCEEDED, None
         return JobState.FAILED, str(last.get("message") or _ended(child.returncode))
+
+
+def described(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """What is known of a run before there is one. spec: of its job."""
+    return {"kind": kinds.parse(spec).kind, "asked": dict(spec)}
+
+
+def report_path(run_id: str) -> str:
+    """Below the HTTP root."""
+    return f"/v1/runs/{run_id}/report"
 
 
 def atlas_path(run_id: str) -> str:

@@ -1,6 +1,7 @@
 """A run on disk: an immutable folder that says what was asked and what it was made of, enough to run it again.
 
-    DATA/runs/<run_id>/  manifest.json  sample.parquet  metrics.json  report.html
+    DATA/runs/<run_id>/  manifest.json  sample.parquet  metrics.json  report.html, and by kind
+                         tables.json  <table>.parquet
                          knn-<model>.npz  map-<model>.parquet  atlas/<model>/{dataset.parquet,metadata.json}
 
 Made in ``.part-<run_id>-…`` beside its place and renamed when all of it is there.
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
     from services.analytics.graph import Graph
 
 FORMAT = 1
+TYPES = {
+    ".json": "application/json", ".parquet": "application/vnd.apache.parquet", ".npz": "application/octet-stream",
+    ".html": "text/html",
+}  # fmt: skip
 PACKAGES = (
     "numpy",
     "scipy",
@@ -58,6 +63,23 @@ def folder(runs: Path, run_id: str) -> Path:
     if path is None or not (path / "manifest.json").is_file():
         raise HilumError(ErrorCode.NOT_FOUND, "no such run, or it is not finished; GET /v1/runs shows those there are")
     return path
+
+
+def files(runs: Path, run_id: str) -> list[str]:
+    """Names of what a finished run may be asked for; none of a run whose folder is elsewhere."""
+    try:
+        home = folder(runs, run_id)
+    except HilumError:
+        return []
+    return sorted(p.name for p in home.iterdir() if p.suffix in TYPES and p.is_file() and not p.is_symlink())
+
+
+def file(runs: Path, run_id: str, name: str) -> Path:
+    """A file of a finished run. Raises NOT_FOUND for anything that `files` does not name."""
+    home = folder(runs, run_id)
+    if name not in files(runs, run_id):
+        raise HilumError(ErrorCode.NOT_FOUND, "the run has no such file; GetRun names those it has")
+    return home / name
 
 
 def begin(runs: Path, run_id: str) -> Path:

@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     threading.Thread(target=_die_with_parent, daemon=True).start()
     os.nice(10)  # answers come before maps
 
-    from services.analytics import spec
+    from services.analytics import kinds
     from services.core import config, logs
     from services.core.blobs import Blobs
     from services.core.errors import HilumError
@@ -41,17 +41,19 @@ def main(arguments: list[str] | None = None) -> int:
     logs.configure()
     try:
         settings = config.from_environment(os.environ)
-        asked = spec.parse(json.loads(options.spec.read_text()))
+        asked = kinds.parse(json.loads(options.spec.read_text()))
         facts = open_facts(settings.facts)
         store = VectorStore(settings.engine_url, settings.engine_api_key, timeout=60)
         _compile_once()
-        from services.analytics import pipeline
+        from services.analytics.bench import Bench
         from services.analytics.progress import Progress
 
         progress = Progress(
             lambda stage, done, total, left: say({"stage": stage, "done": done, "total": total, "eta_seconds": left})
         )
-        pipeline.run(asked, options.run_id, options.run_dir, facts, store, Blobs(settings.data_dir / "blobs"), progress)
+        blobs = Blobs(settings.data_dir / "blobs")
+        bench = Bench(asked, options.run_id, options.run_dir, facts, store, blobs, settings, progress)
+        kinds.work(asked.kind)(bench)
     except HilumError as error:
         say({"error": error.code.value, "message": error.client_message})
         return 1

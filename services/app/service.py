@@ -85,7 +85,7 @@ class Service(Process):
 
         facts = self.facts()
         worker = AnalyticsWorker(replace(self.settings, encode=self._encode or self.settings.encode), facts)
-        apis = [AnalyticsApi(facts), JobsApi(facts)]
+        apis = [AnalyticsApi(self.settings, facts), JobsApi(facts)]
         self.serve_grpc(apis)
         self.serve_http(apis, [atlas_router.build(self.settings.data_dir)], lambda: {"facts": answers(facts)})
         worker.start()

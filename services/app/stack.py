@@ -54,7 +54,7 @@ class Stack(Process):
         self.opened.callback(query.close)
         taking = IngestApi(settings, facts, registry, store, blobs)
         giving = ModelsApi(settings, facts, store, registry)
-        apis = [query, encode, taking, giving, JobsApi(facts), AnalyticsApi(facts)]
+        apis = [query, encode, taking, giving, JobsApi(facts), AnalyticsApi(settings, facts)]
 
         self.serve_grpc(apis)
         analytics = AnalyticsWorker(replace(settings, encode=self.grpc), facts)

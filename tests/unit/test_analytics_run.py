@@ -33,6 +33,7 @@ from tests.kit import clustered
 from tests.kit.records import make_spec
 
 FILMS = 320
+PATHS = {"report": "report", "atlas": "atlas/"}
 SHARP, BLUNT = make_spec("sharp", 24), make_spec("blunt", 16)
 
 
@@ -81,7 +82,7 @@ def lab(tmp_path: Path, facts: Facts, store: VectorStore, engine: EngineProcess)
     clustered.fill(facts, store, Blobs(tmp_path / "blobs"), [SHARP, BLUNT], FILMS)
     worker = AnalyticsWorker(settings, facts)
     worker.start()
-    yield Lab(settings, facts, store, AnalyticsApi(facts), worker)
+    yield Lab(settings, facts, store, AnalyticsApi(settings, facts), worker)
     worker.stop()
 
 
@@ -94,7 +95,7 @@ def test_a_run_from_request_to_atlas_and_again_from_its_manifest(lab: Lab) -> No
         time.sleep(0.02)
     assert job.state is JobState.SUCCEEDED, job.error
     assert {"map of sharp", "map of blunt"} & stages
-    assert job.result == {"run_id": job_id, "atlas": f"/v1/runs/{job_id}/atlas/"}
+    assert job.result == {"run_id": job_id, **{name: f"/v1/runs/{job_id}/{path}" for name, path in PATHS.items()}}
 
     run = lab.api.get_run(analytics_pb2.GetRunRequest(run_id=job_id), Call("test"))
     assert run.state == "succeeded"
@@ -242,11 +243,12 @@ def ready(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnalyticsApi]:
     from services.core.facts import images, models, open_facts
     from services.core.facts.images import Stored
 
-    facts = open_facts(f"sqlite:///{tmp_path_factory.mktemp('asked') / 'facts.db'}")
+    home = tmp_path_factory.mktemp("asked")
+    facts = open_facts(f"sqlite:///{home / 'facts.db'}")
     specs: list[ModelSpec] = [SHARP, BLUNT]
     for spec in specs:
         models.register(facts, spec)
     marks = tuple(spec.fingerprint for spec in specs)
     images.commit(facts, [Stored(clustered.record(n), "0" * 64, marks) for n in range(60)])
-    yield AnalyticsApi(facts)
+    yield AnalyticsApi(Settings(data_dir=home), facts)
     facts.close()

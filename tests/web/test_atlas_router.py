@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -124,3 +125,16 @@ def test_export_is_whole_and_overwrites_nothing(data: Path, tmp_path: Path) -> N
         atlas.export_static(manifest.runs_dir(data), RUN, out)
     with pytest.raises(HilumError, match="no such run"):
         atlas.export_static(manifest.runs_dir(data), "../runs", tmp_path / "elsewhere")
+
+
+def test_a_runs_own_files_may_be_kept_and_no_others(client: TestClient, data: Path) -> None:
+    (manifest.runs_dir(data) / RUN / "link.json").symlink_to(data / "secret")
+    assert manifest.files(manifest.runs_dir(data), RUN) == ["knn-one.npz", "manifest.json", "report.html"]
+    kept = client.get(f"/v1/runs/{RUN}/files/knn-one.npz")
+    assert kept.content == b"graph"
+    assert kept.headers["content-disposition"] == 'attachment; filename="knn-one.npz"'
+    assert client.get(f"/v1/runs/{RUN}/files/report.html").headers["content-security-policy"] == atlas_router.REPORT_CSP
+    for name in ("atlas", "link.json", "..%2f..%2fsecret", "../../secret", "nothing.json", "manifest.json%00"):
+        with pytest.raises(HilumError, match="no such file") if "/" not in name else contextlib.nullcontext():
+            manifest.file(manifest.runs_dir(data), RUN, name)
+        assert client.get(f"/v1/runs/{RUN}/files/{name}").status_code == 404

@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from hilum.v1 import analytics_pb2 as hilum_dot_v1_dot_analytics__pb2
+from hilum.v1 import common_pb2 as hilum_dot_v1_dot_common__pb2
 from hilum.v1 import jobs_pb2 as hilum_dot_v1_dot_jobs__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
@@ -45,6 +46,11 @@ class AnalyticsServiceStub:
                 request_serializer=hilum_dot_v1_dot_analytics__pb2.GetRunRequest.SerializeToString,
                 response_deserializer=hilum_dot_v1_dot_analytics__pb2.Run.FromString,
                 _registered_method=True)
+        self.GetRunFile = channel.unary_unary(
+                '/hilum.v1.AnalyticsService/GetRunFile',
+                request_serializer=hilum_dot_v1_dot_analytics__pb2.GetRunFileRequest.SerializeToString,
+                response_deserializer=hilum_dot_v1_dot_common__pb2.Blob.FromString,
+                _registered_method=True)
         self.ListRuns = channel.unary_unary(
                 '/hilum.v1.AnalyticsService/ListRuns',
                 request_serializer=hilum_dot_v1_dot_analytics__pb2.ListRunsRequest.SerializeToString,
@@ -68,6 +74,13 @@ class AnalyticsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetRunFile(self, request, context):
+        """A file of a finished run. Over HTTP, GET /v1/runs/{run_id}/files/{name} sends files of any size.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListRuns(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -86,6 +99,11 @@ def add_AnalyticsServiceServicer_to_server(servicer, server):
                     servicer.GetRun,
                     request_deserializer=hilum_dot_v1_dot_analytics__pb2.GetRunRequest.FromString,
                     response_serializer=hilum_dot_v1_dot_analytics__pb2.Run.SerializeToString,
+            ),
+            'GetRunFile': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRunFile,
+                    request_deserializer=hilum_dot_v1_dot_analytics__pb2.GetRunFileRequest.FromString,
+                    response_serializer=hilum_dot_v1_dot_common__pb2.Blob.SerializeToString,
             ),
             'ListRuns': grpc.unary_unary_rpc_method_handler(
                     servicer.ListRuns,
@@ -147,6 +165,33 @@ class AnalyticsService:
             '/hilum.v1.AnalyticsService/GetRun',
             hilum_dot_v1_dot_analytics__pb2.GetRunRequest.SerializeToString,
             hilum_dot_v1_dot_analytics__pb2.Run.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetRunFile(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hilum.v1.AnalyticsService/GetRunFile',
+            hilum_dot_v1_dot_analytics__pb2.GetRunFileRequest.SerializeToString,
+            hilum_dot_v1_dot_common__pb2.Blob.FromString,
             options,
             channel_credentials,
             insecure,

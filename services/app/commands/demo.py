@@ -12,7 +12,7 @@ import typer
 
 from services.app import local, output
 from services.app.commands import phantom
-from services.app.commands.analyze import show
+from services.app.commands.analyze.runs import show
 from services.app.commands.up import told_to_stop
 from services.app.demo import Score
 

@@ -16,7 +16,7 @@ from services.analytics.atlas import NOTE, cluster_names
 from services.analytics.sample import UNKNOWN, Sample
 
 if TYPE_CHECKING:
-    from services.analytics.pipeline import View
+    from services.analytics.map.work import View
 
 _PICTURES = 12  # findings drawn per model, those stated most often
 _LEGEND = (

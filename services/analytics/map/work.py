@@ -1,26 +1,20 @@
-"""A whole run, stage by stage, into one folder. Called in the child process; needs no other service."""
+"""A map: of each model one graph, its clusters, its layout, what neighbours share, an atlas."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from services.analytics import atlas, cluster, fuzzy, graph, layout, manifest, metrics, report, sample, vectors
-from services.analytics.admission import check, enough
+from services.analytics import atlas, cluster, fuzzy, graph, layout, manifest, metrics, sample
 from services.analytics.agreement import Agreement, agreement, compare
+from services.analytics.bench import Bench
+from services.analytics.map import report
+from services.analytics.map.asked import MapAsked
 from services.analytics.progress import Progress
 from services.analytics.sample import Sample
-from services.analytics.spec import RunSpec
-from services.core.blobs import Blobs
-from services.core.facts import Facts, now
 from services.core.models import ModelSpec
-from services.core.store import VectorStore
-
-MIN_STATED = 20  # a finding is measured unasked when so many films have it, and so many have it not
 
 
 @dataclass(frozen=True)
@@ -35,61 +29,36 @@ class View:
     metrics: dict[str, object]
 
 
-def run(
-    asked: RunSpec, run_id: str, part: Path, facts: Facts, store: VectorStore, blobs: Blobs, progress: Progress
-) -> None:
-    """Make the run `run_id` in the empty folder `part`; the caller puts it in its place."""
-    started = now()
-    specs = check(facts, asked)
-    films, found = sample.draw(facts, asked.filter, specs, asked.sample_size, asked.seed, progress)
-    enough(len(films), asked)
-    pq.write_table(films.table(), part / "sample.parquet")
-    labels = _labels(films, asked)
+def run(bench: Bench[MapAsked]) -> None:
+    """Make the run in the bench's folder."""
+    asked, progress, films = bench.asked, bench.progress, bench.films
+    labels = bench.labels
     classes = _classes(films, labels)
-    pictures = atlas.thumbnails(facts, blobs, films.ids, progress)
+    pictures = atlas.thumbnails(bench.facts, bench.blobs, films.ids, progress)
     views = []
-    for spec in specs:
-        scratch = part / f"vectors-{spec.name}.npy"
-        unit = vectors.fetch(store, spec, films.ids, scratch, progress)
-        view = look(unit, spec, asked, classes, films.patients, progress)
-        del unit
-        scratch.unlink()  # vectors leave the engine by their own door only
-        manifest.write_graph(part, spec.name, view.graph)
-        manifest.write_map(part, spec.name, films.ids, view.place, view.partitions)
+    for spec in bench.specs:
+        with bench.vectors(spec) as unit:
+            view = look(unit, spec, asked, classes, films.patients, progress)
+        manifest.write_graph(bench.part, spec.name, view.graph)
+        manifest.write_map(bench.part, spec.name, films.ids, view.place, view.partitions)
         atlas.write(
-            part / "atlas" / spec.name, run_id, films, labels, view.graph, view.partitions, view.place, pictures
-        )
+            bench.part / "atlas" / spec.name, bench.run_id, films, labels, view.graph, view.partitions, view.place,
+            pictures,
+        )  # fmt: skip
         views.append(view)
     progress("report", 0, 1)
     _compare(views)
-    figures = {v.spec.name: v.metrics for v in views}
-    manifest.write_json(part / "metrics.json", figures)
-    progress.close()
-    content: dict[str, object] = {
-        "format": manifest.FORMAT,
-        "run_id": run_id,
-        "asked": asked.as_json(),
-        "films": len(films),
-        "films_matching": found,
-        "patients": int(films.patients.max()) + 1,
-        "sample_sha256": films.sha256,
-        "sample_note": films.note(found),
-        "labels": labels,
-        "models": {v.spec.name: _made_of(v) for v in views},
-        "versions": manifest.versions(),
-        "started_at": started,
-        "finished_at": now(),
-        "seconds": progress.seconds,
-    }
-    (part / "report.html").write_text(report.page(content, films, labels, views))
-    manifest.write_json(part / "manifest.json", content)
+    manifest.write_json(bench.part / "metrics.json", {v.spec.name: v.metrics for v in views})
+    content = bench.manifest({v.spec.name: _made_of(v) for v in views})
+    (bench.part / "report.html").write_text(report.page(content, films, labels, views))
+    manifest.write_json(bench.part / "manifest.json", content)
     progress("report", 1, 1)
 
 
 def look(
     unit: NDArray[np.float32],
     spec: ModelSpec,
-    asked: RunSpec,
+    asked: MapAsked,
     classes: dict[str, NDArray[np.int32]],
     patients: NDArray[np.int32],
     progress: Progress,
@@ -145,14 +114,6 @@ def look(
     return View(spec, near, partitions, place, agreed, figures)
 
 
-def _labels(films: Sample, asked: RunSpec) -> list[str]:
-    """The findings to measure: those asked for, or those stated often enough both ways."""
-    if asked.labels:
-        return list(asked.labels)
-    stated = {name: np.bincount(codes[codes >= 0], minlength=2)[:2] for name, codes in films.labels.items()}
-    return [name for name, (absent, present) in stated.items() if min(absent, present) >= MIN_STATED]
-
-
 def _classes(films: Sample, labels: list[str]) -> dict[str, NDArray[np.int32]]:
     """What agreement is measured on: findings (0 absent, 1 present; uncertain and unknown left out as −1), then what
     may confound them."""
@@ -182,8 +143,6 @@ def _compare(views: list[View]) -> None:
 
 def _made_of(view: View) -> dict[str, object]:
     return {
-        "fingerprint": view.spec.fingerprint,
-        "collection": view.spec.collection,
         "graph_sha256": view.graph.sha256,
         "map_sha256": manifest.sha256(view.place),
         "clusters_sha256": {f"{r:g}": manifest.sha256(p.members) for r, p in view.partitions.items()},

@@ -1,0 +1,143 @@
+"""What an analysis works with in its child process: the films and vectors of its sample, and the folder of its run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from services.analytics import encoding, manifest, sample, vectors
+from services.analytics.asked import Asked
+from services.analytics.progress import Progress
+from services.analytics.sample import Sample
+from services.core.blobs import Blobs
+from services.core.config import Settings
+from services.core.errors import ErrorCode, HilumError
+from services.core.facts import Facts, now
+from services.core.models import ModelSpec
+from services.core.store import VectorStore
+from services.transport.encode_client import EncodeClient
+
+if TYPE_CHECKING:
+    from services.analytics.page import Page
+
+MIN_STATED = 20  # a finding is measured unasked when so many films have it, and so many have it not
+
+
+A = TypeVar("A", bound=Asked)
+
+
+@dataclass
+class Bench(Generic[A]):
+    """Everything a run is made of and from. `part` is its empty folder; the caller puts it in its place."""
+
+    asked: A
+    run_id: str
+    part: Path
+    facts: Facts
+    store: VectorStore
+    blobs: Blobs
+    settings: Settings
+    progress: Progress = field(default_factory=Progress)
+    started: str = field(default_factory=now)
+
+    @cached_property
+    def specs(self) -> list[ModelSpec]:
+        """The models, in the order asked."""
+        return self.asked.check(self.facts)
+
+    @cached_property
+    def films(self) -> Sample:
+        """The films of this run, the same for every model; written to sample.parquet, where forgetting looks."""
+        films, self.matching = sample.draw(
+            self.facts, self.asked.filter, self.specs, self.asked.sample_size, self.asked.seed, self.progress
+        )
+        self.asked.enough(len(films))
+        pq.write_table(films.table(), self.part / "sample.parquet")
+        return films
+
+    @cached_property
+    def labels(self) -> list[str]:
+        """The findings to measure: those asked for, or those stated often enough both ways."""
+        if self.asked.labels:
+            return list(self.asked.labels)
+        stated = {name: np.bincount(codes[codes >= 0], minlength=2)[:2] for name, codes in self.films.labels.items()}
+        return [name for name, (absent, present) in stated.items() if min(absent, present) >= MIN_STATED]
+
+    @contextmanager
+    def vectors(self, spec: ModelSpec) -> Iterator[NDArray[np.float32]]:
+        """(N, D) float32, L2-normalised, row i of film i. They leave the engine by their own door only: the file they
+        are mapped from is gone when the block ends."""
+        scratch = self.part / f"vectors-{spec.name}.npy"
+        try:
+            yield vectors.fetch(self.store, spec, self.films.ids, scratch, self.progress)
+        finally:
+            scratch.unlink(missing_ok=True)
+
+    @cached_property
+    def encode(self) -> EncodeClient:
+        """The Encode RPC. Raises FAILED_PRECONDITION where nobody told us of one."""
+        found = encoding.client(self.settings)
+        if found is None:
+            raise HilumError(
+                ErrorCode.FAILED_PRECONDITION,
+                "this analysis needs words encoded: start analytics with --encode HOST:PORT of ingest's gRPC",
+            )
+        return found
+
+    def table(self, name: str, columns: Mapping[str, Any]) -> None:
+        """Write ``<name>.parquet`` into the run."""
+        pq.write_table(pa.table(dict(columns)), self.part / f"{name}.parquet")
+
+    def finish(
+        self,
+        metrics: Mapping[str, Any],
+        page: Page,
+        made: Mapping[str, Mapping[str, Any]] | None = None,
+        **more: Any,
+    ) -> None:
+        """Write what came out: metrics.json, report.html, tables.json (the report's tables, for the shell) and last
+        manifest.json.
+
+        metrics: by model, plain JSON.  made: model → what is worth keeping of how it was made, beside its fingerprint.
+        more: further entries of the manifest.
+        """
+        content = self.manifest(made or {}, **more)
+        (self.part / "report.html").write_text(page.html(content))
+        manifest.write_json(self.part / "tables.json", {"tables": page.tables})
+        manifest.write_json(self.part / "metrics.json", metrics)
+        manifest.write_json(self.part / "manifest.json", content)
+
+    def manifest(self, made: Mapping[str, Mapping[str, Any]], **more: Any) -> dict[str, Any]:
+        """Enough to run it again, and to tell whether it came out the same."""
+        self.progress.close()
+        films = self.films
+        return {
+            "format": manifest.FORMAT,
+            "run_id": self.run_id,
+            "kind": self.asked.kind,
+            "asked": self.asked.as_json(),
+            "films": len(films),
+            "films_matching": self.matching,
+            "patients": int(films.patients.max()) + 1,
+            "sample_sha256": films.sha256,
+            "sample_note": films.note(self.matching),
+            "labels": self.labels,
+            "models": {
+                spec.name: {"fingerprint": spec.fingerprint, "collection": spec.collection, **made.get(spec.name, {})}
+                for spec in self.specs
+            },
+            **more,
+            "versions": manifest.versions(),
+            "started_at": self.started,
+            "finished_at": now(),
+            "seconds": self.progress.seconds,
+        }

@@ -1,0 +1,40 @@
+"""The kinds of analyses, each a package of this room. Imports nothing heavy.
+
+To add one:
+
+1. proto/hilum/v1/analytics.proto: a message of what it asks, as a member of ``CreateRunRequest.analysis``.
+2. services/analytics/<kind>/asked.py: a subclass of `Asked` with ``kind`` (the member's name), the message's fields
+   with their defaults, and checks; nothing heavy, as the service imports it.
+3. services/analytics/<kind>/work.py: ``run(bench: Bench[…]) -> None``, imported in the child process alone: draw films
+   and vectors from the bench, put tables and plots on a `Page`, end with ``bench.finish``.
+4. a line in `KINDS`, and a command in services/app/commands/analyze/.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from services.analytics.asked import MAP, Asked
+from services.analytics.map.asked import MapAsked
+from services.core.errors import invalid
+
+if TYPE_CHECKING:
+    from services.analytics.bench import Bench
+
+KINDS: dict[str, type[Asked]] = {kind.kind: kind for kind in (MapAsked,)}
+
+
+def parse(asked: Mapping[str, Any]) -> Asked:
+    """What is asked, of the kind that it names. Raises INVALID_ARGUMENT."""
+    named = [kind for kind in KINDS if kind in asked]
+    if len(named) > 1:
+        raise invalid("one analysis at a time")
+    return KINDS[named[0] if named else MAP].parse(asked)
+
+
+def work(kind: str) -> Callable[[Bench[Any]], None]:
+    """What does an analysis of this kind; imports what it needs."""
+    run: Callable[[Bench[Any]], None] = importlib.import_module(f"services.analytics.{kind}.work").run
+    return run

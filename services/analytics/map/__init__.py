@@ -1,0 +1,1 @@
+"""Clusters and a map of each model, from one graph."""

@@ -1,0 +1,14 @@
+"""``hilum analyze``: one command for each kind of analysis, and what came of them."""
+
+from __future__ import annotations
+
+import typer
+
+from services.app.commands.analyze import map, runs
+
+app = typer.Typer(no_args_is_help=True, help="Analyses of an archive.", rich_markup_mode=None)
+app.command("run")(map.run)
+app.command("list")(runs.list_runs)
+app.command("show")(runs.show_run)
+app.command("report")(runs.report)
+app.command("files")(runs.files)
