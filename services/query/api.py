@@ -39,7 +39,7 @@ class QueryApi:
     def __init__(self, facts: Facts, store: VectorStore, encode: EncodeClient, blobs: Blobs) -> None:
         self._facts, self._encode = facts, encode
         self.images = Images(facts, blobs)
-        self._search = Search(facts, store, encode)
+        self._search = Search(facts, store, encode, self.images)
         self._batch = SearchBatch(self._search)
         self._explain = Explain(facts, store, encode, self.images)
 

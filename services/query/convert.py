@@ -2,43 +2,91 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+from typing import TypeVar
+
 from hilum.v1 import common_pb2, query_pb2
 from services.core.errors import invalid
 from services.core.labels import merge
 from services.query.asked import (
-    By,
     Exclude,
+    GroupBy,
     Hit,
-    RawVector,
+    Hubs,
+    Meaning,
+    Mode,
+    Ranking,
+    Reading,
     SearchAnswer,
     SearchQuery,
+    Showing,
+)
+from services.query.by import (
+    By,
+    FilmRegion,
+    Mixture,
+    RawVector,
+    Single,
     StoredFilm,
+    StudyFilms,
     UploadedFilm,
     Words,
+    examples,
 )
 from services.query.facets import Facets
 from services.query.films import StoredImage
+from services.query.fusion import Fusion
 from services.query.images import Page
 from services.transport.vectors import from_message
+
+E = TypeVar("E", bound=StrEnum)
 
 
 def search_query(request: query_pb2.SearchRequest) -> SearchQuery:
     """Message → question. Raises INVALID_ARGUMENT for what cannot be asked."""
-    exclude = request.exclude or Exclude.PATIENT.value
-    if exclude not in set(Exclude):
-        raise invalid(f"exclude is one of {', '.join(Exclude)}")
     return SearchQuery(
-        by=by(request.query),
+        by=by(request.query) if request.query.WhichOneof("by") else None,
         models=tuple(request.models),
         filter=request.filter,
         limit=request.limit,
-        exclude=Exclude(exclude),
+        exclude=_one_of(Exclude, "exclude", request.exclude or Exclude.PATIENT.value),
         exact=request.exact,
+        ranking=Ranking(
+            mode=_one_of(Mode, "mode", request.mode or Mode.NEAREST.value),
+            finding=request.finding,
+            fusion=_one_of(Fusion, "fusion", request.fusion or Fusion.RRF.value),
+            weights=dict(request.weights),
+            hubs=_one_of(Hubs, "hubs", request.hubs or Hubs.KEEP.value),
+            diversity=request.diversity,
+            at_least=request.at_least,
+            reading=_one_of(Reading, "reading", request.reading or Reading.UNDERSTOOD.value),
+        ),
+        showing=Showing(
+            group_by=_one_of(GroupBy, "group_by", request.group_by),
+            group_size=request.group_size or 3,
+            per_patient=request.per_patient,
+            fold=not request.keep_duplicates,
+            priors=request.priors,
+            page_size=request.page_size,
+        ),
     )
 
 
 def by(query: query_pb2.Query) -> By:
     """Message → what to look for. Raises INVALID_ARGUMENT for what is none."""
+    match query.WhichOneof("by"):
+        case "examples":
+            return examples(
+                tuple(_single(one) for one in query.examples.positive),
+                tuple(_single(one) for one in query.examples.negative),
+            )
+        case "mixture":
+            return Mixture(tuple((_single(part.query), part.weight or 1.0) for part in query.mixture.parts))
+        case _:
+            return _single(query)
+
+
+def _single(query: query_pb2.Query) -> Single:
     match query.WhichOneof("by"):
         case "image_id":
             return StoredFilm(query.image_id)
@@ -48,15 +96,40 @@ def by(query: query_pb2.Query) -> By:
             return Words(query.text)
         case "vector":
             return RawVector(from_message(query.vector))
+        case "study":
+            return StudyFilms(query.study.dataset, query.study.study_id)
+        case "region":
+            part = query.region
+            if not part.WhichOneof("film"):
+                raise invalid("say which film the region is of: image_id or image")
+            film = StoredFilm(part.image_id) if part.WhichOneof("film") == "image_id" else UploadedFilm(part.image)
+            return FilmRegion(film, part.x, part.y, part.width, part.height)
+        case "examples" | "mixture":
+            raise invalid("examples and mixtures are made of single things: films, words, vectors, studies, regions")
         case _:
-            raise invalid("say what to look for: query holds one of image_id, image, text or vector")
+            raise invalid(
+                "say what to look for: query holds one of image_id, image, text, vector, study, region, examples "
+                "or mixture"
+            )
 
 
-def search_response(answer: SearchAnswer) -> query_pb2.SearchResponse:
-    """Answer → message."""
+def _one_of(kind: type[E], name: str, value: str) -> E:
+    try:
+        return kind(value)
+    except ValueError:
+        raise invalid(f"{name} is one of {', '.join(one.value for one in kind if one.value)}") from None
+
+
+def search_response(answer: SearchAnswer, start: int = 0, end: int | None = None) -> query_pb2.SearchResponse:
+    """Answer → message; of its hits those from `start` to `end`."""
     how = answer.provenance
     return query_pb2.SearchResponse(
-        hits=[_hit(hit) for hit in answer.hits],
+        hits=[_hit(hit) for hit in answer.hits[start:end]],
+        priors=[_hit(hit) for hit in answer.priors] if not start else (),
+        next_page_token=answer.next_token,
+        nothing_comparable=answer.nothing_comparable,
+        understood=answer.understood,
+        models_asked=len(how.models),
         provenance=common_pb2.Provenance(
             models=[
                 common_pb2.ModelUse(name=spec.name, fingerprint=spec.fingerprint, collection=spec.collection)
@@ -82,7 +155,19 @@ def _hit(hit: Hit) -> query_pb2.Hit:
         agreement=[query_pb2.Agreement(model=p.model, rank=p.rank, score=p.score) for p in hit.places],
         thumbnail=shown.thumbnail,
         same_patient=hit.same_patient,
+        calibrated=_calibrated(hit.meaning) if hit.meaning else None,
+        copies=hit.copies,
+        group=hit.group,
+        hub=hit.hub,
+        why=hit.why,
     )
+
+
+def _calibrated(meaning: Meaning) -> query_pb2.Calibrated:
+    return query_pb2.Calibrated(
+        probability=meaning.probability, low=meaning.low, high=meaning.high, finding=meaning.finding,
+        model=meaning.model,
+    )  # fmt: skip
 
 
 def image(film: StoredImage) -> common_pb2.Image:

@@ -32,6 +32,10 @@ class Committed:
         """Is the film's vector of this model committed?"""
         return image_id in self.films and spec.fingerprint in self.films[image_id][1]
 
+    def record(self, image_id: str) -> ImageRecord:
+        """One of these films."""
+        return self.films[image_id][0]
+
     def shown(self, image_id: str, active: Mapping[str, ModelSpec]) -> StoredImage:
         """The film with the names of those of the `active` models that hold it."""
         record, held = self.films[image_id]

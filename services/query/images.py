@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from io import BytesIO
 
+from PIL import Image
 from sqlalchemy import func, select
 
 from services.core import filters
@@ -75,6 +77,15 @@ class Images:
                 return Picture(data, kind)
         raise HilumError(ErrorCode.INTERNAL, "the stored picture is damaged; ingest the film again")
 
+    def kept(self, image_id: str) -> Image.Image:
+        """The stored picture of a film, grey. Raises NOT_FOUND; FAILED_PRECONDITION where none is kept."""
+        picture = self.picture(image_id)
+        if picture is NO_PICTURE:
+            raise HilumError(
+                ErrorCode.FAILED_PRECONDITION, "no picture of this film is kept: its vectors came ready made"
+            )
+        return Image.open(BytesIO(picture.data)).convert("L")
+
     def page(self, filter_text: str = "", page_size: int = 0, page_token: str = "") -> Page:
         """A page of the films that a filter selects. Films that come or go elsewhere shift no page."""
         where = filters.to_sql(filters.parse(filter_text))
@@ -108,6 +119,13 @@ class Images:
     def report(self, record: ImageRecord) -> dict[str, str]:
         """Section → text of the film's study; empty when none is stored."""
         return images.reports_of(self._facts, record.dataset, record.study_id) if record.study_id else {}
+
+
+def png(picture: Image.Image) -> bytes:
+    """What decoders of films take; kept pictures are in another format."""
+    out = BytesIO()
+    picture.save(out, "PNG")
+    return out.getvalue()
 
 
 def _position(token: str) -> str:

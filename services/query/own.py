@@ -7,20 +7,33 @@ from __future__ import annotations
 
 import hashlib
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
 from services.core.errors import ErrorCode, HilumError
 from services.core.facts import Facts, images, schema
-from services.core.filters import Expr, all_of, equals, not_
+from services.core.filters import Expr, all_of, equals, not_, one_of
 from services.core.types import ImageRecord
-from services.query.asked import By, Exclude, StoredFilm, UploadedFilm
+from services.query.asked import Exclude
+from services.query.by import By, FilmRegion, Single, StoredFilm, StudyFilms, UploadedFilm, parts
 
 _COPIES = 64  # the same file in more datasets than this is a test card, not somebody's film
+_OF_STUDY = 64
 
 
-def films(facts: Facts, by: By) -> list[ImageRecord]:
-    """The records behind a query: the film named, or those of the very file uploaded. Raises NOT_FOUND."""
-    match by:
+def films(facts: Facts, by: By | None) -> list[ImageRecord]:
+    """The records behind a query: the films named, or those of the very files uploaded. Raises NOT_FOUND."""
+    found: dict[str, ImageRecord] = {}
+    for one, _ in parts(by):
+        for record in of(facts, one):
+            found[record.image_id] = record
+    return list(found.values())
+
+
+def of(facts: Facts, one: Single) -> list[ImageRecord]:
+    """The records behind one thing looked for."""
+    match one:
+        case FilmRegion(film):
+            return of(facts, film)
         case StoredFilm(image_id):
             found = images.get(facts, [image_id])
             if image_id not in found:
@@ -28,26 +41,40 @@ def films(facts: Facts, by: By) -> list[ImageRecord]:
             return [found[image_id]]
         case UploadedFilm(data):
             digest = hashlib.sha256(data).hexdigest()
+            return _those(facts, schema.images.c.bytes_sha256 == digest, _COPIES)
+        case StudyFilms(dataset, study_id):
             column = schema.images.c
-            query = select(column.image_id).where(column.bytes_sha256 == digest).order_by(column.image_id)
-            with facts.read() as db:
-                ids = list(db.scalars(query.limit(_COPIES)))
-            return list(images.get(facts, ids).values()) if ids else []
+            known = _those(facts, (column.dataset == dataset) & (column.study_id == study_id), _OF_STUDY)
+            if not known:
+                raise HilumError(ErrorCode.NOT_FOUND, "no such study in this dataset; `images:query` lists films")
+            return known
         case _:
             return []
 
 
-def exclusion(by: By, own: list[ImageRecord], exclude: Exclude) -> Expr | None:
+def named(by: By | None) -> set[str]:
+    """Ids of the films that the query names: never answers to themselves."""
+    return {
+        film.image_id
+        for one, _ in parts(by)
+        if isinstance(film := one.film if isinstance(one, FilmRegion) else one, StoredFilm)
+    }
+
+
+def exclusion(by: By | None, own: list[ImageRecord], exclude: Exclude) -> Expr | None:
     """The condition that leaves out what `exclude` says; None when nothing is left out."""
-    parts: list[Expr | None] = []
+    themselves = {record.image_id for record in own} if exclude is not Exclude.NONE else named(by)
+    if any(isinstance(one, StudyFilms) for one, _ in parts(by)):
+        themselves |= {record.image_id for record in own}
+    out: list[Expr | None] = [not_(one_of("image_id", sorted(themselves)))] if themselves else []
+    whose: dict[tuple[str, str], set[str]] = {}
     for record in own:
-        if exclude is not Exclude.NONE or isinstance(by, StoredFilm):
-            parts.append(not_(equals("image_id", record.image_id)))
         if exclude is Exclude.PATIENT and record.patient_id:
-            parts.append(_not_in(record.dataset, "patient_id", record.patient_id))
+            whose.setdefault((record.dataset, "patient_id"), set()).add(record.patient_id)
         elif exclude is not Exclude.NONE and record.study_id:
-            parts.append(_not_in(record.dataset, "study_id", record.study_id))
-    return all_of(*parts)
+            whose.setdefault((record.dataset, "study_id"), set()).add(record.study_id)
+    out += [_not_in(dataset, field, sorted(values)) for (dataset, field), values in whose.items()]
+    return all_of(*out)
 
 
 def same_patient(record: ImageRecord, own: list[ImageRecord]) -> bool:
@@ -57,7 +84,14 @@ def same_patient(record: ImageRecord, own: list[ImageRecord]) -> bool:
     )
 
 
-def _not_in(dataset: str, field: str, value: str) -> Expr:
-    whose = all_of(equals("dataset", dataset), equals(field, value))
+def _those(facts: Facts, where: ColumnElement[bool], most: int) -> list[ImageRecord]:
+    column = schema.images.c
+    with facts.read() as db:
+        ids = list(db.scalars(select(column.image_id).where(where).order_by(column.image_id).limit(most)))
+    return list(images.get(facts, ids).values()) if ids else []
+
+
+def _not_in(dataset: str, field: str, values: list[str]) -> Expr:
+    whose = all_of(equals("dataset", dataset), one_of(field, values))
     assert whose is not None
     return not_(whose)

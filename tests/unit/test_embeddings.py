@@ -22,7 +22,8 @@ from services.ingest import embeddings
 from services.ingest.embeddings import EmbeddingsPlan
 from services.ingest.encode_api import EncodeApi
 from services.ingest.stated_model import read_stated
-from services.query.asked import Exclude, SearchQuery, StoredFilm, UploadedFilm, Words
+from services.query.asked import Exclude, SearchQuery
+from services.query.by import StoredFilm, UploadedFilm, Words
 from services.query.images import Images
 from services.query.search import Search
 from services.transport.encode_client import EncodeClient
@@ -129,7 +130,7 @@ def test_films_that_only_a_table_knows_come_without_a_picture_and_can_be_searche
     picture = Images(opened.facts, blobs).picture(ids[0])
     assert picture.content_type == "image/svg+xml" and b"no picture kept" in picture.data
     encode = EncodeApi(opened.facts, opened.registry, opened.pool)
-    search = Search(opened.facts, opened.store, EncodeClient.local(encode))
+    search = Search(opened.facts, opened.store, EncodeClient.local(encode), Images(opened.facts, blobs))
     try:
         hits = search(SearchQuery(StoredFilm(ids[0]), models=("ready-made",), exclude=Exclude.NONE)).hits
         near = unit(vectors[0].astype(np.float64)) @ np.stack([unit(v) for v in vectors[1:4]]).T

@@ -11,6 +11,7 @@ import pytest
 from hilum import requests
 from hilum.v1 import encode_pb2
 from services.analytics import vectors as analysed
+from services.core.blobs import Blobs
 from services.core.errors import ErrorCode, HilumError
 from services.core.facts import images
 from services.core.filters import parse, to_qdrant
@@ -19,8 +20,10 @@ from services.core.store import VectorStore, check_question, check_vectors, payl
 from services.core.types import Film
 from services.engine.supervisor import EngineProcess
 from services.ingest.encode_api import EncodeApi
-from services.query.asked import RawVector, SearchQuery, StoredFilm, UploadedFilm, Words
+from services.query.asked import SearchQuery
+from services.query.by import RawVector, StoredFilm, UploadedFilm, Words
 from services.query.convert import search_query
+from services.query.images import Images
 from services.query.search import Search
 from services.transport.encode_client import EncodeClient
 from services.transport.vectors import from_message, to_message
@@ -159,7 +162,7 @@ def test_from_a_folder_to_an_answer(opened: Room, tmp_path: Path) -> None:
     assert found == ids and stored.shape == (6, 4, 16)
 
     encode = EncodeClient.local(EncodeApi(opened.facts, opened.registry, opened.pool))
-    search = Search(opened.facts, opened.store, encode)
+    search = Search(opened.facts, opened.store, encode, Images(opened.facts, Blobs(tmp_path / "blobs")))
 
     def scores(by: StoredFilm | UploadedFilm | Words) -> dict[str, float]:
         answer = search(SearchQuery(by, limit=6, exact=True))

@@ -14,7 +14,9 @@ from services.core.errors import ErrorCode, HilumError
 from services.core.facts import Facts, models
 from services.core.store import VectorStore
 from services.engine.supervisor import EngineProcess
-from services.query.asked import Exclude, RawVector, SearchAnswer, SearchQuery, StoredFilm, UploadedFilm, Words
+from services.query.asked import Exclude, SearchAnswer, SearchQuery
+from services.query.by import RawVector, StoredFilm, UploadedFilm, Words
+from services.query.images import Images
 from services.query.search import Search
 from tests.kit.archive import Archive, film, png, spot
 from tests.kit.places import PlacesEncoder
@@ -45,7 +47,7 @@ def store(engine: EngineProcess) -> Iterator[VectorStore]:
 
 @pytest.fixture
 def search(archive: Archive) -> Iterator[Callable[..., SearchAnswer]]:
-    made = Search(archive.facts, archive.store, archive.encode)
+    made = Search(archive.facts, archive.store, archive.encode, Images(archive.facts, archive.blobs))
 
     def ask(query: SearchQuery, **options) -> SearchAnswer:
         archive.settle()
@@ -253,7 +255,7 @@ def test_questions_that_cannot_be_asked_are_refused() -> None:
 
 def test_an_empty_archive_says_so(facts: Facts, store: VectorStore, tmp_path: Path) -> None:
     archive = Archive(facts, store, Blobs(tmp_path / "blobs"), [])
-    search = Search(facts, store, archive.encode)
+    search = Search(facts, store, archive.encode, Images(facts, archive.blobs))
     assert "ingest" in refused(ErrorCode.FAILED_PRECONDITION, lambda: search(SearchQuery(Words("left"))))
     search.close()
     archive.close()

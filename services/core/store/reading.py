@@ -112,6 +112,16 @@ class Reading(Connection):
         order = sorted(range(len(found)), key=found.__getitem__)
         return [found[i] for i in order], np.concatenate(parts)[order]
 
+    def some(self, spec: ModelSpec, where: models.Filter | None, most: int) -> list[str]:
+        """Ids of the first `most` films that pass `where`, in the order of ids; those are hashes, so the first are any."""
+        scroll = wire.ScrollPoints(
+            collection_name=spec.collection, filter=_filter(where), limit=most,
+            with_vectors=wire.WithVectorsSelector(enable=False), with_payload=_NO_PAYLOAD,
+        )  # fmt: skip
+        stub = self._client.grpc_points
+        answer = answered(lambda: stub.Scroll(scroll, timeout=_BULK_SECONDS), READ_PATIENCE)
+        return [point.id.uuid for point in answer.result]
+
     def _pages(self, spec: ModelSpec, ids: Sequence[str]) -> Iterator[Sequence[wire.RetrievedPoint]]:
         distinct = list(dict.fromkeys(ids))
         size = _page_points(spec)

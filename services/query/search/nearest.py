@@ -1,0 +1,90 @@
+"""Each model's nearest films, as far as their facts are committed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+from services.core import filters
+from services.core.facts import Facts
+from services.core.filters import Expr
+from services.core.models import ModelSpec
+from services.core.store import Scored, VectorStore
+from services.query.films import Committed
+from services.query.search.questions import Ask
+
+_MODELS_AT_ONCE = 8
+T = TypeVar("T")
+K = TypeVar("K")
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """rankings: model → its committed films, nearest first.  whole: is there nothing further to read?"""
+
+    rankings: dict[str, list[Scored]]
+    committed: Committed
+    whole: bool
+
+
+class Nearest:
+    """Reads rankings, several models side by side. Safe to share between threads."""
+
+    def __init__(self, facts: Facts, store: VectorStore) -> None:
+        self._facts, self._store = facts, store
+        self._pool = ThreadPoolExecutor(_MODELS_AT_ONCE, thread_name_prefix="search")
+
+    def __call__(
+        self,
+        asks: Mapping[ModelSpec, Sequence[Ask]],
+        where: Expr | None,
+        depth: int,
+        exact: bool,
+    ) -> Read:
+        """The `depth` nearest films of every model. Only films whose facts say that the model holds them count: one
+        that is being ingested is not there yet."""
+        wanted = [(spec, ask) for spec, theirs in asks.items() for ask in theirs]
+        found = self.each(wanted, lambda one: self._one(*one, where, depth, exact))
+        committed = Committed.read(self._facts, {scored.image_id for ranking in found for scored in ranking})
+        kept: dict[str, list[list[Scored]]] = {spec.name: [] for spec in asks}
+        for (spec, _), ranking in zip(wanted, found, strict=True):
+            kept[spec.name].append([scored for scored in ranking if committed.holds(scored.image_id, spec)])
+        rankings = {name: lists[0] if len(lists) == 1 else by_study(lists, committed) for name, lists in kept.items()}
+        return Read(rankings, committed, all(len(ranking) < depth for ranking in found))
+
+    def each(self, things: Sequence[K], work: Callable[[K], T]) -> list[T]:
+        """`work` on everything, side by side when there are several."""
+        return [work(things[0])] if len(things) == 1 else list(self._pool.map(work, things))
+
+    def close(self) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def _one(self, spec: ModelSpec, ask: Ask, where: Expr | None, depth: int, exact: bool) -> list[Scored]:
+        condition = filters.to_qdrant(filters.all_of(where, ask.where))
+        return self._store.query(spec, [ask.vector], depth, condition, exact)[0]
+
+
+def by_study(lists: Sequence[Sequence[Scored]], committed: Committed) -> list[Scored]:
+    """Several lists, one per view, as one: a study's score is the mean over views of its best film's.
+
+    Where a list does not reach a study, the study has at most the list's last score, and gets that. A study's films
+    stand together and carry its score; films of no known study stand for themselves.
+    """
+    best: dict[str, dict[int, float]] = {}
+    members: dict[str, list[str]] = {}
+    for number, ranking in enumerate(lists):
+        for scored in ranking:
+            record, _ = committed.films[scored.image_id]
+            study = f"{record.dataset}/{record.study_id}" if record.study_id else scored.image_id
+            best.setdefault(study, {}).setdefault(number, scored.score)
+            members.setdefault(study, []).append(scored.image_id)
+    floors = [ranking[-1].score if ranking else None for ranking in lists]
+    means = {}
+    for study, seen in best.items():
+        given = [seen.get(number, floor) for number, floor in enumerate(floors)]
+        known = [score for score in given if score is not None]
+        means[study] = sum(known) / len(known)
+    order = sorted(means, key=lambda study: (-means[study], study))
+    return [Scored(image_id, means[study]) for study in order for image_id in members[study]]

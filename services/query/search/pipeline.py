@@ -1,0 +1,283 @@
+"""One question from end to end: choose models, ask each, correct, fuse, arrange, say how it came about.
+
+search = Search(facts, store, encode, images)
+answer = search(SearchQuery(by=Words("large left pleural effusion"), limit=20))
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+
+from services.core import filters
+from services.core.errors import ErrorCode, HilumError
+from services.core.facts import Facts, densities, now
+from services.core.facts import models as known
+from services.core.filters import Expr
+from services.core.limits import MAX_SEARCH_LIMIT
+from services.core.models import ModelSpec
+from services.core.store import Scored, VectorStore
+from services.core.types import ImageRecord
+from services.query import hints, models, own
+from services.query.asked import GroupBy, Hit, Hubs, Mode, Provenance, SearchAnswer, SearchQuery
+from services.query.by import StudyFilms, kinds
+from services.query.films import Committed
+from services.query.fusion import Fused, fuse
+from services.query.images import Images
+from services.query.samples import Samples, flat
+from services.query.search import modes, notes, priors
+from services.query.search.arrange import Shown, arrange
+from services.query.search.hubs import corrected
+from services.query.search.meaning import Meanings
+from services.query.search.nearest import Nearest, Read
+from services.query.search.questions import Ask, Questions
+from services.query.search.spread import spread
+from services.transport.encode_client import EncodeClient
+
+_POOLED = 50  # how deep each of several models is read before their rankings are fused
+_SPARE = 4  # films read beyond the limit, in case some are not committed yet
+_DEEPER = 4
+_TYPICAL_OF = 4_000  # films whose middle stands for all films of a finding
+_SAME_PICTURE = 0.995  # cosine of two films whose perceptual hashes are near
+
+Cancelled = Callable[[], bool]
+
+
+def _never() -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A question with all that is needed to answer it."""
+
+    query: SearchQuery
+    specs: list[ModelSpec]
+    active: dict[str, ModelSpec]
+    own: list[ImageRecord]
+    condition: Expr | None
+    asks: dict[ModelSpec, list[Ask]]
+    notes: tuple[str, ...]
+
+
+class Search:
+    """Answers questions. Safe to share between threads."""
+
+    def __init__(self, facts: Facts, store: VectorStore, encode: EncodeClient, images: Images) -> None:
+        self._facts, self._store, self._encode = facts, store, encode
+        self._nearest = Nearest(facts, store)
+        self._samples = Samples(facts, store)
+        self._questions = Questions(facts, store, encode, self._samples, images)
+        self._meanings = Meanings(facts)
+        self._versions = _versions("hilum", "qdrant-client", "numpy")
+
+    def __call__(self, query: SearchQuery, cancelled: Cancelled = _never, access: Expr | None = None) -> SearchAnswer:
+        """Answer one question. Raises HilumError: the codes are those of the parts it is made of.
+
+        access: the films that the caller may know of; it is part of every condition.
+        """
+        started, stamp = time.perf_counter(), now()
+        asked_filter = filters.parse(query.filter)
+        asked = self._ask(query, asked_filter, access)
+        _check(cancelled)
+        shown, read = self._shown(asked, cancelled)
+        hits = self._hits(asked, shown, read)
+        meanings = self._meanings.of(asked.specs, query, asked.own)
+        hits, none_near = self._meanings.said(hits, meanings, query)
+        before = self._priors(asked, access) if query.showing.priors else ()
+        return SearchAnswer(
+            tuple(hits),
+            Provenance(
+                tuple(asked.specs),
+                filters.describe(asked.condition),
+                query.exclude,
+                query.exact,
+                self._versions,
+                stamp,
+                (time.perf_counter() - started) * 1000,
+                (*asked.notes, *(() if hits else hints.unstated(self._facts, asked_filter))),
+            ),
+            priors=before,
+            understood=self._questions.understood(query),
+            nothing_comparable=none_near,
+        )
+
+    def close(self) -> None:
+        self._nearest.close()
+
+    def _ask(self, query: SearchQuery, asked_filter: Expr | None, access: Expr | None) -> _Asked:
+        active = known.active(self._facts)
+        specs = models.choose(active, self._facts, self._encode, query)
+        films = own.films(self._facts, query.by)
+        condition = filters.all_of(
+            access,
+            asked_filter,
+            own.exclusion(query.by, films, query.exclude),
+            modes.condition(query.ranking, films),
+        )
+        found = self._nearest.each(specs, lambda spec: self._questions(query, spec))
+        asks = dict(zip(specs, found, strict=True))
+        return _Asked(query, specs, active, films, condition, asks, notes.of(query, specs, self._facts))
+
+    def _shown(self, asked: _Asked, cancelled: Cancelled) -> tuple[list[Shown], Read]:
+        """Reads deeper while films that are not committed, copies, caps or groups leave the answer short."""
+        query, wanted = asked.query, asked.query.wanted
+        where = asked.condition
+        depth, deepest = _depth(query, len(asked.specs)), 4 * max(MAX_SEARCH_LIMIT, wanted)
+        while True:
+            read = self._read(asked, where, depth)
+            _check(cancelled)
+            ranked = self._ranked(asked, read)
+            shown, enough = arrange(
+                ranked, read.committed.record, query.showing,
+                self._pool(query), self._same(asked.specs[0]),
+            )  # fmt: skip
+            if enough or read.whole or depth >= deepest:
+                return self._varied(asked, shown), read
+            depth = min(depth * _DEEPER, deepest)
+
+    def _read(self, asked: _Asked, where: Expr | None, depth: int) -> Read:
+        mode = asked.query.ranking.mode
+        if mode not in (Mode.TYPICAL, Mode.ATYPICAL):
+            read = self._nearest(asked.asks, where, depth, asked.query.exact)
+            if mode is Mode.LOOKALIKE:
+                films = read.committed.films
+                return replace(
+                    read,
+                    rankings={
+                        name: [one for one in ranking if modes.has_another(films[one.image_id][0])]
+                        for name, ranking in read.rankings.items()
+                    },
+                )
+            return read
+        rankings = {}
+        for spec, asks in asked.asks.items():
+            if asks:
+                near = self._nearest({spec: asks}, where, max(depth, 8 * asked.query.wanted), asked.query.exact)
+                ids = [one.image_id for one in near.rankings[spec.name]]
+            else:
+                ids = self._store.some(spec, filters.to_qdrant(where), _TYPICAL_OF)
+            held, vectors = self._store.vectors(spec, ids=ids)
+            general = self._samples.of(spec).mean()
+            rankings[spec.name] = modes.by_typicality(held, flat(vectors), general, mode)
+        committed = Committed.read(self._facts, {one.image_id for found in rankings.values() for one in found})
+        kept = {
+            spec.name: [one for one in rankings[spec.name] if committed.holds(one.image_id, spec)]
+            for spec in asked.specs
+        }
+        return Read(kept, committed, whole=True)
+
+    def _ranked(self, asked: _Asked, read: Read) -> list[Fused]:
+        ranking = asked.query.ranking
+        rankings: dict[str, Sequence[Scored]] = dict(read.rankings)
+        if ranking.hubs is not Hubs.KEEP:
+            for spec in asked.specs:
+                found = rankings[spec.name]
+                crowded = densities.of(self._facts, spec.fingerprint, {one.image_id for one in found})
+                rankings[spec.name] = corrected(found, ranking.hubs, crowded)
+        if ranking.mode is Mode.DISAGREE:
+            return modes.by_disagreement(rankings, max(asked.query.wanted, _POOLED))
+        return fuse(rankings, None, ranking.fusion, ranking.weights)
+
+    def _varied(self, asked: _Asked, shown: list[Shown]) -> list[Shown]:
+        """The most different of the pool, where that is asked for."""
+        query = asked.query
+        if not query.ranking.diversity or query.showing.group_by is not GroupBy.FILM:
+            return shown
+        spec = asked.specs[0]
+        ids, vectors = self._store.vectors(spec, ids=[one.film.image_id for one in shown])
+        row = {image_id: number for number, image_id in enumerate(ids)}
+        held = [one for one in shown if one.film.image_id in row]
+        order = spread(
+            [one.film.score for one in held],
+            flat(vectors)[[row[one.film.image_id] for one in held]],
+            query.ranking.diversity,
+            query.wanted,
+        )
+        return [held[number] for number in order]
+
+    def _hits(self, asked: _Asked, shown: list[Shown], read: Read) -> list[Hit]:
+        query = asked.query
+        ends = {name: len(ranking) for name, ranking in read.rankings.items()}
+        crowded, usual = self._crowding(asked, [one.film.image_id for one in shown])
+        hits = []
+        for one in shown:
+            image = read.committed.shown(one.film.image_id, asked.active)
+            found = crowded.get(one.film.image_id)
+            hits.append(
+                Hit(
+                    image,
+                    one.film.score,
+                    one.film.places,
+                    own.same_patient(image.record, asked.own),
+                    copies=tuple(one.copies),
+                    group=one.group,
+                    hub=found.occurrences / usual if found and usual else 0.0,
+                    why=modes.why(query.ranking.mode, one.film, image.record, ends),
+                )
+            )
+        return hits
+
+    def _crowding(self, asked: _Asked, ids: list[str]) -> tuple[dict[str, densities.Density], float]:
+        spec = asked.specs[0]
+        _, _, usual = densities.usual(self._facts, spec.fingerprint)
+        return (densities.of(self._facts, spec.fingerprint, ids) if usual else {}), usual
+
+    def _priors(self, asked: _Asked, access: Expr | None) -> tuple[Hit, ...]:
+        """The patient's own films with their cosines, in time order."""
+        theirs = priors.of_patient(asked.own, own.named(asked.query.by))
+        spec = asked.specs[0]
+        if theirs is None or not asked.asks[spec]:
+            return ()
+        where = filters.all_of(access, theirs)
+        read = self._nearest({spec: asked.asks[spec][:1]}, where, priors.MOST, True)
+        found = [
+            Hit(read.committed.shown(one.image_id, asked.active), one.score, (), True)
+            for one in read.rankings[spec.name]
+        ]
+        return tuple(sorted(found, key=lambda hit: priors.in_time(hit.image.record)))
+
+    def _same(self, spec: ModelSpec) -> Callable[[str, str], bool]:
+        """Do two films show the same picture? By their vectors, which are read for few pairs only."""
+
+        def same(one: str, other: str) -> bool:
+            ids, vectors = self._store.vectors(spec, ids=[one, other])
+            return len(ids) == 2 and float(flat(vectors)[0] @ flat(vectors)[1]) >= _SAME_PICTURE
+
+        return same
+
+    @staticmethod
+    def _pool(query: SearchQuery) -> int:
+        """Films to choose from: more than are wanted where the most different of them are chosen."""
+        return min(4 * query.wanted, 1_000) if query.ranking.diversity else query.wanted
+
+
+def _depth(query: SearchQuery, count: int) -> int:
+    """How deep each model is read first."""
+    showing, ranking, wanted = query.showing, query.ranking, query.wanted
+    if ranking.diversity or ranking.hubs is not Hubs.KEEP:
+        wanted *= 4
+    if showing.group_by is not GroupBy.FILM or showing.per_patient or ranking.mode is Mode.LOOKALIKE:
+        wanted *= 3
+    if StudyFilms in kinds(query.by):
+        wanted = max(4 * wanted, _POOLED)
+    if ranking.mode is Mode.DISAGREE:
+        wanted = max(10 * wanted, 200)
+    return (wanted if count == 1 else max(wanted, _POOLED)) + _SPARE
+
+
+def _check(cancelled: Cancelled) -> None:
+    if cancelled():
+        raise HilumError(ErrorCode.CANCELLED, "the client went away")
+
+
+def _versions(*names: str) -> dict[str, str]:
+    found = {}
+    for name in names:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "unknown"
+    return found

@@ -1,0 +1,142 @@
+"""What a model is asked with: every question becomes one vector per model, or one per view of a study."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.core.errors import ErrorCode, HilumError
+from services.core.facts import Facts
+from services.core.filters import Expr, equals, not_
+from services.core.models import ModelSpec
+from services.core.store import VectorStore, check_question
+from services.core.types import ImageRecord
+from services.query import own
+from services.query.asked import Reading, SearchQuery
+from services.query.by import FilmRegion, Mixture, RawVector, Single, StoredFilm, StudyFilms, UploadedFilm, Words
+from services.query.images import Images, png
+from services.query.samples import Samples, unit
+from services.transport.encode_client import EncodeClient
+
+Vector = NDArray[np.float32]
+T = TypeVar("T")
+LATERAL = equals("view", "LATERAL")
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One vector to search with: (D,), or (T, D) with several tokens. `where`: which films may answer it besides."""
+
+    vector: Vector
+    where: Expr | None = None
+
+
+class Questions:
+    """Safe to share between threads."""
+
+    def __init__(
+        self, facts: Facts, store: VectorStore, encode: EncodeClient, samples: Samples, images: Images
+    ) -> None:
+        self._facts, self._store, self._encode = facts, store, encode
+        self._samples, self._images = samples, images
+
+    def __call__(self, query: SearchQuery, spec: ModelSpec) -> list[Ask]:
+        """What `spec` makes of the question: one ask, of a study one for its frontal and one for its lateral films.
+
+        Raises NOT_FOUND for a film that the model does not hold, and what encoding raises.
+        """
+        match query.by:
+            case None:
+                return []
+            case StudyFilms() as study:
+                return self._study(study, spec)
+            case Mixture(several):
+                vector = self._mixed([(self._one(one, spec, query), weight) for one, weight in several], spec)
+            case one:
+                vector = self._one(one, spec, query)
+        check_question(spec, vector)
+        return [Ask(vector)]
+
+    @staticmethod
+    def understood(query: SearchQuery) -> tuple[object, ...]:
+        """How the words of a question were read; nothing where they were taken as they are."""
+        return ()
+
+    def _one(self, one: Single, spec: ModelSpec, query: SearchQuery) -> Vector:
+        match one:
+            case StoredFilm(image_id):
+                return self._store.vector(spec, image_id)
+            case RawVector(values):
+                return values
+            case Words(text):
+                return self._words(text, spec, query.ranking.reading)
+            case UploadedFilm(data):
+                return encoded(spec, lambda: self._encode.encode_images(spec.name, [data], spec.fingerprint))[0]
+            case FilmRegion(film):
+                data = film.data if isinstance(film, UploadedFilm) else png(self._images.kept(film.image_id))
+                box = (one.x, one.y, one.width, one.height)
+                return encoded(spec, lambda: self._encode.encode_regions(spec.name, [(data, box)], spec.fingerprint))[0]
+            case StudyFilms():
+                asks = self._study(one, spec)
+                return asks[0].vector
+
+    def _words(self, text: str, spec: ModelSpec, reading: Reading) -> Vector:
+        return encoded(spec, lambda: self._encode.encode_texts(spec.name, [text], spec.fingerprint))[0]
+
+    def _study(self, study: StudyFilms, spec: ModelSpec) -> list[Ask]:
+        """Frontal films by their mean, lateral films by theirs: a mean over both is near neither."""
+        if spec.tokens > 1:
+            raise HilumError(
+                ErrorCode.FAILED_PRECONDITION, f"{spec.name} compares films by several vectors; ask by one film"
+            )
+        asks = []
+        records = own.of(self._facts, study)
+        for where, those in ((not_(LATERAL), _of(records, False)), (LATERAL, _of(records, True))):
+            _, vectors = self._store.vectors(spec, ids=those)
+            if len(vectors):
+                asks.append(Ask(unit(unit(vectors).mean(0)), where))
+        if not asks:
+            raise HilumError(ErrorCode.NOT_FOUND, "this study is not stored with this model; choose another model")
+        return asks
+
+    def _mixed(self, found: Sequence[tuple[Vector, float]], spec: ModelSpec) -> Vector:
+        """The sum whose cosines are the weighted sum of the parts' cosines, each part's first brought to one spread.
+
+        Cosines of words spread less over an archive than those of films; without this, films would decide alone.
+        """
+        if len(found) == 1 and found[0][1] > 0:
+            return found[0][0]
+        if any(vector.ndim > 1 for vector, _ in found):
+            raise HilumError(
+                ErrorCode.FAILED_PRECONDITION, f"{spec.name} compares films by several vectors; ask by one thing"
+            )
+        sample = self._samples.of(spec)
+        return unit(np.sum([weight / sample.spread(v) * unit(v) for v, weight in found], axis=0))
+
+
+def _of(records: list[ImageRecord], lateral: bool) -> list[str]:
+    return [record.image_id for record in records if (record.view == "LATERAL") is lateral]
+
+
+def encoded(spec: ModelSpec, encode: Callable[[], Sequence[T | HilumError]]) -> list[T]:
+    """What an encoder says, or that there is none: vectors may have come ready made, or the encoder has gone since."""
+    try:
+        found = encode()
+    except HilumError as error:
+        if error.code is not ErrorCode.UNKNOWN_MODEL:
+            raise
+        raise HilumError(
+            ErrorCode.FAILED_PRECONDITION,
+            f"the archive has vectors of {spec.name} but no encoder for it is here, so it answers for stored films "
+            "only: search by a film of the archive, or with another model",
+        ) from error
+    given: list[T] = []
+    for one in found:
+        if isinstance(one, HilumError):
+            raise one
+        given.append(one)
+    return given
