@@ -18,8 +18,15 @@ from services.core.logs import Logger
 from services.core.store import VectorStore
 from services.engine.supervisor import EngineProcess
 from tests.kit import postgres as postgresql
+from tests.kit import scratch
 
 DATABASES = ["sqlite", "postgresql"]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Before pytest makes its own folder of temporary files."""
+    if not config.option.basetemp and (folder := scratch.take()):
+        config.add_cleanup(lambda: scratch.give_back(folder))
 
 
 @pytest.fixture(autouse=True)
