@@ -1,4 +1,7 @@
-"""Vectors of another model for films that are stored already, from their cached pixels: no source is read."""
+"""Vectors of another model for films that are stored already, from their cached pixels: no source is read.
+
+A dataset is held while its films are filled, as an ingest holds it: nobody forgets a film of it in between.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from services.core.types import Film, ImageRecord, JobItem, Outcome
 from services.encoders.base import Encoder
 from services.encoders.registry import Registry
 from services.ingest import promotion
+from services.ingest.claim import claimed
 from services.ingest.crash import Reached, nowhere
 from services.ingest.encoding import Vector, encode
 from services.ingest.patience import patiently
@@ -37,7 +41,7 @@ class _Film:
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """Fills a model's collection from the pixel cache, page by page in the order of ids."""
+    """Fills a model's collection from the pixel cache, dataset by dataset, in the order of ids."""
 
     settings: Settings
     facts: Facts
@@ -60,16 +64,26 @@ class Fill:
             self.store.ensure(encoder.spec)
             self.store.index_labels(encoder.spec, sorted(images.stated_findings(self.facts)))
             models.note(self.facts, encoder.spec)
-            lacking, after = images.lacking(encoder.spec.fingerprint, dataset), ""
+            lacking = images.lacking(encoder.spec.fingerprint, dataset)
             tally.total = images.count(self.facts, lacking)
             tally.start("films")
-            while not stopped() and (page := images.page(self.facts, lacking, after, _PAGE)):
-                after = page[-1].image_id
-                films = [_Film(record) for record in page]
-                self._fill(job_id, films, encoder, threads)
-                tally.add(films)
+            for one in images.datasets(self.facts, lacking):
+                with claimed(self.facts, self.settings.data_dir, one, stopped) as held:
+                    if held:
+                        self._dataset(job_id, one, encoder, threads, tally, stopped)
             waiting = promotion.waiting(self.facts, self.store, [encoder.spec], self.settings.promote)
             return {**tally.result(), "models": {name: encoder.spec.fingerprint}, "waiting": waiting}
+
+    def _dataset(
+        self, job_id: str, dataset: str, encoder: Encoder, threads: ThreadPoolExecutor, tally: Tally,
+        stopped: Callable[[], bool],
+    ) -> None:  # fmt: skip
+        lacking, after = images.lacking(encoder.spec.fingerprint, dataset), ""
+        while not stopped() and (page := images.page(self.facts, lacking, after, _PAGE)):
+            after = page[-1].image_id
+            films = [_Film(record) for record in page]
+            self._fill(job_id, films, encoder, threads)
+            tally.add(films)
 
     def _fill(self, job_id: str, films: Sequence[_Film], encoder: Encoder, threads: ThreadPoolExecutor) -> None:
         cache, spec = PixelCache.at(self.settings), encoder.spec

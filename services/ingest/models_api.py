@@ -10,7 +10,7 @@ from typing import Any
 
 from hilum.v1 import jobs_pb2, models_pb2
 from services.core.config import Settings
-from services.core.errors import invalid
+from services.core.errors import ErrorCode, HilumError, invalid
 from services.core.facts import Facts, jobs, promotions
 from services.core.facts.promotions import Promotion
 from services.core.ids import load_secret
@@ -76,6 +76,8 @@ class ModelsApi:
         return self._submit(fill.KIND, {"model": request.model, "dataset": request.dataset}, request.request_id)
 
     def promote_model(self, request: models_pb2.PromoteModelRequest, call: Call) -> jobs_pb2.Job:
+        if not request.check_only:
+            _operators(call, "what answers for a model; comparing (check_only) is open to all")
         _, new = promotion.candidate(self._facts, request.model, request.fingerprint)
         asked = {
             "model": request.model, "fingerprint": new.fingerprint, "check_only": request.check_only,
@@ -84,6 +86,7 @@ class ModelsApi:
         return self._submit(promoting.KIND, asked, request.request_id)
 
     def rollback_model(self, request: models_pb2.RollbackModelRequest, call: Call) -> models_pb2.Promotion:
+        _operators(call, "what answers for a model")
         return _message(promotion.rollback(self._facts, self._store, request.model))
 
     def list_promotions(
@@ -96,6 +99,12 @@ class ModelsApi:
         if len(request_id) > 64:
             raise invalid("request_id has at most 64 characters")
         return job_message(jobs.submit(self._facts, kind, spec, request_id or None))
+
+
+def _operators(call: Call, what: str) -> None:
+    """Filling a model adds to it, as an ingest does; changing who answers changes everybody's searches."""
+    if not call.operator:
+        raise HilumError(ErrorCode.PERMISSION_DENIED, f"only this installation's operator may change {what}")
 
 
 def _named(what: str, text: str) -> None:

@@ -24,11 +24,12 @@ class Served:
 
 
 @contextmanager
-def served(apis: Sequence[Api], routers: Sequence[APIRouter] = ()) -> Iterator[Served]:
+def served(apis: Sequence[Api], routers: Sequence[APIRouter] = (), operator_token: str = "") -> Iterator[Served]:
     """Serve until the block ends."""
-    rpc = grpc_edge.serve(apis, "127.0.0.1:0")
+    rpc = grpc_edge.serve(apis, "127.0.0.1:0", operator_token)
     listener = socket.create_server(("127.0.0.1", 0))
-    http = uvicorn.Server(uvicorn.Config(http_edge.build(apis, routers), log_config=None, access_log=False))
+    app = http_edge.build(apis, routers, operator_token=operator_token)
+    http = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
     thread = threading.Thread(target=http.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     try:

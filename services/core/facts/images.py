@@ -9,6 +9,7 @@ from sqlalchemy import BindParameter, Connection, RowMapping, Select, Table, bin
 from sqlalchemy.dialects import postgresql, sqlite
 
 from services.core.facts.db import Facts, now
+from services.core.facts import profiles
 from services.core.facts.schema import boxes, embeddings, images, labels, reports
 from services.core.labels import Box, Label, LabelState, settle
 from services.core.types import ImageRecord, Report
@@ -228,6 +229,13 @@ def count(facts: Facts, query: Select[tuple[str]]) -> int:
     """How many films `query` selects."""
     with facts.read() as db:
         return db.scalar(select(func.count()).select_from(query.subquery())) or 0
+
+
+def datasets(facts: Facts, query: Select[tuple[str]]) -> list[str]:
+    """The datasets of the films that `query` (a select of image ids) selects, in alphabetical order."""
+    with facts.read() as db:
+        picked = select(images.c.dataset).where(images.c.image_id.in_(query)).distinct()
+        return list(db.scalars(picked.order_by(images.c.dataset)))
 
 
 def overlap(facts: Facts, one: str, other: str) -> tuple[int, int, int]:
