@@ -9,6 +9,7 @@ outcomes that were recorded before it died stand. Who comes first to a film's ke
 from __future__ import annotations
 
 import os
+import socket
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -29,6 +30,7 @@ from services.core.logs import get_logger
 from services.core.store import VectorStore
 from services.core.types import Outcome
 from services.encoders.registry import Registry
+from services.encoders.slices import LAYOUT as CT
 from services.ingest import stages
 from services.ingest.burned_in import BurnedIn
 from services.ingest.decode_pool import DecodePool
@@ -46,6 +48,7 @@ log = get_logger("ingest")
 
 TRIES = 4  # of one batch, each after the death of its worker
 AT_ONCE = 2  # batches in one worker: while the one is encoded, the other is read and decoded
+_RAY_PORT, _KNOCK_SECONDS = 6379, 5.0
 Batch = list[tuple[str, Listed]]
 
 
@@ -108,7 +111,7 @@ class Worker:
             open_facts(settings.facts), VectorStore(settings.engine_url, settings.engine_api_key),
             Blobs(settings.data_dir / "blobs"), DecodePool(settings.decode_workers), threads, threads,
             [registry.get(name) for name in order.models], Identities(plan.dataset, order.secret, order.keep_ids),
-            source, order.layout, pixels=PixelCache.of(settings, plan.cache_pixels),
+            source, order.layout, pixels=None if plan.layout == CT else PixelCache.of(settings, plan.cache_pixels),
             burned_in=BurnedIn(settings.burned_in, settings.ocr), views=settings.infer_view,
         )  # fmt: skip
         self._encoding = threading.Lock()
@@ -211,13 +214,13 @@ def _connected(settings: Settings) -> Any:
     except ImportError:
         raise HilumError(ErrorCode.FAILED_PRECONDITION, "Ray is not installed: pip install 'hilum[ray]'") from None
     address = {} if settings.ray == "auto" else {"address": settings.ray}
+    if address and not _answers_at(settings.ray):  # Ray itself would ask for minutes
+        raise _unreachable()
     try:
         ray.init(**address, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     except Exception as error:  # Ray raises half a dozen kinds, its bare Exception for a slow start among them
         log.exception("ray.unreachable", error)
-        raise HilumError(
-            ErrorCode.FAILED_PRECONDITION, "the Ray cluster cannot be reached; check its address and that it runs"
-        ) from error
+        raise _unreachable() from error
     machines = sum(1 for node in ray.nodes() if node["Alive"])
     facts_apart, engine_apart = settings.facts.startswith("sqlite"), _loopback(settings.engine_url)
     if machines > 1 and (facts_apart or engine_apart):
@@ -228,6 +231,22 @@ def _connected(settings: Settings) -> Any:
             "(HILUM_ENGINE_URL) at addresses that they reach",
         )
     return ray
+
+
+def _answers_at(address: str) -> bool:
+    """Does anybody listen at ``host:port`` (also ``ray://host:port``)?"""
+    try:
+        parts = urlsplit(address if "//" in address else f"//{address}")
+        socket.create_connection((parts.hostname or "", parts.port or _RAY_PORT), _KNOCK_SECONDS).close()
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _unreachable() -> HilumError:
+    return HilumError(
+        ErrorCode.FAILED_PRECONDITION, "the Ray cluster cannot be reached; check its address and that it runs"
+    )
 
 
 def _workers(ray: Any, settings: Settings) -> tuple[int, dict[str, float]]:
