@@ -41,6 +41,7 @@ class Catalog:
             self._lock.release()
             raise
         self._shards: dict[str, Shard] = {}
+        self._unsaved = False
         for name, entry in self.registry.collections.items():
             self._open(name, entry)
 
@@ -186,14 +187,26 @@ class Catalog:
         """Whether the very same payload index is there already."""
         return self.entry(name).indexes.get(message.field_name) == _definition(message)
 
-    def remember_index(self, name: str, message: points_pb2.CreateFieldIndexCollection | None, field: str) -> None:
-        """Note that a payload field is indexed, or with None that it no longer is."""
+    def remember_index(
+        self, name: str, message: points_pb2.CreateFieldIndexCollection | None, field: str, durable: bool = True
+    ) -> None:
+        """Note that a payload field is indexed, or with None that it no longer is. What is not to be durable yet is so
+        from the next change on that is, or from `settle` on."""
         with self.guard:
             indexes = self.entry(name).indexes
             indexes.pop(field, None)
             if message is not None:
                 indexes[field] = _definition(message)
-            self.registry.save()
+            self._unsaved = not durable
+            if durable:
+                self.registry.save()
+
+    def settle(self) -> None:
+        """Make durable what was noted without."""
+        with self.guard:
+            if self._unsaved:
+                self.registry.save()
+                self._unsaved = False
 
     def point_to(self, name: str, shard: Shard, generation: str, indexed_points: int) -> bool:
         """Make another generation the one that counts after a restart. False if the collection is gone."""

@@ -65,15 +65,18 @@ class Points(points_service_pb2_grpc.PointsServicer):
     @rpc
     def CreateFieldIndex(self, request: pb.CreateFieldIndexCollection, context: Any) -> pb.PointsOperationResponse:
         if self._catalog.has_index(request.collection_name, request):
+            if request.wait:
+                self._catalog.shard(request.collection_name).flush()
+                self._catalog.settle()
             return pb.PointsOperationResponse(result=_status(True))
         answer = self._write("create_index", request)
-        self._catalog.remember_index(request.collection_name, request, request.field_name)
+        self._catalog.remember_index(request.collection_name, request, request.field_name, request.wait)
         return answer
 
     @rpc
     def DeleteFieldIndex(self, request: pb.DeleteFieldIndexCollection, context: Any) -> pb.PointsOperationResponse:
         answer = self._write("delete_index", request)
-        self._catalog.remember_index(request.collection_name, None, request.field_name)
+        self._catalog.remember_index(request.collection_name, None, request.field_name, request.wait)
         return answer
 
     @rpc

@@ -226,3 +226,20 @@ def test_writes_during_indexing_reach_the_new_generation(tmp_path: Path) -> None
         wait_until(lambda: engine.restarts == 1, 30)
         assert client.count(NAME, read).count == 1
         assert client.query_points(NAME, vector(9000, dim), limit=1).points[0].id == 9000
+
+
+def test_indexes_that_nobody_waited_for_are_there_once_somebody_waits(tmp_path: Path) -> None:
+    """Also where it is the same index that is waited for the second time."""
+    fields = [f"f{number}" for number in range(6)]
+    with EngineProcess(tmp_path / "data") as engine:
+        client = connect(engine)
+        make_collection(client, 8)
+        for field in fields:
+            client.create_payload_index(NAME, field, models.PayloadSchemaType.KEYWORD, wait=False)
+        client.create_payload_index(NAME, fields[-1], models.PayloadSchemaType.KEYWORD, wait=True)
+        kill(engine)
+        wait_until(lambda: engine.restarts == 1, 30)
+        assert set(client.get_collection(NAME).payload_schema) == {"n", *fields}
+        client.upsert(NAME, [models.PointStruct(id=1, vector=vector(1, 8), payload={"f3": "x"})], wait=True)
+        wanted = models.Filter(must=[models.FieldCondition(key="f3", match=models.MatchValue(value="x"))])
+        assert client.count(NAME, wanted).count == 1
