@@ -35,6 +35,7 @@ class Asked:
     """
 
     kind: ClassVar[str] = MAP
+    together: ClassVar[bool] = True  # of films that every model holds; else each model of those it holds
 
     models: tuple[str, ...] = ()
     filter: str = ""
@@ -89,7 +90,8 @@ class Asked:
                 ErrorCode.INVALID_ARGUMENT,
                 f"no film states {len(strange)} of these labels; leave labels empty to measure those that are stated",
             )
-        self.enough(sample.count(facts, self.filter, specs))
+        for held in [specs] if self.together else [[spec] for spec in specs]:
+            self.enough(sample.count(facts, self.filter, held))
         return specs
 
     def enough(self, films: int) -> None:

@@ -57,8 +57,9 @@ class Bench(Generic[A]):
     @cached_property
     def films(self) -> Sample:
         """The films of this run, the same for every model; written to sample.parquet, where forgetting looks."""
+        held = self.specs if self.asked.together else []
         films, self.matching = sample.draw(
-            self.facts, self.asked.filter, self.specs, self.asked.sample_size, self.asked.seed, self.progress
+            self.facts, self.asked.filter, held, self.asked.sample_size, self.asked.seed, self.progress
         )
         self.asked.enough(len(films))
         pq.write_table(films.table(), self.part / "sample.parquet")
@@ -72,13 +73,22 @@ class Bench(Generic[A]):
         stated = {name: np.bincount(codes[codes >= 0], minlength=2)[:2] for name, codes in self.films.labels.items()}
         return [name for name, (absent, present) in stated.items() if min(absent, present) >= MIN_STATED]
 
+    def held(self, spec: ModelSpec) -> NDArray[np.int64]:
+        """Rows of the films that a model holds: every one, but in analyses of each model's own films."""
+        if self.asked.together:
+            return np.arange(len(self.films))
+        return np.flatnonzero(sample.held(self.facts, spec, self.films.ids))
+
     @contextmanager
     def vectors(self, spec: ModelSpec) -> Iterator[NDArray[np.float32]]:
-        """(N, D) float32, L2-normalised, row i of film i. They leave the engine by their own door only: the file they
-        are mapped from is gone when the block ends."""
+        """(N, D) float32, L2-normalised, row i of the i-th film that the model holds (`held`).
+
+        They leave the engine by their own door only: the file they are mapped from is gone when the block ends.
+        """
         scratch = self.part / f"vectors-{spec.name}.npy"
         try:
-            yield vectors.fetch(self.store, spec, self.films.ids, scratch, self.progress)
+            ids = [self.films.ids[row] for row in self.held(spec)]
+            yield vectors.fetch(self.store, spec, ids, scratch, self.progress)
         finally:
             scratch.unlink(missing_ok=True)
 

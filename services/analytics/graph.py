@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.analytics.progress import Progress
+from services.core.errors import ErrorCode, HilumError
 
 EXACT_FILMS = 40_000  # below this the exact graph is there before pynndescent has compiled (docs/decisions/0005)
 RECALL_FILMS = 500
@@ -47,16 +48,29 @@ def build(
     progress: Progress,
     stage: str = "graph",
     exact_films: int = EXACT_FILMS,
+    patients: NDArray[np.int32] | None = None,
 ) -> Graph:
-    """The k nearest other films of each row of `unit`, (N, D) float32, L2-normalised, N > k."""
+    """The k nearest other films of each row of `unit`, (N, D) float32, L2-normalised, N > k.
+
+    patients: (N,) int32; with it films of the same patient are no neighbours. Raises FAILED_PRECONDITION when somebody
+    has fewer than k films of others.
+    """
     films = len(unit)
+    if patients is not None and films - int(np.bincount(patients).max()) < k:
+        raise HilumError(
+            ErrorCode.FAILED_PRECONDITION,
+            f"there are not {k} films of other patients for every film: lower k, or take in more patients",
+        )
     progress(stage, 0, films)
     if films <= exact_films:
-        ids, distances = exact(unit, k, np.arange(films), lambda done: progress(stage, done, films))
+        ids, distances = exact(unit, k, np.arange(films), lambda done: progress(stage, done, films), patients)
         return Graph(ids, distances, "exact", 1.0, films)
-    ids, distances = descent(unit, k, seed)
+    if patients is None:
+        ids, distances = descent(unit, k, seed)
+    else:
+        ids, distances = _others(unit, k, seed, patients)
     rows = np.sort(np.random.default_rng(seed).choice(films, min(RECALL_FILMS, films), replace=False))
-    _, true = exact(unit, k, rows)
+    _, true = exact(unit, k, rows, patients=patients)
     # By distance, not by id: among films at equal distance any is right.
     recall = float((distances[rows] <= true[:, -1:] + 1e-6).mean())
     progress(stage, films, films)
@@ -64,7 +78,11 @@ def build(
 
 
 def exact(
-    unit: NDArray[np.float32], k: int, rows: NDArray[np.int64], progress: object = None
+    unit: NDArray[np.float32],
+    k: int,
+    rows: NDArray[np.int64],
+    progress: object = None,
+    patients: NDArray[np.int32] | None = None,
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """Exact neighbours of `rows`: ids and cosine distances, (R, k) each. Films at equal distance come by their row."""
     films = len(unit)
@@ -75,6 +93,8 @@ def exact(
         block = rows[start : start + step]
         similar = unit[block] @ unit.T
         similar[np.arange(len(block)), block] = -np.inf  # a film is no neighbour of itself; its duplicates are
+        if patients is not None:
+            similar[patients[block][:, None] == patients[None, :]] = -np.inf
         top = np.argpartition(similar, films - k, axis=1)[:, films - k :]
         near = np.take_along_axis(similar, top, axis=1)
         order = np.lexsort((top, -near), axis=1)
@@ -82,6 +102,20 @@ def exact(
         distances[start : start + step] = np.clip(1.0 - np.take_along_axis(near, order, axis=1), 0.0, 2.0)
         if callable(progress):
             progress(start + len(block))
+    return ids, distances
+
+
+def _others(
+    unit: NDArray[np.float32], k: int, seed: int, patients: NDArray[np.int32]
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Approximate neighbours of other patients: of twice as many those, exact ones where that leaves too few."""
+    near, far = descent(unit, 2 * k, seed)
+    others = patients[near] != patients[:, None]
+    first = np.argsort(~others, axis=1, kind="stable")[:, :k]
+    ids, distances = np.take_along_axis(near, first, axis=1), np.take_along_axis(far, first, axis=1)
+    short = np.flatnonzero(others.sum(axis=1) < k)
+    if len(short):
+        ids[short], distances[short] = exact(unit, k, short, patients=patients)
     return ids, distances
 
 

@@ -95,6 +95,13 @@ def count(facts: Facts, where: str, specs: Sequence[ModelSpec]) -> int:
         return int(db.scalar(select(func.count()).select_from(matching(where, specs).subquery())) or 0)
 
 
+def held(facts: Facts, spec: ModelSpec, ids: Sequence[str]) -> NDArray[np.bool_]:
+    """(N,): which of the films are stored with `spec`."""
+    with facts.read() as db:
+        there = set(db.scalars(select(embeddings.c.image_id).where(embeddings.c.fingerprint == spec.fingerprint)))
+    return np.array([image_id in there for image_id in ids], dtype=bool)
+
+
 def draw(
     facts: Facts, where: str, specs: Sequence[ModelSpec], size: int, seed: int, progress: Progress
 ) -> tuple[Sample, int]:
