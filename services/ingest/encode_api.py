@@ -12,6 +12,7 @@ from services.core.models import ModelSpec
 from services.encoders.prompts import Prompt, style_of
 from services.encoders.registry import Registry
 from services.ingest import zero_shot
+from services.ingest.crops import Crop, encode_crops
 from services.ingest.decode_pool import DecodePool
 from services.ingest.encode_lanes import EncodeLanes, Vector, Vectors, weight
 from services.ingest.explain import ASKED_PER_MAP, Explainer
@@ -35,16 +36,23 @@ class EncodeApi:
 
     def __init__(self, facts: Facts, registry: Registry, pool: DecodePool, lanes: EncodeLanes | None = None) -> None:
         self._facts, self._registry = facts, registry
-        self._lanes = lanes or EncodeLanes(pool)
+        self._pool, self._lanes = pool, lanes or EncodeLanes(pool)
         self._explain = Explainer(pool, self._lanes)
 
     def encode_images(self, request: encode_pb2.EncodeImagesRequest, call: Call) -> encode_pb2.EncodeResponse:
         _count(request.images, "images")
+        if request.crops and len(request.crops) != len(request.images):
+            raise invalid("send one crop per image, or none")
         with (
             self._lanes.admitted(call, len(request.images), weight(request.images)) as caller,
             self._registry.lease(request.model) as encoder,
         ):
-            return _response(encoder.spec, self._lanes.films(caller, encoder, request.images))
+            if request.crops:
+                crops = [Crop(crop.x, crop.y, crop.width, crop.height) for crop in request.crops]
+                found = encode_crops(self._lanes, self._pool, caller, encoder, request.images, crops)
+            else:
+                found = self._lanes.films(caller, encoder, request.images)
+            return _response(encoder.spec, found)
 
     def encode_texts(self, request: encode_pb2.EncodeTextsRequest, call: Call) -> encode_pb2.EncodeResponse:
         _count(request.texts, "texts")

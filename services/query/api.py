@@ -5,6 +5,8 @@ api = QueryApi(facts, store, encode, blobs)
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from hilum.v1 import common_pb2, encode_pb2, query_pb2, saliency_pb2
 from services.core.blobs import Blobs
 from services.core.errors import HilumError
@@ -17,6 +19,8 @@ from services.query.explain import Explain
 from services.query.facets import facets
 from services.query.images import Images
 from services.query.search import Search
+from services.query.search.pages import Pages
+from services.query.search.why_not import WhyNot
 from services.transport import errors
 from services.transport.edge import Call, Route
 from services.transport.encode_client import EncodeClient
@@ -28,7 +32,9 @@ class QueryApi:
     service = query_pb2.DESCRIPTOR.services_by_name["QueryService"]
     routes = (
         Route("POST", "/v1/search", "Search"),
+        Route("POST", "/v1/search:stream", "SearchStream"),
         Route("POST", "/v1/search:batch", "SearchBatch"),
+        Route("POST", "/v1/search:whyNot", "WhyNot"),
         Route("GET", "/v1/images/{image_id}", "GetImage"),
         Route("GET", "/v1/images/{image_id}/thumbnail", "GetThumbnail"),
         Route("POST", "/v1/images:query", "QueryImages"),
@@ -40,11 +46,22 @@ class QueryApi:
         self._facts, self._encode = facts, encode
         self.images = Images(facts, blobs)
         self._search = Search(facts, store, encode, self.images)
+        self._pages = Pages(self._search, facts)
         self._batch = SearchBatch(self._search)
+        self._why_not = WhyNot(facts, store, self._search)
         self._explain = Explain(facts, store, encode, self.images)
 
     def search(self, request: query_pb2.SearchRequest, call: Call) -> query_pb2.SearchResponse:
-        return convert.search_response(self._search(convert.search_query(request), call.cancelled))
+        if request.page_token:
+            return convert.search_response(self._pages.next(request.page_token))
+        return convert.search_response(self._pages(convert.search_query(request), call.cancelled))
+
+    def search_stream(self, request: query_pb2.SearchRequest, call: Call) -> Iterator[query_pb2.SearchResponse]:
+        return map(convert.search_response, self._pages.stream(convert.streamed(request), call.cancelled))
+
+    def why_not(self, request: query_pb2.WhyNotRequest, call: Call) -> query_pb2.WhyNotResponse:
+        query = convert.search_query(request.search)
+        return convert.why_not_response(self._why_not(query, request.image_id, call.cancelled))
 
     def search_batch(self, request: query_pb2.SearchBatchRequest, call: Call) -> query_pb2.SearchBatchResponse:
         outcomes = self._batch([_read(one) for one in request.requests], call.cancelled)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import TypeVar
 
 from hilum.v1 import common_pb2, query_pb2
 from services.core.errors import invalid
 from services.core.labels import merge
+from services.core.limits import MAX_PAGE_SIZE
 from services.query.asked import (
     Exclude,
     GroupBy,
@@ -37,6 +39,7 @@ from services.query.facets import Facets
 from services.query.films import StoredImage
 from services.query.fusion import Fusion
 from services.query.images import Page
+from services.query.search.why_not import Reason
 from services.transport.vectors import from_message
 
 E = TypeVar("E", bound=StrEnum)
@@ -70,6 +73,14 @@ def search_query(request: query_pb2.SearchRequest) -> SearchQuery:
             page_size=request.page_size,
         ),
     )
+
+
+def streamed(request: query_pb2.SearchRequest) -> SearchQuery:
+    """The same for an answer in pieces: its limit is that of pages."""
+    whole = query_pb2.SearchRequest()
+    whole.CopyFrom(request)
+    whole.page_size = whole.page_size or MAX_PAGE_SIZE
+    return search_query(whole)
 
 
 def by(query: query_pb2.Query) -> By:
@@ -120,12 +131,24 @@ def _one_of(kind: type[E], name: str, value: str) -> E:
         raise invalid(f"{name} is one of {', '.join(one.value for one in kind if one.value)}") from None
 
 
-def search_response(answer: SearchAnswer, start: int = 0, end: int | None = None) -> query_pb2.SearchResponse:
-    """Answer → message; of its hits those from `start` to `end`."""
+def why_not_response(reasons: Sequence[Reason]) -> query_pb2.WhyNotResponse:
+    """Reasons → message."""
+    return query_pb2.WhyNotResponse(
+        reasons=[
+            query_pb2.Reason(
+                code=one.code, message=one.message, model=one.model, rank=one.rank, score=one.score, clause=one.clause
+            )
+            for one in reasons
+        ]
+    )
+
+
+def search_response(answer: SearchAnswer) -> query_pb2.SearchResponse:
+    """Answer → message."""
     how = answer.provenance
     return query_pb2.SearchResponse(
-        hits=[_hit(hit) for hit in answer.hits[start:end]],
-        priors=[_hit(hit) for hit in answer.priors] if not start else (),
+        hits=[_hit(hit) for hit in answer.hits],
+        priors=[_hit(hit) for hit in answer.priors],
         next_page_token=answer.next_token,
         nothing_comparable=answer.nothing_comparable,
         understood=answer.understood,

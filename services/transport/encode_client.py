@@ -18,6 +18,7 @@ from services.transport.edge import Call
 from services.transport.vectors import from_message
 
 Vector = NDArray[np.float32]
+Box = tuple[float, float, float, float]
 PATIENCE = 120.0  # seconds: an encoder may have to be loaded first
 
 
@@ -82,6 +83,14 @@ class EncodeClient:
         """One vector, or the reason there is none, per file; `fingerprint` as for `encode_texts`."""
         answer = self._invoke("EncodeImages", encode_pb2.EncodeImagesRequest(model=model, images=images))
         return _results(answer, fingerprint)
+
+    def encode_regions(
+        self, model: str, regions: Sequence[tuple[bytes, Box]], fingerprint: str = ""
+    ) -> list[Vector | HilumError]:
+        """The same for parts of films: a file and (x, y, width, height), fractions of the film from its top left."""
+        crops = [encode_pb2.Crop(x=x, y=y, width=width, height=height) for _, (x, y, width, height) in regions]
+        request = encode_pb2.EncodeImagesRequest(model=model, images=[data for data, _ in regions], crops=crops)
+        return _results(self._invoke("EncodeImages", request), fingerprint)
 
     def explain(self, request: encode_pb2.ExplainRequest, fingerprint: str = "") -> saliency_pb2.Explanation:
         """Where in a film a model sees what is asked for; `fingerprint` as for `encode_texts`."""

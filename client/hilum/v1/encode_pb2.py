@@ -26,7 +26,7 @@ from hilum.v1 import common_pb2 as hilum_dot_v1_dot_common__pb2
 from hilum.v1 import saliency_pb2 as hilum_dot_v1_dot_saliency__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15hilum/v1/encode.proto\x12\x08hilum.v1\x1a\x15hilum/v1/common.proto\x1a\x17hilum/v1/saliency.proto\"\xd5\x01\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x02 \x01(\t\x12\x12\n\ncollection\x18\x03 \x01(\t\x12\x0b\n\x03\x64im\x18\x04 \x01(\x05\x12\x0c\n\x04text\x18\x05 \x01(\x08\x12\x10\n\x08revision\x18\x06 \x01(\t\x12\x15\n\rpreprocessing\x18\x07 \x01(\t\x12\x0f\n\x07pooling\x18\x08 \x01(\t\x12\r\n\x05\x64type\x18\t \x01(\t\x12\x11\n\tavailable\x18\n \x01(\x08\x12\x0e\n\x06images\x18\x0b \x01(\x05\x12\x0e\n\x06tokens\x18\x0c \x01(\x05\"(\n\x06Vector\x12\x0e\n\x06values\x18\x01 \x03(\x02\x12\x0e\n\x06tokens\x18\x02 \x01(\x05\"P\n\x0c\x45ncodeResult\x12 \n\x06vector\x18\x01 \x01(\x0b\x32\x10.hilum.v1.Vector\x12\x1e\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x0f.hilum.v1.Error\"4\n\x13\x45ncodeImagesRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0e\n\x06images\x18\x02 \x03(\x0c\"2\n\x12\x45ncodeTextsRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\r\n\x05texts\x18\x02 \x03(\t\"Y\n\x0e\x45ncodeResponse\x12\x1e\n\x05model\x18\x01 \x01(\x0b\x32\x0f.hilum.v1.Model\x12\'\n\x07results\x18\x02 \x03(\x0b\x32\x16.hilum.v1.EncodeResult\"^\n\x06Prompt\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08positive\x18\x02 \x03(\t\x12\x10\n\x08negative\x18\x03 \x03(\t\x12\x15\n\x08template\x18\x04 \x01(\tH\x00\x88\x01\x01\x42\x0b\n\t_template\"Z\n\x14\x45ncodePromptsRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x10\n\x08\x66indings\x18\x02 \x03(\t\x12!\n\x07prompts\x18\x03 \x03(\x0b\x32\x10.hilum.v1.Prompt\"r\n\x0cPromptResult\x12 \n\x06prompt\x18\x01 \x01(\x0b\x32\x10.hilum.v1.Prompt\x12 \n\x06vector\x18\x02 \x01(\x0b\x32\x10.hilum.v1.Vector\x12\x1e\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x0f.hilum.v1.Error\"p\n\x15\x45ncodePromptsResponse\x12\x1e\n\x05model\x18\x01 \x01(\x0b\x32\x0f.hilum.v1.Model\x12\'\n\x07results\x18\x02 \x03(\x0b\x32\x16.hilum.v1.PromptResult\x12\x0e\n\x06source\x18\x03 \x01(\t\"e\n\x0f\x43lassifyRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0e\n\x06images\x18\x02 \x03(\x0c\x12\x10\n\x08\x66indings\x18\x03 \x03(\t\x12!\n\x07prompts\x18\x04 \x03(\x0b\x32\x10.hilum.v1.Prompt\"P\n\x07\x46inding\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x01\x12\x18\n\x0bprobability\x18\x03 \x01(\x01H\x00\x88\x01\x01\x42\x0e\n\x0c_probability\"U\n\x0e\x43lassification\x12#\n\x08\x66indings\x18\x01 \x03(\x0b\x32\x11.hilum.v1.Finding\x12\x1e\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x0f.hilum.v1.Error\"\xce\x01\n\x10\x43lassifyResponse\x12\x1e\n\x05model\x18\x01 \x01(\x0b\x32\x0f.hilum.v1.Model\x12!\n\x07prompts\x18\x02 \x03(\x0b\x32\x10.hilum.v1.Prompt\x12)\n\x07results\x18\x03 \x03(\x0b\x32\x18.hilum.v1.Classification\x12\x12\n\ncalibrated\x18\x04 \x01(\x08\x12\x18\n\x0blogit_scale\x18\x05 \x01(\x01H\x00\x88\x01\x01\x12\x0e\n\x06source\x18\x06 \x01(\tB\x0e\n\x0c_logit_scale\"\xb1\x01\n\x0e\x45xplainRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\r\n\x05image\x18\x02 \x01(\x0c\x12\x0e\n\x04text\x18\x03 \x01(\tH\x00\x12\x15\n\x0bother_image\x18\x04 \x01(\x0cH\x00\x12\"\n\x06vector\x18\x05 \x01(\x0b\x32\x10.hilum.v1.VectorH\x00\x12\x1e\n\x04less\x18\x06 \x01(\x0b\x32\x10.hilum.v1.Vector\x12\x0e\n\x06method\x18\x07 \x01(\tB\x06\n\x04with\"\x13\n\x11ListModelsRequest\"5\n\x12ListModelsResponse\x12\x1f\n\x06models\x18\x01 \x03(\x0b\x32\x0f.hilum.v1.Model2\xb9\x03\n\rEncodeService\x12G\n\x0c\x45ncodeImages\x12\x1d.hilum.v1.EncodeImagesRequest\x1a\x18.hilum.v1.EncodeResponse\x12\x45\n\x0b\x45ncodeTexts\x12\x1c.hilum.v1.EncodeTextsRequest\x1a\x18.hilum.v1.EncodeResponse\x12P\n\rEncodePrompts\x12\x1e.hilum.v1.EncodePromptsRequest\x1a\x1f.hilum.v1.EncodePromptsResponse\x12\x41\n\x08\x43lassify\x12\x19.hilum.v1.ClassifyRequest\x1a\x1a.hilum.v1.ClassifyResponse\x12:\n\x07\x45xplain\x12\x18.hilum.v1.ExplainRequest\x1a\x15.hilum.v1.Explanation\x12G\n\nListModels\x12\x1b.hilum.v1.ListModelsRequest\x1a\x1c.hilum.v1.ListModelsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15hilum/v1/encode.proto\x12\x08hilum.v1\x1a\x15hilum/v1/common.proto\x1a\x17hilum/v1/saliency.proto\"\xd5\x01\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x02 \x01(\t\x12\x12\n\ncollection\x18\x03 \x01(\t\x12\x0b\n\x03\x64im\x18\x04 \x01(\x05\x12\x0c\n\x04text\x18\x05 \x01(\x08\x12\x10\n\x08revision\x18\x06 \x01(\t\x12\x15\n\rpreprocessing\x18\x07 \x01(\t\x12\x0f\n\x07pooling\x18\x08 \x01(\t\x12\r\n\x05\x64type\x18\t \x01(\t\x12\x11\n\tavailable\x18\n \x01(\x08\x12\x0e\n\x06images\x18\x0b \x01(\x05\x12\x0e\n\x06tokens\x18\x0c \x01(\x05\"(\n\x06Vector\x12\x0e\n\x06values\x18\x01 \x03(\x02\x12\x0e\n\x06tokens\x18\x02 \x01(\x05\"P\n\x0c\x45ncodeResult\x12 \n\x06vector\x18\x01 \x01(\x0b\x32\x10.hilum.v1.Vector\x12\x1e\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x0f.hilum.v1.Error\";\n\x04\x43rop\x12\t\n\x01x\x18\x01 \x01(\x01\x12\t\n\x01y\x18\x02 \x01(\x01\x12\r\n\x05width\x18\x03 \x01(\x01\x12\x0e\n\x06height\x18\x04 \x01(\x01\"S\n\x13\x45ncodeImagesRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0e\n\x06images\x18\x02 \x03(\x0c\x12\x1d\n\x05\x63rops\x18\x03 \x03(\x0b\x32\x0e.hilum.v1.Crop\"2\n\x12\x45ncodeTextsRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\r\n\x05texts\x18\x02 \x03(\t\"Y\n\x0e\x45ncodeResponse\x12\x1e\n\x05model\x18\x01 \x01(\x0b\x32\x0f.hilum.v1.Model\x12\'\n\x07results\x18\x02 \x03(\x0b\x32\x16.hilum.v1.EncodeResult\"^\n\x06Prompt\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08positive\x18\x02 \x03(\t\x12\x10\n\x08negative\x18\x03 \x03(\t\x12\x15\n\x08template\x18\x04 \x01(\tH\x00\x88\x01\x01\x42\x0b\n\t_template\"Z\n\x14\x45ncodePromptsRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x10\n\x08\x66indings\x18\x02 \x03(\t\x12!\n\x07prompts\x18\x03 \x03(\x0b\x32\x10.hilum.v1.Prompt\"r\n\x0cPromptResult\x12 \n\x06prompt\x18\x01 \x01(\x0b\x32\x10.hilum.v1.Prompt\x12 \n\x06vector\x18\x02 \x01(\x0b\x32\x10.hilum.v1.Vector\x12\x1e\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x0f.hilum.v1.Error\"p\n\x15\x45ncodePromptsResponse\x12\x1e\n\x05model\x18\x01 \x01(\x0b\x32\x0f.hilum.v1.Model\x12\'\n\x07results\x18\x02 \x03(\x0b\x32\x16.hilum.v1.PromptResult\x12\x0e\n\x06source\x18\x03 \x01(\t\"e\n\x0f\x43lassifyRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0e\n\x06images\x18\x02 \x03(\x0c\x12\x10\n\x08\x66indings\x18\x03 \x03(\t\x12!\n\x07prompts\x18\x04 \x03(\x0b\x32\x10.hilum.v1.Prompt\"P\n\x07\x46inding\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x01\x12\x18\n\x0bprobability\x18\x03 \x01(\x01H\x00\x88\x01\x01\x42\x0e\n\x0c_probability\"U\n\x0e\x43lassification\x12#\n\x08\x66indings\x18\x01 \x03(\x0b\x32\x11.hilum.v1.Finding\x12\x1e\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x0f.hilum.v1.Error\"\xce\x01\n\x10\x43lassifyResponse\x12\x1e\n\x05model\x18\x01 \x01(\x0b\x32\x0f.hilum.v1.Model\x12!\n\x07prompts\x18\x02 \x03(\x0b\x32\x10.hilum.v1.Prompt\x12)\n\x07results\x18\x03 \x03(\x0b\x32\x18.hilum.v1.Classification\x12\x12\n\ncalibrated\x18\x04 \x01(\x08\x12\x18\n\x0blogit_scale\x18\x05 \x01(\x01H\x00\x88\x01\x01\x12\x0e\n\x06source\x18\x06 \x01(\tB\x0e\n\x0c_logit_scale\"\xb1\x01\n\x0e\x45xplainRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\r\n\x05image\x18\x02 \x01(\x0c\x12\x0e\n\x04text\x18\x03 \x01(\tH\x00\x12\x15\n\x0bother_image\x18\x04 \x01(\x0cH\x00\x12\"\n\x06vector\x18\x05 \x01(\x0b\x32\x10.hilum.v1.VectorH\x00\x12\x1e\n\x04less\x18\x06 \x01(\x0b\x32\x10.hilum.v1.Vector\x12\x0e\n\x06method\x18\x07 \x01(\tB\x06\n\x04with\"\x13\n\x11ListModelsRequest\"5\n\x12ListModelsResponse\x12\x1f\n\x06models\x18\x01 \x03(\x0b\x32\x0f.hilum.v1.Model2\xb9\x03\n\rEncodeService\x12G\n\x0c\x45ncodeImages\x12\x1d.hilum.v1.EncodeImagesRequest\x1a\x18.hilum.v1.EncodeResponse\x12\x45\n\x0b\x45ncodeTexts\x12\x1c.hilum.v1.EncodeTextsRequest\x1a\x18.hilum.v1.EncodeResponse\x12P\n\rEncodePrompts\x12\x1e.hilum.v1.EncodePromptsRequest\x1a\x1f.hilum.v1.EncodePromptsResponse\x12\x41\n\x08\x43lassify\x12\x19.hilum.v1.ClassifyRequest\x1a\x1a.hilum.v1.ClassifyResponse\x12:\n\x07\x45xplain\x12\x18.hilum.v1.ExplainRequest\x1a\x15.hilum.v1.Explanation\x12G\n\nListModels\x12\x1b.hilum.v1.ListModelsRequest\x1a\x1c.hilum.v1.ListModelsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,34 +39,36 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_VECTOR']._serialized_end=339
   _globals['_ENCODERESULT']._serialized_start=341
   _globals['_ENCODERESULT']._serialized_end=421
-  _globals['_ENCODEIMAGESREQUEST']._serialized_start=423
-  _globals['_ENCODEIMAGESREQUEST']._serialized_end=475
-  _globals['_ENCODETEXTSREQUEST']._serialized_start=477
-  _globals['_ENCODETEXTSREQUEST']._serialized_end=527
-  _globals['_ENCODERESPONSE']._serialized_start=529
-  _globals['_ENCODERESPONSE']._serialized_end=618
-  _globals['_PROMPT']._serialized_start=620
-  _globals['_PROMPT']._serialized_end=714
-  _globals['_ENCODEPROMPTSREQUEST']._serialized_start=716
-  _globals['_ENCODEPROMPTSREQUEST']._serialized_end=806
-  _globals['_PROMPTRESULT']._serialized_start=808
-  _globals['_PROMPTRESULT']._serialized_end=922
-  _globals['_ENCODEPROMPTSRESPONSE']._serialized_start=924
-  _globals['_ENCODEPROMPTSRESPONSE']._serialized_end=1036
-  _globals['_CLASSIFYREQUEST']._serialized_start=1038
-  _globals['_CLASSIFYREQUEST']._serialized_end=1139
-  _globals['_FINDING']._serialized_start=1141
-  _globals['_FINDING']._serialized_end=1221
-  _globals['_CLASSIFICATION']._serialized_start=1223
-  _globals['_CLASSIFICATION']._serialized_end=1308
-  _globals['_CLASSIFYRESPONSE']._serialized_start=1311
-  _globals['_CLASSIFYRESPONSE']._serialized_end=1517
-  _globals['_EXPLAINREQUEST']._serialized_start=1520
-  _globals['_EXPLAINREQUEST']._serialized_end=1697
-  _globals['_LISTMODELSREQUEST']._serialized_start=1699
-  _globals['_LISTMODELSREQUEST']._serialized_end=1718
-  _globals['_LISTMODELSRESPONSE']._serialized_start=1720
-  _globals['_LISTMODELSRESPONSE']._serialized_end=1773
-  _globals['_ENCODESERVICE']._serialized_start=1776
-  _globals['_ENCODESERVICE']._serialized_end=2217
+  _globals['_CROP']._serialized_start=423
+  _globals['_CROP']._serialized_end=482
+  _globals['_ENCODEIMAGESREQUEST']._serialized_start=484
+  _globals['_ENCODEIMAGESREQUEST']._serialized_end=567
+  _globals['_ENCODETEXTSREQUEST']._serialized_start=569
+  _globals['_ENCODETEXTSREQUEST']._serialized_end=619
+  _globals['_ENCODERESPONSE']._serialized_start=621
+  _globals['_ENCODERESPONSE']._serialized_end=710
+  _globals['_PROMPT']._serialized_start=712
+  _globals['_PROMPT']._serialized_end=806
+  _globals['_ENCODEPROMPTSREQUEST']._serialized_start=808
+  _globals['_ENCODEPROMPTSREQUEST']._serialized_end=898
+  _globals['_PROMPTRESULT']._serialized_start=900
+  _globals['_PROMPTRESULT']._serialized_end=1014
+  _globals['_ENCODEPROMPTSRESPONSE']._serialized_start=1016
+  _globals['_ENCODEPROMPTSRESPONSE']._serialized_end=1128
+  _globals['_CLASSIFYREQUEST']._serialized_start=1130
+  _globals['_CLASSIFYREQUEST']._serialized_end=1231
+  _globals['_FINDING']._serialized_start=1233
+  _globals['_FINDING']._serialized_end=1313
+  _globals['_CLASSIFICATION']._serialized_start=1315
+  _globals['_CLASSIFICATION']._serialized_end=1400
+  _globals['_CLASSIFYRESPONSE']._serialized_start=1403
+  _globals['_CLASSIFYRESPONSE']._serialized_end=1609
+  _globals['_EXPLAINREQUEST']._serialized_start=1612
+  _globals['_EXPLAINREQUEST']._serialized_end=1789
+  _globals['_LISTMODELSREQUEST']._serialized_start=1791
+  _globals['_LISTMODELSREQUEST']._serialized_end=1810
+  _globals['_LISTMODELSRESPONSE']._serialized_start=1812
+  _globals['_LISTMODELSRESPONSE']._serialized_end=1865
+  _globals['_ENCODESERVICE']._serialized_start=1868
+  _globals['_ENCODESERVICE']._serialized_end=2309
 # @@protoc_insertion_point(module_scope)

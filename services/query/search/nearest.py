@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from statistics import median
 from typing import TypeVar
 
 from services.core import filters
@@ -51,7 +52,9 @@ class Nearest:
         kept: dict[str, list[list[Scored]]] = {spec.name: [] for spec in asks}
         for (spec, _), ranking in zip(wanted, found, strict=True):
             kept[spec.name].append([scored for scored in ranking if committed.holds(scored.image_id, spec)])
-        rankings = {name: lists[0] if len(lists) == 1 else by_study(lists, committed) for name, lists in kept.items()}
+        rankings = {
+            name: lists[0] if len(lists) == 1 else by_study(lists, committed, depth) for name, lists in kept.items()
+        }
         return Read(rankings, committed, all(len(ranking) < depth for ranking in found))
 
     def each(self, things: Sequence[K], work: Callable[[K], T]) -> list[T]:
@@ -66,25 +69,31 @@ class Nearest:
         return self._store.query(spec, [ask.vector], depth, condition, exact)[0]
 
 
-def by_study(lists: Sequence[Sequence[Scored]], committed: Committed) -> list[Scored]:
+def by_study(lists: Sequence[Sequence[Scored]], committed: Committed, depth: int) -> list[Scored]:
     """Several lists, one per view, as one: a study's score is the mean over views of its best film's.
 
-    Where a list does not reach a study, the study has at most the list's last score, and gets that. A study's films
-    stand together and carry its score; films of no known study stand for themselves.
+    A study that a list of `depth` films does not reach has at most the list's last score, and gets that. Of a list
+    that ends before, it has no film: it gets the middle score, for what was not taken speaks neither way. A study's
+    films stand together and carry its score; films of no known study stand for themselves.
     """
     best: dict[str, dict[int, float]] = {}
     members: dict[str, list[str]] = {}
     for number, ranking in enumerate(lists):
         for scored in ranking:
-            record, _ = committed.films[scored.image_id]
+            record = committed.record(scored.image_id)
             study = f"{record.dataset}/{record.study_id}" if record.study_id else scored.image_id
             best.setdefault(study, {}).setdefault(number, scored.score)
             members.setdefault(study, []).append(scored.image_id)
-    floors = [ranking[-1].score if ranking else None for ranking in lists]
+    otherwise = [_otherwise(ranking, depth) for ranking in lists]
     means = {}
     for study, seen in best.items():
-        given = [seen.get(number, floor) for number, floor in enumerate(floors)]
-        known = [score for score in given if score is not None]
+        known = [score for n, other in enumerate(otherwise) if (score := seen.get(n, other)) is not None]
         means[study] = sum(known) / len(known)
     order = sorted(means, key=lambda study: (-means[study], study))
     return [Scored(image_id, means[study]) for study in order for image_id in members[study]]
+
+
+def _otherwise(ranking: Sequence[Scored], depth: int) -> float | None:
+    if not ranking:
+        return None
+    return ranking[-1].score if len(ranking) >= depth else median(scored.score for scored in ranking)
