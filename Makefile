@@ -13,7 +13,7 @@ help:            ## show this
 
 setup: $(VENV)/.ready  ## virtual environment with the locked dependencies
 
-$(VENV)/.ready: requirements/lock.txt requirements/install.py pyproject.toml
+$(VENV)/.ready: requirements/lock.txt requirements/install.py requirements/bytecode.py pyproject.toml
 	$(PYTHON) requirements/install.py $(VENV)
 	@touch $@
 

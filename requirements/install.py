@@ -33,6 +33,8 @@ def main() -> None:
     print("installing the locked dependencies …", flush=True)
     subprocess.run([*lean, "-r", str(HERE / "lock.txt")], check=True)
     subprocess.run([*lean, "--no-build-isolation", "-e", str(HERE.parent)], check=True)
+    print("compiling what commands import …", flush=True)
+    subprocess.run([str(target / "bin" / "python"), str(HERE / "bytecode.py")], check=False)  # only speed hangs on it
 
 
 def _torch(pip: list[str], lean: list[str]) -> None:

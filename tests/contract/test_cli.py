@@ -67,6 +67,12 @@ def until(true: object, why: str, seconds: float = 90.0) -> None:
     pytest.fail(why)
 
 
+def test_help_waits_for_nothing_heavy() -> None:
+    code = "import sys, services.app.cli; print([n for n in ('torch', 'qdrant_client', 'sklearn') if n in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_a_second_ingest_changes_nothing_and_bad_files_are_named(data: Path, films: Path, tmp_path: Path) -> None:
     again = hilum("ingest", films, "--dataset", "phantom", "--labels", films / "labels.csv", "--keep-ids", "--json",
                   data=data)  # fmt: skip

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from services.app import local, output, sizing
+from services.app import local, output
 from services.app.commands import Data, Json, names
 from services.core.config import Settings
 from services.core.errors import HilumError, invalid
+
+if TYPE_CHECKING:
+    from services.app import sizing
 
 
 def plan(
@@ -34,6 +37,8 @@ def plan(
     json: Json = False,
 ) -> None:
     """Size disk, memory, hours and cost, from formulas checked against measurements (benchmarks/README.md)."""
+    from services.app import sizing
+
     with output.errors():
         choices = {quantisation: ("int8", "none"), facts: ("sqlite", "postgresql"), device: ("cpu", "gpu")}
         for word, known in choices.items():
@@ -68,6 +73,7 @@ def plan(
 
 def _vectors(name: str, settings: Settings) -> sizing.Vectors:
     """NAME:NUMBERS, an encoder at hand, or one of the catalogue."""
+    from services.app import sizing
     from services.encoders.known import named
     from services.encoders.registry import Registry
 
@@ -96,6 +102,8 @@ def _rates(text: str) -> dict[str, float]:
 
 def _hours(images: int, name: str, rates: dict[str, float], device: str, cores: int, gpus: int) -> float | None:
     """None where nobody has measured: no rate is guessed."""
+    from services.app import sizing
+
     if name in rates:
         return sizing.encode_hours(images, rates[name] * (gpus if device == "gpu" else 1))
     measured = sizing.RATES.get(name) if device == "cpu" else None
