@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING, Any
 from services.analytics.asked import MAP, Asked
 from services.analytics.hubs.asked import HubsAsked
 from services.analytics.map.asked import MapAsked
+from services.analytics.retrieval.asked import RetrievalAsked
 from services.core.errors import invalid
 
 if TYPE_CHECKING:
     from services.analytics.bench import Bench
 
-KINDS: dict[str, type[Asked]] = {kind.kind: kind for kind in (MapAsked, HubsAsked)}
+KINDS: dict[str, type[Asked]] = {kind.kind: kind for kind in (MapAsked, HubsAsked, RetrievalAsked)}
 
 
 def parse(asked: Mapping[str, Any]) -> Asked:

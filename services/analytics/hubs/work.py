@@ -75,7 +75,7 @@ def run(bench: Bench[HubsAsked]) -> None:
     columns = ("model", "films", "skewness", "anti-hubs", "hubs", "Robin Hood", "most found")
     page.heading(
         f"How unevenly films are found, k = {asked.k}",
-        f"Anti-hubs: share of films that are in nobody's neighbourhood. Hubs: share found {measures.HUB} times as often "
+        f"Anti-hubs: share of films in nobody's neighbourhood. Hubs: share found {measures.HUB} times as often "
         "as the mean film. Robin Hood: share of all places in answers to be moved until all films have as many.",
     )
     page.table(columns, rows)

@@ -1,0 +1,1 @@
+"""How good answers are: films ask, and what is relevant to them should come first."""

@@ -1,0 +1,84 @@
+"""What is relevant to a film that asks.
+
+A film that nobody stated anything of is not judged: it is taken out of the answer before measuring, instead of counting
+as not relevant (condensed lists: Sakai 2007).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.analytics.sample import Sample
+
+OUT = -1.0  # the grade of a film that is not judged
+ALL = "any"
+
+
+@dataclass(frozen=True)
+class Question:
+    """One notion of relevance over N films.
+
+    asks: (N,) films that can ask.  has, known: (N, C) what each film has of C classes, and where that is known.
+    own: what is relevant is the patient's own other films, and everybody's films are judged.
+    """
+
+    name: str
+    asks: NDArray[np.bool_]
+    has: NDArray[np.float32]
+    known: NDArray[np.float32]
+    own: bool = False
+
+    def grades(self, rows: NDArray[np.int64], patients: NDArray[np.int32]) -> NDArray[np.float32]:
+        """(B, N) float32 for the films `rows` that ask: how many classes each film shares with it, 0 for none.
+
+        OUT where none of the asking film's classes is known, and for films that are no answer: its own patient's.
+        """
+        same = patients[rows][:, None] == patients[None, :]
+        if self.own:
+            grades = same.astype(np.float32)
+            grades[np.arange(len(rows)), rows] = OUT
+            return grades
+        asked = self.has[rows]
+        return np.where((asked @ self.known.T > 0) & ~same, asked @ self.has.T, np.float32(OUT))
+
+
+def by_findings(films: Sample, findings: Sequence[str]) -> list[Question]:
+    """Films that share findings: any of them, graded by how many; then each finding by itself."""
+    codes = np.stack([films.labels[name] for name in findings], axis=1)
+    has, known = (codes == 1).astype(np.float32), ((codes == 0) | (codes == 1)).astype(np.float32)
+    whole = [Question(ALL, has.any(axis=1), has, known)]
+    return whole + [
+        Question(name, has[:, n] > 0, has[:, n : n + 1], known[:, n : n + 1]) for n, name in enumerate(findings)
+    ]
+
+
+def by_view(films: Sample) -> list[Question]:
+    """Films of the same view; then each view's films by themselves."""
+    names = sorted(set(films.view) - {""})
+    has = np.array([[view == name for name in names] for view in films.view], dtype=np.float32)
+    known = np.repeat(has.any(axis=1, keepdims=True), len(names), axis=1).astype(np.float32)
+    whole = [Question(ALL, has.any(axis=1), has, known)]
+    return whole + [Question(name, has[:, n] > 0, has, known) for n, name in enumerate(names)]
+
+
+def by_patient(films: Sample) -> list[Question]:
+    """The same patient's other films."""
+    several = np.bincount(films.patients)[films.patients] > 1
+    nothing = np.zeros((len(films), 0), dtype=np.float32)
+    return [Question(ALL, several, nothing, nothing, own=True)]
+
+
+def subgroups(films: Sample, rows: NDArray[np.int64]) -> dict[str, NDArray[np.bool_]]:
+    """Name → which of the asking films `rows` belong to it: by sex, decade pairs of age, view and dataset."""
+    found: dict[str, NDArray[np.bool_]] = {}
+    for name, values in (("sex", films.sex), ("view", films.view), ("dataset", films.dataset)):
+        mine = np.array([values[row] for row in rows], dtype=object)
+        found |= {f"{name} {value}": mine == value for value in sorted(set(mine) - {""})}
+    age = films.age[rows]
+    for low, high in ((0, 20), (20, 40), (40, 60), (60, 80), (80, 200)):
+        found[f"age {low}–{high}" if high < 200 else f"age {low} and over"] = (age >= low) & (age < high)
+    return {name: inside for name, inside in found.items() if inside.any()}

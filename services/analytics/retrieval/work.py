@@ -1,0 +1,172 @@
+"""Retrieval: every model answers the same films, and what comes first is held against what is relevant."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.analytics import atlas, graph
+from services.analytics.bench import Bench
+from services.analytics.hubs.measures import density
+from services.analytics.page import Page
+from services.analytics.retrieval import rankings, relevance, report
+from services.analytics.retrieval.asked import RetrievalAsked
+from services.analytics.retrieval.rankings import RANDOM, Scores, Space
+from services.analytics.retrieval.relevance import ALL, Question
+from services.analytics.retrieval.significance import paired
+from services.core.errors import ErrorCode, HilumError
+from services.core.hubs import METHODS
+
+LEAST = 10  # films of a finding or subgroup that ask; fewer are not reported apart
+
+
+def run(bench: Bench[RetrievalAsked]) -> None:
+    """Make the run in the bench's folder."""
+    asked, films = bench.asked, bench.films
+    questions = _questions(bench)
+    rows = _asking(questions[0], asked)
+    methods = ["", *METHODS] if asked.correct else [""]
+    with ExitStack() as opened:
+        spaces = []
+        for spec in bench.specs:
+            unit = opened.enter_context(bench.vectors(spec))
+            dense = None
+            if asked.correct:
+                stage = f"graph of {spec.name}"
+                near = graph.build(unit, asked.k, asked.seed, bench.progress, stage, patients=films.patients)
+                dense = density(near, asked.k)
+            spaces.append(Space(spec.name, unit, dense))
+        scores = rankings.evaluate(
+            spaces, questions, rows, films.patients, asked.depths, methods, asked.fuse, asked.seed, bench.progress
+        )
+    bench.progress("intervals", 0, len(scores))
+    groups = _groups(bench, scores)
+    for done, group in enumerate(groups, 1):
+        group.measure(asked.seed)
+        bench.progress("intervals", done, len(groups))
+    whole, headline = groups[0], report.headlines(asked.depths)
+    tests = {name: _tests(whole, name, headline, asked.seed) for name in whole.retrievers if name != RANDOM}
+    page = report.page(asked, groups, tests, headline)
+    _cases(bench, page, scores[ALL], headline[0])
+    bench.table("figures", report.columns(groups))
+    bench.table("queries", _queries(bench, scores[ALL]))
+    metrics = {
+        name: {
+            "against": {
+                other: {m: {k: report.plain(v) for k, v in t.items()} for m, t in by.items()}
+                for other, by in tests.get(name, {}).items()
+            },
+            "groups": {
+                f"{g.kind} {g.name}".strip(): {m: e.as_json() for m, e in g.estimates[name].items()} for g in groups
+            },
+        }
+        for name in whole.retrievers
+    }
+    asking = len(np.unique(films.patients[rows]))
+    bench.finish(metrics, page, queries=len(rows), asking_patients=asking, relevance=asked.relevance)
+
+
+def _questions(bench: Bench[RetrievalAsked]) -> list[Question]:
+    films = bench.films
+    if bench.asked.relevance == "patient":
+        return relevance.by_patient(films)
+    if bench.asked.relevance == "view":
+        return relevance.by_view(films)
+    if not bench.labels:
+        raise HilumError(
+            ErrorCode.FAILED_PRECONDITION,
+            "no finding is stated, present and absent, of enough films to be measured; name labels, or measure "
+            "relevance by view or patient",
+        )
+    return relevance.by_findings(films, bench.labels)
+
+
+def _asking(question: Question, asked: RetrievalAsked) -> NDArray[np.int64]:
+    """The films that ask: drawn by the seed among those that can."""
+    able = np.flatnonzero(question.asks)
+    if len(able) < 2:
+        raise HilumError(
+            ErrorCode.FAILED_PRECONDITION,
+            "fewer than two films can ask: none of the sample has something in common to look for; widen the filter",
+        )
+    if len(able) > asked.queries:
+        able = np.sort(np.random.default_rng(asked.seed).choice(able, asked.queries, replace=False))
+    return able
+
+
+def _groups(bench: Bench[RetrievalAsked], scores: Mapping[str, Scores]) -> list[report.Group]:
+    """Everything with intervals of its own: all queries, each finding or view, each subgroup of those who ask."""
+    films = bench.films
+    found = [report.Group("", ALL, scores[ALL], films.patients[scores[ALL].rows])]
+    for name, one in scores.items():
+        if name != ALL and len(one.rows) >= LEAST:
+            found.append(report.Group("by", name, one, films.patients[one.rows]))
+    rows = scores[ALL].rows
+    for name, inside in relevance.subgroups(films, rows).items():
+        if LEAST <= inside.sum() < len(rows):
+            found.append(report.Group("of", name, scores[ALL], films.patients[rows], inside))
+    return found
+
+
+def _tests(whole: report.Group, name: str, headline: Sequence[str], seed: int) -> dict[str, dict[str, Any]]:
+    """A retriever against chance, and against what it is to better: a correction against none, a fusion against each
+    model."""
+    base, _, method = name.partition(", ")
+    against = [RANDOM]
+    if method:
+        against.append(base)
+    elif name == "fused":
+        against += [other for other in whole.retrievers if ", " not in other and other not in (RANDOM, name)]
+    return {
+        other: {
+            measure: paired(whole.values(measure, name), whole.values(measure, other), whole.patients, seed)
+            for measure in headline
+        }
+        for other in against
+    }
+
+
+def _queries(bench: Bench[RetrievalAsked], scores: Scores) -> dict[str, Any]:
+    """One row for each film that asked and each retriever: its value of every measure."""
+    names = list(next(iter(scores.values.values())))
+    ids = [bench.films.ids[row] for row in scores.rows]
+    table: dict[str, Any] = {
+        "retriever": [name for name in names for _ in ids], "image_id": ids * len(names),
+        "patient": np.tile(bench.films.patients[scores.rows], len(names)),
+    }  # fmt: skip
+    for measure, by in scores.values.items():
+        table[measure] = np.concatenate([by[name] for name in names])
+    return table
+
+
+def _cases(bench: Bench[RetrievalAsked], page: Page, scores: Scores, measure: str, most: int = 4) -> None:
+    """Pictures of the films answered worst by the first model, each with what was found first: for a reader to judge
+    whether the label, the film or the model is wrong."""
+    name = bench.specs[0].name
+    value = scores.values[measure][name]
+    worst = np.argsort(np.where(np.isfinite(value), value, np.inf), kind="stable")[:most]
+    page.heading(
+        f"Answered worst by {name}",
+        "A film that asked, then what was found first. A reader tells whether its label is wrong, it shows something "
+        "else in common, or the model is mistaken.",
+    )
+    for query in worst:
+        shown = [scores.rows[query], *(row for row in scores.first[name][query] if row >= 0)]
+        ids = [bench.films.ids[row] for row in shown]
+        pictures = atlas.thumbnails(bench.facts, bench.blobs, ids, bench.progress)
+        says = [_says(bench, row) for row in shown]
+        page.pictures([
+            (f"data:image/jpeg;base64,{base64.b64encode(picture).decode()}", f"{'' if n else 'asks: '}{says[n]}")
+            for n, picture in enumerate(pictures)
+            if picture
+        ])  # fmt: skip
+
+
+def _says(bench: Bench[RetrievalAsked], row: int) -> str:
+    present = [name.replace("_", " ") for name in bench.labels if bench.films.labels[name][row] == 1]
+    return ", ".join(present[:4]) or bench.films.view[row] or "nothing stated"

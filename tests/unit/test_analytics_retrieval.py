@@ -1,0 +1,204 @@
+"""Measures agree with trec_eval's to 1e-6; chance is what random orders get; known structure is found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import ir_measures
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ir_measures import AP, P, R, nDCG
+
+from services.analytics import sample
+from services.analytics.progress import Progress
+from services.analytics.resample import means
+from services.analytics.retrieval import measures, rankings, relevance
+from services.analytics.retrieval.rankings import RANDOM, Space
+from services.analytics.retrieval.significance import paired
+from services.core.blobs import Blobs
+from services.core.errors import HilumError
+from services.core.facts import Facts
+from services.core.store import VectorStore
+from tests.kit import clustered
+from tests.kit.analyses import make
+from tests.kit.records import make_record, make_spec
+
+
+@st.composite
+def answers(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, int]:
+    """Scores with many ties, grades of all films, and a depth that may be beyond the answer."""
+    films = draw(st.integers(1, 30))
+    scores = draw(st.lists(st.integers(0, 6), min_size=films, max_size=films))
+    grades = draw(st.lists(st.integers(0, 3), min_size=films, max_size=films))
+    return np.array(scores, dtype=np.float32), np.array(grades), draw(st.integers(1, 12))
+
+
+@settings(max_examples=150, deadline=None)
+@given(answers(), st.integers(0, 5))
+def test_measures_are_those_of_trec_eval(answer: tuple[np.ndarray, np.ndarray, int], missing: int) -> None:
+    scores, grades, k = answer
+    order = np.lexsort((np.arange(len(scores)), -scores))  # our order of equal scores, told to the other side by rank
+    every = np.concatenate([grades, np.full(missing, 2)])  # relevant films that the answer has not
+    if not every.any():
+        return
+    gains, ideal = np.zeros((1, k), np.float32), np.zeros((1, k), np.float32)
+    gains[0, : len(scores)] = grades[order][:k]
+    ideal[0, : len(every)] = np.sort(every)[::-1][:k]
+    relevant = np.array([(every > 0).sum()])
+    judged = {f"f{n}": int(grade) for n, grade in enumerate(every)}
+    run = {f"f{film}": float(-rank) for rank, film in enumerate(order)}
+    other = {
+        str(m.measure): m.value
+        for m in ir_measures.iter_calc([nDCG @ k, AP @ k, P @ k, R @ k], {"q": judged}, {"q": run})
+    }
+    binary = ir_measures.iter_calc([nDCG @ k], {"q": {f: int(g > 0) for f, g in judged.items()}}, {"q": run})
+    assert measures.ndcg(gains, ideal, k)[0] == pytest.approx(other[f"nDCG@{k}"], abs=1e-6)
+    assert measures.ndcg(gains, ideal, k, graded=False)[0] == pytest.approx(next(iter(binary)).value, abs=1e-6)
+    assert measures.precision(gains, relevant, k)[0] == pytest.approx(other[f"P@{k}"], abs=1e-6)
+    assert measures.recall(gains, relevant, k)[0] == pytest.approx(other[f"R@{k}"], abs=1e-6)
+    of_all = measures.average_precision(gains, relevant, k, reachable=False)[0]
+    assert of_all == pytest.approx(other[f"AP@{k}"], abs=1e-6)
+    reached = measures.average_precision(gains, relevant, k)[0]
+    assert reached == pytest.approx(of_all * relevant[0] / min(relevant[0], k))
+    assert 0 <= reached <= 1 + 1e-9
+
+
+def test_nothing_relevant_has_no_value() -> None:
+    gains, none = np.zeros((2, 3), np.float32), np.array([0, 2])
+    found = measures.all_at(gains, np.array([[0, 0, 0], [1, 1, 0]], np.float32), none, 3)
+    assert all(np.isnan(values[0]) and values[1] == 0 for values in found.values())
+
+
+@pytest.mark.parametrize("k", [1, 4, 30])
+def test_chance_is_the_mean_over_random_orders(k: int) -> None:
+    grades = np.array([3, 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0], np.float32)
+    random = np.random.default_rng(0)
+    orders = np.stack([random.permutation(grades) for _ in range(20_000)])
+    gains = np.zeros((len(orders), k), np.float32)
+    gains[:, : len(grades)] = orders[:, :k]
+    best = np.zeros((1, k), np.float32)
+    best[0, : len(grades)] = grades[:k]
+    relevant = np.full(len(orders), 4)
+    drawn = measures.all_at(gains, np.repeat(best, len(orders), axis=0), relevant, k)
+    exact = measures.by_chance(np.array([12]), np.array([4]), np.array([grades.mean()]), best, k)
+    for name, values in drawn.items():
+        assert exact[name][0] == pytest.approx(values.mean(), abs=5 * values.std() / 140 + 1e-9), name
+
+
+def test_rankings_leave_out_the_patient_and_what_is_unjudged_and_break_ties_by_id() -> None:
+    states = ["present", "present", "absent", None, "present", "absent"]
+    people = ["p0", "p1", "p2", "p3", "p4", "p0"]
+    records = [
+        make_record(f"f{n}", patient_id=person, labels={"edema": state} if state else {})
+        for n, (state, person) in enumerate(zip(states, people, strict=True))
+    ]
+    films = sample.assemble(records)
+    (whole, edema) = relevance.by_findings(films, ["edema"])
+    assert list(np.flatnonzero(whole.asks)) == [0, 1, 4]
+    assert edema.grades(np.array([0]), films.patients).tolist() == [[-1, 1, 0, -1, 1, -1]]  # own patient: films 0 and 5
+    unit = np.array([[1, 0]] * 4 + [[0, 1]] * 2, np.float32)  # films 0 to 3 are alike
+    found = rankings.evaluate(
+        [Space("m", unit)], [whole, edema], np.array([0, 1, 4]), films.patients, [1, 2, 3], [""], False, 0, Progress()
+    )["edema"]
+    assert found.first["m"][0].tolist() == [1, 2, 4, -1, -1]
+    assert found.values["P@1"]["m"].tolist() == [1, 1, 0]
+    assert found.values["mAP@3"]["m"][0] == pytest.approx((1 + 2 / 3) / 2)
+    assert found.first["m"][2].tolist() == [5, 0, 1, 2, -1]
+
+
+def test_a_fused_ranking_is_the_sum_of_reciprocal_ranks() -> None:
+    random = np.random.default_rng(0)
+    units = [
+        u / np.linalg.norm(u, axis=1, keepdims=True) for u in random.standard_normal((2, 40, 6)).astype(np.float32)
+    ]
+    records = [make_record(f"f{n}", labels={"edema": ["present", "absent"][n % 2]}) for n in range(40)]
+    films = sample.assemble(records)
+    questions = relevance.by_findings(films, ["edema"])[:1]
+    found = rankings.evaluate(
+        [Space(f"m{n}", u) for n, u in enumerate(units)], questions, np.array([0]), films.patients, [5], [""], True, 0,
+        Progress(),
+    )["any"]  # fmt: skip
+    score = np.zeros(40)
+    for unit in units:
+        order = [f for f in np.argsort(-(unit @ unit[0]), kind="stable") if f != 0]
+        for rank, film in enumerate(order, 1):
+            score[film] += 1 / (60 + rank)
+    assert found.first["fused"][0].tolist() == np.argsort(-score, kind="stable")[:5].tolist()
+
+
+def test_intervals_and_tests_know_patients() -> None:
+    random = np.random.default_rng(1)
+    patients = np.repeat(np.arange(40, dtype=np.int32), 25)
+    person = random.standard_normal(40)
+    alike = person[patients] + 0.01 * random.standard_normal(1000)
+    wide = means(alike[:, None], patients, 0)[0]
+    narrow = means(alike[:, None], np.arange(1000, dtype=np.int32), 0)[0]
+    assert wide.high - wide.low > 3 * (narrow.high - narrow.low)  # a thousand films of forty people are forty
+    assert (wide.high - wide.low) / 3.92 == pytest.approx(person.std() / np.sqrt(40), rel=0.2)
+    nothing = paired(alike, np.zeros(1000), patients, 0)
+    assert nothing["p_permutation"] == pytest.approx(nothing["p_t"], abs=0.05)
+    something = paired(alike + 2, np.zeros(1000), patients, 0)
+    assert something["p_permutation"] == pytest.approx(1e-4, abs=1e-4)
+    assert paired(alike, alike, patients, 0)["p_t"] is None
+
+
+@pytest.fixture
+def archive(tmp_path: Path, facts: Facts, store: VectorStore) -> Path:
+    specs = [make_spec("sharp", 24), make_spec("blunt", 16)]
+    clustered.fill(facts, store, Blobs(tmp_path / "blobs"), specs, 240)
+    return tmp_path
+
+
+def test_an_archive_of_known_structure(archive: Path, facts: Facts, store: VectorStore) -> None:
+    asked = {"models": ["sharp", "blunt"], "k": 5, "retrieval": {"fuse": True, "correct": True, "queries": 100}}
+    run = make(archive, facts, store, **asked)
+    found = run.metrics
+    assert set(found) == {"sharp", "blunt", "fused", RANDOM} | {
+        f"{n}, {m}" for n in ("sharp", "blunt", "fused") for m in ("csls", "scaling")
+    }
+    sharp = found["sharp"]["groups"]["any"]
+    assert sharp["nDCG@10"]["value"] > 0.9  # kinds are apart, and findings go by kind
+    assert sharp["nDCG@10"]["low"] <= sharp["nDCG@10"]["value"] <= sharp["nDCG@10"]["high"]
+    chance = found[RANDOM]["groups"]["any"]["P@1"]["value"]
+    assert chance < 0.7
+    test = found["sharp"]["against"][RANDOM]["P@1"]
+    assert test["p_permutation"] < 0.001
+    assert test["p_t"] < 0.001
+    assert test["difference"]["low"] > 0
+    assert set(found["fused"]["against"]) == {RANDOM, "sharp", "blunt"}
+    assert {"by edema", "by pleural_effusion", "of sex F", "of view PA"} <= set(found["sharp"]["groups"])
+    manifest = run.json("manifest.json")
+    assert manifest["queries"] == 100
+    assert manifest["kind"] == "retrieval"
+    table = pq.read_table(run.folder / "queries.parquet").to_pydict()
+    mine = [v for v, r in zip(table["nDCG@10"], table["retriever"], strict=True) if r == "sharp"]
+    assert np.mean(mine) == pytest.approx(sharp["nDCG@10"]["value"])
+    assert "by chance" in run.report
+    assert "randomisation" in run.report
+    again = make(archive, facts, store, **manifest["asked"])
+    assert again.metrics == found
+
+
+def test_other_notions_of_relevance(archive: Path, facts: Facts, store: VectorStore) -> None:
+    run = make(archive, facts, store, models=["sharp"], k=5, retrieval={"relevance": "view"})
+    assert run.metrics["sharp"]["groups"]["any"]["P@1"]["low"] > 0.95  # the kinds of this archive go by view
+    run = make(archive, facts, store, models=["sharp"], k=5, retrieval={"relevance": "patient"})
+    assert run.json("manifest.json")["queries"] == 240
+    found = run.metrics["sharp"]["groups"]["any"]["recall@10"]["value"]
+    assert 2 * 10 / 239 < found < 0.35  # the other film of the patient is one of the 60 of its kind
+
+
+def test_what_cannot_be_asked_says_why(archive: Path, facts: Facts, store: VectorStore) -> None:
+    for asked, says in (
+        ({"relevance": "colour"}, "findings, view, patient"),
+        ({"depths": [0, 5]}, "depths"),
+        ({"fuse": True}, "two models"),
+        ({"queries": -1}, "queries"),
+    ):
+        with pytest.raises(HilumError, match=says):
+            make(archive, facts, store, models=["sharp"], k=5, retrieval=asked)
+    with pytest.raises(HilumError, match="no finding is stated"):
+        make(archive, facts, store, models=["sharp"], k=5, filter="labels.pneumothorax = uncertain", retrieval={})
