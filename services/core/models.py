@@ -11,7 +11,6 @@ from functools import lru_cache
 from services.core.errors import invalid
 
 IMAGE_VECTOR = "image"
-REPORT_VECTOR = "report"
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,15 @@ class Report:
     text: str
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class ReportKey:
+    """Which section of which report."""
+
+    dataset: str
+    study_id: str
+    section: str
+
+
 class Outcome(StrEnum):
     """What became of one item of a job."""
 

@@ -19,7 +19,7 @@ from services.core.logs import get_logger
 from services.core.store import VectorStore
 from services.core.types import Job, JobState
 from services.encoders.registry import Registry
-from services.ingest import embeddings, fill, promotion, promotions
+from services.ingest import embeddings, fill, promotion, promotions, report_index
 from services.ingest.crash import Reached, nowhere
 from services.ingest.decode_pool import DecodePool
 from services.ingest.pipeline import Pipeline, Plan
@@ -45,11 +45,13 @@ class IngestWorker:
         pipeline = Pipeline(settings, facts, store, blobs, registry, pool, secret, reached)
         ready_made = embeddings.Embeddings(settings, facts, store, secret, reached)
         filling = fill.Fill(settings, facts, store, registry, secret, reached)
+        reading = report_index.ReportIndex(settings, facts, store, registry, reached)
         promoting = promotions.Promotions(facts, store, reached)
         storing: dict[str, Run] = {
             KIND: lambda job_id, spec, tally, stopped: pipeline.run(job_id, Plan.of(spec, secret), tally, stopped),
             embeddings.KIND: ready_made.run,
             fill.KIND: filling.run,
+            report_index.KIND: reading.run,
         }
         self._owner = uuid.uuid4().hex
         self._stopping = threading.Event()

@@ -35,6 +35,7 @@ from services.ingest.pixel_cache import PixelCache
 from services.ingest.progress import Tally
 from services.ingest.reasons import Reason
 from services.ingest.records import Identities
+from services.ingest.report_index import ReportIndex
 from services.ingest.sources.dicomweb import DicomWeb
 from services.ingest.sources.refs import ref_of
 from services.ingest.sources.source import Source, open_source
@@ -172,6 +173,7 @@ class Pipeline:
         self._line(plan, tools, job_id, todo, seen, None if plan.recheck else before.refused, tally, stopped)
         tally.stage = "reports"
         reports = 0 if stopped() else self._reports(plan, source, who)
+        unread = self._index(plan.dataset, bool(reports), tally, stopped)
         waiting = {} if stopped() else promotion.waiting(self.facts, self.store, specs, self.settings.promote)
         self.reached("before_finish")
         return {
@@ -181,6 +183,7 @@ class Pipeline:
             "waiting": waiting,
             "table_rows": source.rows,
             "reports": reports,
+            "reports_without": unread,
             "cursor": source.cursor if isinstance(source, DicomWeb) and nothing_open(self.facts, job_id) else "",
         }
 
@@ -249,6 +252,22 @@ class Pipeline:
                 batch = []
         images.save_reports(self.facts, batch)
         return count
+
+    def _index(self, dataset: str, news: bool, tally: Tally, stopped: Callable[[], bool]) -> list[str]:
+        """Make reports findable; the models whose encoder is not at hand to do so."""
+        work = ReportIndex(self.settings, self.facts, self.store, self.registry, self.reached)
+        total, done = work.work(dataset), 0
+        if not total or not (news or not work.begun(dataset)):
+            return []
+
+        def seen(looked: int, _: int) -> None:
+            nonlocal done
+            done += looked
+            tally.part = (done, total)
+
+        away = work.index(dataset, stopped, seen)
+        tally.part = None
+        return sorted(away)
 
 
 def _batches(todo: list[Work]) -> Iterator[list[Work]]:

@@ -19,13 +19,15 @@ class Decided(Protocol):
 
 @dataclass(slots=True)
 class Tally:
-    """`fresh` counts what this process did itself, for the estimate of the time left."""
+    """`fresh` counts what this process did itself, for the estimate of the time left. `part`: done and total of a stage
+    that counts other things than films."""
 
     total: int = 0
     stage: str = "listing"
     counts: Counter[str] = field(default_factory=Counter)
     fresh: int = 0
     started: float = field(default_factory=time.monotonic)
+    part: tuple[int, int] | None = None
 
     def start(self, stage: str) -> None:
         """The long part begins; time counts from here."""
@@ -38,6 +40,8 @@ class Tally:
             self.fresh += 1
 
     def progress(self) -> JobProgress:
+        if self.part is not None:
+            return JobProgress(self.stage, *self.part, None, dict(self.counts))
         done, elapsed = self.counts.total(), time.monotonic() - self.started
         left = elapsed / self.fresh * (self.total - done) if self.fresh and elapsed > 1 else None
         return JobProgress(self.stage, done, self.total, left, dict(self.counts))

@@ -23,9 +23,11 @@ from qdrant_client import models as wire
 from services.core.blobs import Blobs
 from services.core.config import Settings
 from services.core.errors import ErrorCode, HilumError
-from services.core.facts import Facts, images, removal
+from services.core.facts import Facts, images, removal, reports
 from services.core.facts.removal import Kept
 from services.core.store import VectorStore
+from services.core.store.reports import PREFIX as REPORTS
+from services.core.store.reports import report_point
 from services.core.types import JobProgress
 from services.ingest.pixel_cache import PixelCache
 
@@ -63,12 +65,15 @@ class Removal:
     studies: set[str] = field(init=False)
     pictures: set[str] = field(init=False)  # sha256 of thumbnails
     pixels: set[str] = field(init=False)
+    reports: set[str] = field(init=False)  # ids of the points of their studies' reports
 
     def __post_init__(self) -> None:
         self.ids = set(self.films)
         self.studies = {film.study_id for film in self.films.values() if film.study_id}
         self.pictures = {film.thumbnail for film in self.films.values() if film.thumbnail}
         self.pixels = {film.pixel_sha256 for film in self.films.values() if film.pixel_sha256}
+        empty = removal.emptied(self.facts, self.dataset, self.studies, self.ids)
+        self.reports = set(map(report_point, reports.sections_of(self.facts, self.dataset, empty)))
 
     def run(self) -> Iterator[JobProgress]:
         """Remove, then look again. Raises FAILED_PRECONDITION while other work reads films."""
@@ -88,20 +93,24 @@ class Removal:
     def _trace(self, place: str) -> Trace:
         return self.traces.setdefault(place, Trace())
 
+    def _collections(self) -> list[str]:
+        return [*self.store.ours(), *self.store.report_collections()]
+
     def _vectors(self) -> Iterator[JobProgress]:
-        collections = self.store.ours()
+        collections = self._collections()
         for number, collection in enumerate(collections):
             yield JobProgress("vectors", number, len(collections))
             found = self._points(collection)
-            self.ids |= found
+            (self.reports if collection.startswith(REPORTS) else self.ids).update(found)
             self.store.erase(collection, sorted(found))
             self._trace(f"vectors: {collection}").removed += len(found)
             self._trace("engine snapshots").removed += self.store.drop_snapshots(collection)
 
     def _points(self, collection: str) -> set[str]:
-        found = set(self.store.present(collection, sorted(self.ids)))
+        known = self.reports if collection.startswith(REPORTS) else self.ids
+        found = set(self.store.present(collection, sorted(known)))
         if self.where is not None:
-            found.update(film for page in self.store.ids_in(collection, self.where) for film in page)
+            found.update(point for page in self.store.ids_in(collection, self.where) for point in page)
         return found
 
     def _runs(self) -> Iterator[JobProgress]:
@@ -149,7 +158,7 @@ class Removal:
 
     def _rewrite(self) -> Iterator[JobProgress]:
         """Deleted is not gone: engine and database keep the bytes until their files are rewritten."""
-        collections, stated = self.store.ours(), images.stated_findings(self.facts)
+        collections, stated = self._collections(), images.stated_findings(self.facts)
         for number, collection in enumerate(collections):
             yield JobProgress("rewriting the engine's files", number, len(collections))
             self.store.unindex_labels(collection, stated)
@@ -160,7 +169,7 @@ class Removal:
     def _look(self) -> Iterator[JobProgress]:
         yield JobProgress("looking again")
         self._trace("running jobs that may hold films").left = int(removal.at_work(self.facts, OTHERS))
-        for collection in self.store.ours():
+        for collection in self._collections():
             self._trace(f"vectors: {collection}").left = len(self._points(collection))
             self._trace("engine snapshots").left = self.store.snapshots(collection)
         home = self.settings.data_dir / "runs"
@@ -195,9 +204,9 @@ class Removal:
     def _needles(self) -> list[bytes]:
         """Names as text; ids as text and, as engines keep them, as 16 bytes in either order."""
         found = [word.encode() for word in sorted(self.names | self.studies) if len(word) >= _SHORTEST]
-        for image_id in sorted(self.ids):
-            raw = uuid.UUID(image_id).bytes
-            found += [image_id.encode(), raw, raw[::-1]]
+        for point in [*sorted(self.ids), *sorted(self.reports)]:
+            raw = uuid.UUID(point).bytes
+            found += [point.encode(), raw, raw[::-1]]
         return found[:_NEEDLES]
 
 

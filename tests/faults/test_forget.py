@@ -19,7 +19,8 @@ from services.core.blobs import Blobs
 from services.core.config import Settings
 from services.core.facts import images, jobs, removal, runs
 from services.core.ids import image_id, pseudonym
-from services.core.types import JobProgress, JobState, Outcome, Report
+from services.core.store.reports import WORDS, meaning, report_point
+from services.core.types import JobProgress, JobState, Outcome, Report, ReportKey
 from services.engine.supervisor import EngineProcess
 from services.ingest import forget as forgetting
 from services.ingest.api import IngestApi
@@ -27,6 +28,7 @@ from services.ingest.claim import claimed
 from services.ingest.decode import decode
 from services.ingest.forget import Forgotten, forget
 from services.ingest.pixel_cache import PixelCache, pack
+from services.ingest.report_index import ReportIndex
 from services.transport import grpc_edge
 from tests.kit.encoders import TinyEncoder, tiny_registry
 from tests.kit.films import ramp, stored_bytes
@@ -59,6 +61,8 @@ class Mine:
         """Every needle that any file of the data folder holds."""
         needles = {"name": self.name.encode(), "original": PATIENT.encode(), "study": pseudonym(
             self.room.secret, "study", "demo", STUDY).encode()}  # fmt: skip
+        point = report_point(ReportKey("demo", needles["study"].decode(), "findings"))
+        needles |= {"report id": uuid.UUID(point).bytes}
         needles |= {"finding": FINDING.encode(), "report": CANARY.encode()}
         for number, (film, vector) in enumerate(self.gone.items()):
             needles |= {
@@ -115,6 +119,8 @@ def spread(mine: Mine, gone: list[str]) -> None:
     images.save_reports(
         facts, [Report("demo", study, "findings", CANARY), Report("demo", "s-other", "findings", "kept")]
     )
+    r = mine.room
+    assert ReportIndex(r.settings, facts, r.store, r.registry).index("demo", lambda: False) == set()
     run(mine, "00000000-0000-4000-8000-000000000001", [gone[0], *kept], {})
     run(mine, "00000000-0000-4000-8000-000000000002", kept, {})
     run(mine, "00000000-0000-4000-8000-000000000003", kept, {"filter": f'patient_id = "{mine.name}"'})
@@ -143,7 +149,7 @@ def run(mine: Mine, name: str, ids: list[str], asked: dict[str, object]) -> None
 
 def test_nothing_is_left_in_any_byte_and_the_others_are_untouched(mine: Mine) -> None:
     before = mine.traces()
-    assert {"name", "study", "finding", "report", "id0", "raw id0", "vector0", "picture0"} <= before.keys()
+    assert {"name", "study", "finding", "report", "report id", "id0", "raw id0", "vector0", "picture0"} <= before.keys()
     kept = images.ids_of(mine.room.facts) - mine.gone.keys()
     records = images.get(mine.room.facts, kept)
 
@@ -159,6 +165,9 @@ def test_nothing_is_left_in_any_byte_and_the_others_are_untouched(mine: Mine) ->
     )
     assert removed["SQL: films"] == removed["SQL: job items"] == removed["thumbnails"] == 2
     assert removed["SQL: ledger"] == 4 and removed["SQL: labels"] == 2 and removed["SQL: reports"] == 1
+    assert removed["SQL: indexed reports"] == 3 and removed[f"vectors: {WORDS}"] == 1
+    assert all(removed[f"vectors: {meaning(spec)}"] == 1 for spec in specs.values())
+    assert mine.room.store.count_reports(WORDS) == 1
     assert removed["analysis runs"] == 2 and removed["engine snapshots"] == 1 and removed["pixel cache"] == 1
     assert "byte strings" in done.traces["raw files of the data folder"].note
     assert mine.room.everywhere() == kept and images.get(mine.room.facts, kept) == records

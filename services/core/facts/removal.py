@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Table, delete, func, select
 
 from services.core.facts.db import Facts
+from services.core.facts.reports import listed
+from services.core.facts.reports import unlist as unlist_reports
 from services.core.facts.schema import (
     boxes,
     densities,
@@ -66,9 +68,20 @@ def unshared(facts: Facts, digests: Collection[str], besides: Collection[str]) -
     return set(digests) - used
 
 
+def emptied(facts: Facts, dataset: str, studies: Collection[str], ids: Collection[str]) -> set[str]:
+    """Those of `studies` that have no film but those of `ids`."""
+    gone, used = set(ids), set[str]()
+    with facts.read() as db:
+        for part in _chunks(studies):
+            query = select(images.c.study_id, images.c.image_id)
+            query = query.where(images.c.dataset == dataset, images.c.study_id.in_(part))
+            used.update(study for study, image_id in db.execute(query) if image_id not in gone)
+    return set(studies) - used
+
+
 def delete_films(facts: Facts, dataset: str, ids: Collection[str], studies: Collection[str]) -> dict[str, int]:
-    """Films with their labels, boxes, ledger and items of jobs, and the reports of those of `studies` that are left
-    without a film; table → rows deleted. All of it, or nothing."""
+    """Films with all that hangs on them, and the reports of those of `studies` that are left without a film; those of
+    the others count as not indexed. Table → rows deleted. All of it, or nothing."""
     gone = dict.fromkeys(("films", *_HANGING, "reports"), 0)
     with facts.write() as db:
         for part in _chunks(ids):
@@ -78,6 +91,7 @@ def delete_films(facts: Facts, dataset: str, ids: Collection[str], studies: Coll
         for part in _chunks(_empty(db, dataset, studies)):
             theirs = (reports.c.dataset == dataset) & reports.c.study_id.in_(part)
             gone["reports"] += db.execute(delete(reports).where(theirs)).rowcount
+        gone["indexed reports"] = unlist_reports(db, dataset, studies)
     return gone
 
 
@@ -91,6 +105,7 @@ def left(facts: Facts, dataset: str, ids: Collection[str], studies: Collection[s
         for part in _chunks(_empty(db, dataset, studies)):
             theirs = (reports.c.dataset == dataset) & reports.c.study_id.in_(part)
             found["reports"] += db.scalar(select(func.count()).select_from(reports).where(theirs)) or 0
+        found["indexed reports"] = listed(db, dataset, studies)
     return found
 
 

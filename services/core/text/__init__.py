@@ -1,0 +1,1 @@
+"""What is known of the language of reports: sentences, what is denied, words as they are counted."""
