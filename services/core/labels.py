@@ -75,6 +75,11 @@ def label_key(name: str) -> str:
     return SYNONYMS.get(key, key)
 
 
+def source_key(source: str) -> str:
+    """The name of a source as filters write it: capitals do not count. Beyond ASCII a name is what it is."""
+    return source.lower() if source.isascii() else source
+
+
 def label_state(value: object) -> LabelState | None:
     """Read a cell of a label table; None when the value is not a label state at all."""
     return _STATES.get(str(value).strip().lower() if value is not None else "")

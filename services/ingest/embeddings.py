@@ -21,7 +21,8 @@ from services.core.facts.images import Stored
 from services.core.ids import image_id
 from services.core.models import ModelSpec
 from services.core.seal import unsealed
-from services.core.store import VectorStore, payload
+from services.core.sets import store_films
+from services.core.store import VectorStore
 from services.core.types import ImageRecord, JobItem, Outcome
 from services.ingest import promotion, stated_model, withdrawn
 from services.ingest.claim import claimed
@@ -206,8 +207,8 @@ class Embeddings:
     def _write(self, films: Sequence[_Film], spec: ModelSpec) -> None:
         if films:
             vectors = np.stack([_vector(film) for film in films])
-            carried = [payload(film.record) for film in films if film.record]
-            patiently(lambda: self.store.upsert(spec, [_id(film) for film in films], vectors, carried))
+            records = [film.record for film in films if film.record]
+            patiently(lambda: store_films(self.facts, self.store, spec, records, vectors))
 
 
 _MOST_FILMS, _MOST_NUMBERS = 1_024, 2**23  # of one durable write

@@ -13,7 +13,8 @@ import numpy as np
 
 from services.core.config import Settings
 from services.core.facts import Facts, images, jobs, models
-from services.core.store import VectorStore, payload
+from services.core.sets import store_films
+from services.core.store import VectorStore
 from services.core.types import Film, ImageRecord, JobItem, Outcome
 from services.encoders.base import Encoder
 from services.encoders.registry import Registry
@@ -110,9 +111,8 @@ class Fill:
                 film.outcome = Outcome.STORED
                 done.append((film, vector))
         if done:
-            ids, carried = [f.record.image_id for f, _ in done], [payload(f.record) for f, _ in done]
-            stacked = np.stack([vector for _, vector in done])
-            patiently(lambda: self.store.upsert(spec, ids, stacked, carried))
+            records, stacked = [film.record for film, _ in done], np.stack([vector for _, vector in done])
+            patiently(lambda: store_films(self.facts, self.store, spec, records, stacked))
         self.reached("after_upsert")
         with self.facts.write():
             images.hold(self.facts, [film.record.image_id for film, _ in done], spec.fingerprint)

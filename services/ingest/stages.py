@@ -19,7 +19,8 @@ import numpy as np
 from services.core.blobs import Blobs
 from services.core.facts import Facts, images, jobs
 from services.core.facts.images import Stored
-from services.core.store import VectorStore, payload
+from services.core.sets import store_films
+from services.core.store import VectorStore
 from services.core.types import ImageRecord, JobItem, Outcome
 from services.encoders.base import Encoder
 from services.ingest import views, withdrawn
@@ -252,11 +253,10 @@ def _upsert(tools: Tools, encoder: Encoder, films: Sequence[Work]) -> None:
     rows = {_id(work): work.vectors[spec.fingerprint] for work in new}
     if news:
         rows.update(zip(*patiently(lambda: tools.store.vectors(spec, ids=_ids(news))), strict=True))
-    carried = {_id(work): payload(_record(work)) for work in (*new, *news)}
-    ids = [i for i in carried if i in rows]
-    if ids:
-        vectors = np.stack([rows[i] for i in ids])
-        patiently(lambda: tools.store.upsert(spec, ids, vectors, [carried[i] for i in ids]))
+    records = {_id(work): _record(work) for work in (*new, *news) if _id(work) in rows}
+    if records:
+        vectors = np.stack([rows[i] for i in records])
+        patiently(lambda: store_films(tools.facts, tools.store, spec, list(records.values()), vectors))
 
 
 def _stored_as(tools: Tools, work: Work, candidates: Sequence[ImageRecord]) -> ImageRecord | None:

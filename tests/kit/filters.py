@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from services.core.filters import And, Compare, Expr, Not, Operator, Or, Present, compare, equals, present
 from services.core.ids import image_id
-from services.core.labels import Label, LabelState, merge
+from services.core.labels import Label, LabelState, merge, source_key
 from services.core.types import ImageRecord
 from tests.kit.records import make_record
 
@@ -25,10 +25,17 @@ VALUES: dict[str, list[str | float]] = {
     "split": ["train", "test"],
     "manufacturer": ["ACME", "a b"],
     "study_order": [1.0, 2.0],
+    "licence": ["CC BY 4.0"],
+    "age_binned": ["yes", "no"],
+    "pixel_spacing": [0.143, 0.2],
+    "bits_stored": [12.0],
+    "columns": [512.0, 2048.0],
 }
-NUMBERS = ("age", "study_order")
+NUMBERS = ("age", "study_order", "pixel_spacing", "bits_stored", "columns")
 BETWEEN = {"age": [40.25], "study_order": [1.5, 3e9]}  # asked for, though no film has it
 FINDINGS = ["edema", "pleural_effusion", "3d"]
+SOURCES = ["table", "Report", "a b.c=d"]
+SAID = [f"labels.{finding}.{source_key(source)}" for finding in FINDINGS[:2] for source in SOURCES]
 _EQUAL = [Operator.EQ, Operator.NE]
 _ORDER = [Operator.LT, Operator.LE, Operator.GT, Operator.GE]
 _MEANING = {
@@ -44,8 +51,10 @@ def random_record(number: int, draw: random.Random) -> ImageRecord:
         for name, values in VALUES.items()
         if name != "dataset"
     }
+    fields["age_binned"] = {"yes": True, "no": False}.get(str(fields["age_binned"]))
+    fields["columns"] = int(fields["columns"] or 512)  # always known
     stated = [
-        Label(draw.choice(FINDINGS), draw.choice(list(LabelState)), draw.choice(["table", "report"]))
+        Label(draw.choice(FINDINGS), draw.choice(list(LabelState)), draw.choice(SOURCES))
         for _ in range(draw.randrange(6))
     ]
     return make_record(f"film-{number}", str(draw.choice(VALUES["dataset"])), stated, **fields)
@@ -61,7 +70,7 @@ def archives(most: int = 40) -> st.SearchStrategy[list[ImageRecord]]:
 def conditions(ids: list[str]) -> list[Expr]:
     """Every single condition over VALUES, FINDINGS and `ids`: each field with each of its operators and values."""
     fields: dict[str, list[str | float]] = {**VALUES, "image_id": list(ids)}
-    fields |= {f"labels.{name}": [state.value for state in LabelState] for name in FINDINGS}
+    fields |= {name: [s.value for s in LabelState] for name in [*(f"labels.{finding}" for finding in FINDINGS), *SAID]}
     operators = {name: _EQUAL + (_ORDER if name in (*NUMBERS, "study_date") else []) for name in fields}
     asked = {name: values + BETWEEN.get(name, []) for name, values in fields.items()}
     found = [compare(name, op, value) for name, values in asked.items() for op in operators[name] for value in values]
@@ -71,7 +80,7 @@ def conditions(ids: list[str]) -> list[Expr]:
 def expressions(ids: list[str] | None = None) -> st.SearchStrategy[Expr]:
     """Trees over every condition; `ids` are the films that ``image_id`` may name."""
     leaves = st.sampled_from(conditions(ids or [image_id("demo", "film-1"), image_id("nih", "film-2")]))
-    fields = {**VALUES, "labels.edema": [state.value for state in LabelState]}
+    fields = {**VALUES, **{name: [state.value for state in LabelState] for name in ("labels.edema", *SAID)}}
     lists = st.sampled_from(sorted(fields)).flatmap(
         lambda name: st.lists(st.sampled_from(fields[name]), min_size=2, max_size=3).map(
             lambda values: Or(tuple(equals(name, value) for value in values))
@@ -105,5 +114,8 @@ def _grow(inner: st.SearchStrategy[Expr]) -> st.SearchStrategy[Expr]:
 
 def _value(name: str, record: ImageRecord) -> object:
     if name.startswith("labels."):
-        return merge(list(record.labels)).get(name.removeprefix("labels."), LabelState.UNKNOWN).value
-    return getattr(record, name)
+        finding, _, source = name.removeprefix("labels.").partition(".")
+        said = [label for label in record.labels if not source or source_key(label.source) == source]
+        return merge(said).get(finding, LabelState.UNKNOWN).value
+    value = getattr(record, name)
+    return ("yes" if value else "no") if isinstance(value, bool) else value

@@ -60,6 +60,15 @@ class Facts:
             yield connection
 
     @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """A connection all of whose readings are of one moment, whatever is written meanwhile."""
+        with _answering(), self.engine.connect() as connection:
+            if self.shared:  # readers of SQLite see one moment anyway
+                connection.execution_options(isolation_level="REPEATABLE READ")
+            with connection.begin():
+                yield connection
+
+    @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction: committed whole or not at all. On SQLite it takes the write lock at once, so that two writers
         wait for each other instead of failing midway. Within another `write` of this thread it joins that one."""

@@ -9,8 +9,8 @@ from sqlalchemy import BindParameter, Connection, RowMapping, Select, Table, bin
 from sqlalchemy.dialects import postgresql, sqlite
 
 from services.core.facts.db import Facts, now
-from services.core.facts import profiles
-from services.core.facts.schema import boxes, embeddings, images, labels, reports
+from services.core.facts.profiles import profile
+from services.core.facts.schema import boxes, embeddings, images, labels, profiles, reports
 from services.core.labels import Box, Label, LabelState, settle
 from services.core.types import ImageRecord, Report
 
@@ -47,20 +47,24 @@ def commit(facts: Facts, stored: Sequence[Stored]) -> None:
         return
     stamp = now()
     ids = [item.record.image_id for item in stored]
+    settled = {item.record.image_id: settle(item.record.labels) for item in stored}
+    numbered = {i: profile((said.name, said.source, said.state.value) for said in all_) for i, all_ in settled.items()}
     rows = [
         {
             **{name: getattr(item.record, name) for name in _COLUMNS},
             "thumbnail": item.thumbnail,
+            "profile": numbered[item.record.image_id][0],
             "created_at": stamp,
             "updated_at": stamp,
         }
         for item in stored
     ]
     label_rows = [
-        {"image_id": item.record.image_id, **asdict(label), "state": label.state.value}
-        for item in stored
-        for label in settle(item.record.labels)
+        {"image_id": image_id, **asdict(label), "state": label.state.value}
+        for image_id, said in settled.items()
+        for label in said
     ]
+    sayings = [{"profile": number, "said": said} for number, said in sorted(dict(numbered.values()).items()) if said]
     box_rows = [
         {"image_id": item.record.image_id, "number": number, **asdict(box)}
         for item in stored
@@ -74,9 +78,11 @@ def commit(facts: Facts, stored: Sequence[Stored]) -> None:
     upsert = insert(facts, images)
     upsert = upsert.on_conflict_do_update(
         index_elements=["image_id"],
-        set_={name: upsert.excluded[name] for name in [*_COLUMNS[1:], "thumbnail", "updated_at"]},
+        set_={name: upsert.excluded[name] for name in [*_COLUMNS[1:], "thumbnail", "profile", "updated_at"]},
     )
     with facts.write() as db:
+        if sayings:
+            db.execute(insert(facts, profiles).on_conflict_do_nothing(), sayings)
         db.execute(upsert, rows)
         for part in _chunks(ids):
             db.execute(delete(labels).where(labels.c.image_id.in_(part)))

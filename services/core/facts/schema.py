@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     Column,
     Float,
@@ -64,6 +65,7 @@ images = Table(
     Column("photometric", String(16)),
     Column("pixel_spacing", Float),
     Column("burned_in", String(16)),
+    Column("profile", BigInteger, nullable=False, server_default="0", index=True),  # its labels as one number
     Column("created_at", String(32), nullable=False),
     Column("updated_at", String(32), nullable=False),
     Index(None, "dataset", "patient_id"),
@@ -81,6 +83,14 @@ labels = Table(
     Column("implicit", Boolean, nullable=False, server_default=false()),
     Column("score", Float),
     Index(None, "name", "state", "image_id"),
+)
+
+# Every different set of labels that some film has, once: counting films by finding reads these, not every label.
+profiles = Table(
+    "profiles",
+    metadata,
+    Column("profile", BigInteger, primary_key=True, autoincrement=False),
+    Column("said", Text, nullable=False),
 )
 
 boxes = Table(
@@ -189,12 +199,14 @@ forgotten = Table(
     Column("created_at", String(32), nullable=False),
 )
 
-# Named sets of films: a frozen cohort, a cluster of a run. A point's payload names the sets its film is in, too.
+# Named sets of films: a frozen cohort, a cluster of a run. A point's payload names the sets its film is in, too:
+# while that is being written or taken away, members alone tell.
 sets = Table(
     "sets",
     metadata,
-    Column("set_id", String(96), primary_key=True),
+    Column("set_id", String(160), primary_key=True),
     Column("kind", String(16), nullable=False, index=True),
+    Column("state", String(8), nullable=False, index=True),  # writing, ready, deleting
     Column("title", Text, nullable=False),
     Column("about", JSON, nullable=False),
     Column("created_at", String(32), nullable=False),
@@ -203,12 +215,12 @@ sets = Table(
 members = Table(
     "members",
     metadata,
-    Column("set_id", String(96), ForeignKey("sets.set_id", ondelete="CASCADE"), primary_key=True),
+    Column("set_id", String(160), ForeignKey("sets.set_id", ondelete="CASCADE"), primary_key=True),
     Column("image_id", String(36), ForeignKey("images.image_id", ondelete="CASCADE"), primary_key=True),
     Index(None, "image_id"),
 )
 
-# Wide side tables as they came: one row of values per film, study or patient of a dataset, and what columns there are.
+# Wide side tables as they came: one row of cells per film, study or patient of a dataset, and what columns there are.
 side_columns = Table(
     "side_columns",
     metadata,
@@ -216,7 +228,8 @@ side_columns = Table(
     Column("side", String(32), primary_key=True),
     Column("name", String(64), primary_key=True),
     Column("level", String(8), nullable=False),  # image, study or patient
-    Column("kind", String(8), nullable=False),  # number, text or date
+    Column("kind", String(8), nullable=False),  # number or text
+    Column("title", Text, nullable=False),  # as the table spells it
 )
 
 side_rows = Table(
@@ -225,8 +238,9 @@ side_rows = Table(
     Column("dataset", String(64), primary_key=True),
     Column("side", String(32), primary_key=True),
     Column("key", String(128), primary_key=True),  # the id that the archive has of the film, study or patient
-    Column("facts", JSON, nullable=False),
-    Index(None, "side", "key"),
+    Column("level", String(8), nullable=False),  # image, study or patient
+    Column("facts", JSON, nullable=False),  # {"number": {column: …}, "text": {column: …}}; blank cells are left out
+    Index(None, "side", "level"),
 )
 
 # How crowded a film's neighbourhood is under an encoder: hubs are near everything.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
@@ -25,8 +26,9 @@ class Operator(StrEnum):
 class Compare:
     """``field operator value``. False wherever the field is unknown, for != as for the others.
 
-    field: a name of `fields.FIELDS` or ``labels.<key>``.  value: a float for numbers, else text (dates as ISO 8601,
-    label states as `LabelState` values; only there does ``unknown`` have a meaning: nobody stated the finding).
+    field: a name of `fields.FIELDS`, ``labels.<key>``, ``labels.<key>.<source>`` or ``side.<table>.<column>``.
+    value: a float for numbers, else text (dates as ISO 8601, label states as `LabelState` values; only there does
+    ``unknown`` have a meaning: nobody stated the finding; of side tables as it was typed).
     """
 
     field: str
@@ -39,6 +41,14 @@ class Present:
     """``field:*``: the field is known; for ``labels.<key>``: somebody stated something of the finding."""
 
     field: str
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """The field has one of many values: what `resolve` puts in the place of conditions that only SQL can answer."""
+
+    field: str
+    values: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +72,8 @@ class Or:
     operands: tuple[Expr, ...]
 
 
-Expr: TypeAlias = Compare | Present | Not | And | Or
+Leaf: TypeAlias = Compare | Present | Within
+Expr: TypeAlias = Leaf | Not | And | Or
 
 
 def all_of(*exprs: Expr | None) -> Expr | None:
@@ -83,9 +94,8 @@ def not_(expr: Expr) -> Expr:
     return Not(expr)
 
 
-def findings(expr: Expr | None) -> set[str]:
-    """Keys of the findings that a filter speaks of: ``{"edema"}`` for ``labels.edema = present``."""
-    found: set[str] = set()
+def leaves(expr: Expr | None) -> Iterator[Leaf]:
+    """Every condition of a filter."""
     waiting = [expr] if expr is not None else []
     while waiting:
         node = waiting.pop()
@@ -93,9 +103,13 @@ def findings(expr: Expr | None) -> set[str]:
             waiting.append(node.operand)
         elif isinstance(node, And | Or):
             waiting.extend(node.operands)
-        elif node.field.startswith("labels."):
-            found.add(node.field.removeprefix("labels."))
-    return found
+        else:
+            yield node
+
+
+def findings(expr: Expr | None) -> set[str]:
+    """Keys of the findings that a filter speaks of: ``{"edema"}`` for ``labels.edema = present``."""
+    return {leaf.field.split(".")[1] for leaf in leaves(expr) if leaf.field.startswith("labels.")}
 
 
 def alternatives(expr: Or) -> tuple[str, list[str]] | None:

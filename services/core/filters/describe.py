@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from services.core.filters.ast import And, Compare, Expr, Not, Or, Present
-from services.core.filters.fields import Kind, field
+import re
+
+from services.core.filters.ast import And, Compare, Expr, Not, Or, Present, Within
+from services.core.filters.fields import LABELS, Kind, field
+
+_PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 
 
 def describe(expr: Expr | None) -> str:
@@ -12,9 +16,11 @@ def describe(expr: Expr | None) -> str:
         return ""
     match expr:
         case Compare():
-            return f"{expr.field} {expr.operator} {_value(expr)}"
+            return f"{_name(expr.field)} {expr.operator} {_value(expr)}"
         case Present():
-            return f"{expr.field}:*"
+            return f"{_name(expr.field)}:*"
+        case Within():
+            return " OR ".join(f"{expr.field} = {_quoted(value)}" for value in expr.values) or "NOT image_id:*"
         case Not():
             return f"NOT {_inner(expr.operand)}"
         case And():
@@ -24,7 +30,7 @@ def describe(expr: Expr | None) -> str:
 
 
 def _inner(expr: Expr) -> str:
-    return f"({describe(expr)})" if isinstance(expr, And | Or) else describe(expr)
+    return f"({describe(expr)})" if isinstance(expr, And | Or | Within) else describe(expr)
 
 
 def _value(expr: Compare) -> str:
@@ -32,5 +38,17 @@ def _value(expr: Compare) -> str:
         return repr(expr.value).removesuffix(".0")
     if field(expr.field).kind in (Kind.DATE, Kind.STATE):
         return expr.value
-    escaped = expr.value.replace("\\", "\\\\").replace('"', '\\"')
+    return _quoted(expr.value)
+
+
+def _name(name: str) -> str:
+    """A field as it is typed: sources of labels may be called anything."""
+    if not name.startswith(LABELS):
+        return name
+    finding, dot, source = name[len(LABELS) :].partition(".")
+    return f"{LABELS}{finding}{dot}{source if not dot or _PLAIN.fullmatch(source) else _quoted(source)}"
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

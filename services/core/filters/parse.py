@@ -11,7 +11,8 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedTok
 
 from services.core.errors import HilumError
 from services.core.filters.ast import And, Expr, Not, Operator, Or, check_size
-from services.core.filters.fields import LABELS, compare, field, present, refuse
+from services.core.filters.fields import LABELS, SIDE, compare, field, is_number, present, refuse, side_key
+from services.core.labels import label_key
 from services.core.limits import MAX_FILTER_CHARS
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
@@ -42,11 +43,11 @@ class _Builder(Transformer[Token, Expr]):
     """Builds the tree while the parser reduces."""
 
     def comparison(self, children: list[Token | None]) -> Expr:
-        name, key, operator, value = children
+        name, key, below, operator, value = children
         assert name is not None and operator is not None and value is not None
         at = name
         try:
-            dotted = str(name) if key is None else f"{name}.{_text(key)}"
+            dotted = _dotted(str(name), key, below)
             if dotted == "labels" and operator == ":":  # AIP-160: a map has a key
                 at = value
                 return present(LABELS + _text(value))
@@ -65,11 +66,22 @@ class _Builder(Transformer[Token, Expr]):
         return Not(operands[0])
 
 
+def _dotted(name: str, key: Token | None, below: Token | None) -> str:
+    """``labels."Pleural Effusion".chexpert``: a dot within a quoted part is no dot between parts."""
+    if key is None:
+        return name
+    first = label_key(_text(key)) if name == "labels" else side_key(_text(key)) if name == "side" else _text(key)
+    return f"{name}.{first}" if below is None else f"{name}.{first}.{_text(below)}"
+
+
 def _comparison(name: str, operator: str, value: Token) -> Expr:
-    if operator == ":":
-        return present(name) if value.type == "STAR" else compare(name, Operator.EQ, _text(value))
+    if operator == ":" and value.type == "STAR":
+        return present(name)
+    operator = "=" if operator == ":" else operator
     if value.type == "STAR":
         raise refuse(f'{operator} needs a value; "is known" is written with a colon, as in view:*')
+    if name.startswith(SIDE) and value.type == "WORD" and is_number(value):  # in quotes it is text
+        return compare(name, Operator(operator), float(value))
     return compare(name, Operator(operator), _text(value))
 
 

@@ -10,7 +10,7 @@ from qdrant_client import models
 from services.core.errors import HilumError
 from services.core.models import IMAGE_VECTOR, ModelSpec
 from services.core.store.connection import Connection
-from services.core.store.payload import INDEXES
+from services.core.store.payload import INDEXES, LISTS
 from services.core.store.retry import READ_PATIENCE, WRITE_PATIENCE, answered
 
 
@@ -37,9 +37,13 @@ class Collections(Connection):
             except HilumError:
                 if not self._exists(spec):  # somebody else was faster: that is fine
                     raise
-        self._index(spec, INDEXES)  # before the first point: an index made later is made from scratch
+        self.index_fields(spec)  # before the first point: an index made later is made from scratch
         if spec.alias not in self.aliases():
             self.switch_alias(spec)
+
+    def index_fields(self, spec: ModelSpec) -> None:
+        """Index all that every point may carry; what is indexed already costs no more than a look."""
+        self._index(spec, {**INDEXES, **dict.fromkeys(LISTS, models.PayloadSchemaType.KEYWORD)})
 
     def index_label(self, spec: ModelSpec, name: str) -> None:
         """Index one finding, so that filters on it are fast."""

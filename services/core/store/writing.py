@@ -53,7 +53,32 @@ class Writing(Connection):
         call = self._client.overwrite_payload
         answered(lambda: call(spec.collection, dict(carried), points=[image_id], wait=True), WRITE_PATIENCE)
 
+    def set_payloads(self, spec: ModelSpec, carried: Mapping[str, Mapping[str, object]]) -> None:
+        """Replace what many points carry, by image id; those that are not stored are passed over."""
+        self._carry(
+            spec,
+            [models.OverwritePayloadOperation(overwrite_payload=_payload([i], c)) for i, c in carried.items()],
+        )
+
+    def set_fields(self, spec: ModelSpec, groups: Sequence[tuple[Mapping[str, object], Sequence[str]]]) -> None:
+        """Set some fields of many points, in groups that get the same; other fields stay, and points that are not
+        stored are passed over. An empty list is as no field."""
+        self._carry(
+            spec, [models.SetPayloadOperation(set_payload=_payload(ids, fields)) for fields, ids in groups if ids]
+        )
+
+    def _carry(self, spec: ModelSpec, operations: Sequence[models.UpdateOperation]) -> None:
+        for start in range(0, len(operations), _UPSERT_POINTS):
+            part = list(operations[start : start + _UPSERT_POINTS])
+            answered(partial(self._client.batch_update_points, spec.collection, part, wait=True), WRITE_PATIENCE)
+
     def delete(self, spec: ModelSpec, ids: Sequence[str]) -> None:
         """Remove points; removing what is not there is no error."""
         chosen = models.PointIdsList(points=list(ids))
         answered(lambda: self._client.delete(spec.collection, chosen, wait=True), WRITE_PATIENCE)
+
+
+def _payload(ids: Sequence[str], carried: Mapping[str, object]) -> models.SetPayload:
+    """By a filter: a point that is gone meanwhile is no error then."""
+    chosen = models.Filter(must=[models.HasIdCondition(has_id=list(ids))])
+    return models.SetPayload(payload=dict(carried), filter=chosen)

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from services.core.facts.profiles import fill
+
 revision = "0005"
 down_revision = "0004"
 branch_labels = None
@@ -10,6 +12,15 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.create_table(
+        "profiles",
+        sa.Column("profile", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("said", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("profile", name=op.f("pk_profiles")),
+    )
+    op.add_column("images", sa.Column("profile", sa.BigInteger(), server_default="0", nullable=False))
+    op.create_index(op.f("ix_images_profile"), "images", ["profile"], unique=False)
+    fill(op.get_bind())
     op.create_table(
         "calibrations",
         sa.Column("fingerprint", sa.String(length=64), nullable=False),
@@ -56,14 +67,16 @@ def upgrade() -> None:
     op.create_index(op.f("ix_searches_owner"), "searches", ["owner"], unique=False)
     op.create_table(
         "sets",
-        sa.Column("set_id", sa.String(length=96), nullable=False),
+        sa.Column("set_id", sa.String(length=160), nullable=False),
         sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("state", sa.String(length=8), nullable=False),
         sa.Column("title", sa.Text(), nullable=False),
         sa.Column("about", sa.JSON(), nullable=False),
         sa.Column("created_at", sa.String(length=32), nullable=False),
         sa.PrimaryKeyConstraint("set_id", name=op.f("pk_sets")),
     )
     op.create_index(op.f("ix_sets_kind"), "sets", ["kind"], unique=False)
+    op.create_index(op.f("ix_sets_state"), "sets", ["state"], unique=False)
     op.create_table(
         "side_columns",
         sa.Column("dataset", sa.String(length=64), nullable=False),
@@ -71,6 +84,7 @@ def upgrade() -> None:
         sa.Column("name", sa.String(length=64), nullable=False),
         sa.Column("level", sa.String(length=8), nullable=False),
         sa.Column("kind", sa.String(length=8), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("dataset", "side", "name", name=op.f("pk_side_columns")),
     )
     op.create_table(
@@ -78,10 +92,11 @@ def upgrade() -> None:
         sa.Column("dataset", sa.String(length=64), nullable=False),
         sa.Column("side", sa.String(length=32), nullable=False),
         sa.Column("key", sa.String(length=128), nullable=False),
+        sa.Column("level", sa.String(length=8), nullable=False),
         sa.Column("facts", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("dataset", "side", "key", name=op.f("pk_side_rows")),
     )
-    op.create_index(op.f("ix_side_rows_side_key"), "side_rows", ["side", "key"], unique=False)
+    op.create_index(op.f("ix_side_rows_side_level"), "side_rows", ["side", "level"], unique=False)
     op.create_table(
         "densities",
         sa.Column("fingerprint", sa.String(length=64), nullable=False),
@@ -109,7 +124,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_marks_image_id"), "marks", ["image_id"], unique=False)
     op.create_table(
         "members",
-        sa.Column("set_id", sa.String(length=96), nullable=False),
+        sa.Column("set_id", sa.String(length=160), nullable=False),
         sa.Column("image_id", sa.String(length=36), nullable=False),
         sa.ForeignKeyConstraint(
             ["image_id"], ["images.image_id"], name=op.f("fk_members_image_id"), ondelete="CASCADE"
@@ -126,9 +141,10 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_marks_image_id"), table_name="marks")
     op.drop_table("marks")
     op.drop_table("densities")
-    op.drop_index(op.f("ix_side_rows_side_key"), table_name="side_rows")
+    op.drop_index(op.f("ix_side_rows_side_level"), table_name="side_rows")
     op.drop_table("side_rows")
     op.drop_table("side_columns")
+    op.drop_index(op.f("ix_sets_state"), table_name="sets")
     op.drop_index(op.f("ix_sets_kind"), table_name="sets")
     op.drop_table("sets")
     op.drop_index(op.f("ix_searches_owner"), table_name="searches")
@@ -138,3 +154,6 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_recalls_fingerprint"), table_name="recalls")
     op.drop_table("recalls")
     op.drop_table("calibrations")
+    op.drop_index(op.f("ix_images_profile"), table_name="images")
+    op.drop_column("images", "profile")
+    op.drop_table("profiles")
