@@ -65,16 +65,24 @@ class Service(Process):
 
     def _query(self) -> None:
         from services.query.api import QueryApi
+        from services.query.searches_api import SearchesApi
         from services.query.web.pages import web_router
         from services.transport.encode_client import EncodeClient
 
         facts, store = self.facts(), self.store(self.settings.engine_url)
-        api = QueryApi(facts, store, EncodeClient.remote(self._encode), Blobs(self.settings.data_dir / "blobs"))
+        api = QueryApi(
+            facts,
+            store,
+            EncodeClient.remote(self._encode),
+            Blobs(self.settings.data_dir / "blobs"),
+            self.settings.recall_sample,
+        )
         self.opened.callback(api.close)
-        self.serve_grpc([api, JobsApi(facts)])
+        apis = [api, SearchesApi(facts, api.pages), JobsApi(facts)]
+        self.serve_grpc(apis)
         self.serve_http(
-            [api, JobsApi(facts)],
-            [web_router(facts, api)],
+            apis,
+            [web_router(facts, api, self.access)],
             lambda: {"engine": store.alive(), "facts": answers(facts)},
         )
 

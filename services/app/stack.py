@@ -21,6 +21,7 @@ from services.ingest.jobs import IngestWorker
 from services.ingest.models_api import ModelsApi
 from services.ingest.warm_up import warm_up
 from services.query.api import QueryApi
+from services.query.searches_api import SearchesApi
 from services.query.web.pages import web_router
 from services.transport.encode_client import EncodeClient
 from services.transport.jobs import JobsApi
@@ -50,11 +51,19 @@ class Stack(Process):
         ingest = IngestWorker(settings, facts, store, blobs, registry, pool, load_secret(settings.data_dir))
         encode = EncodeApi(facts, registry, pool)
         self.opened.callback(encode.close)
-        query = QueryApi(facts, store, EncodeClient.local(encode), blobs)
+        query = QueryApi(facts, store, EncodeClient.local(encode), blobs, settings.recall_sample)
         self.opened.callback(query.close)
         taking = IngestApi(settings, facts, registry, store, blobs)
         giving = ModelsApi(settings, facts, store, registry)
-        apis = [query, encode, taking, giving, JobsApi(facts), AnalyticsApi(settings, facts)]
+        apis = [
+            query,
+            SearchesApi(facts, query.pages),
+            encode,
+            taking,
+            giving,
+            JobsApi(facts),
+            AnalyticsApi(settings, facts),
+        ]
 
         self.serve_grpc(apis)
         analytics = AnalyticsWorker(replace(settings, encode=self.grpc), facts)
@@ -62,7 +71,7 @@ class Stack(Process):
             warm = warm_up(registry, encode, pool.workers)
             self.serve_http(
                 apis,
-                [web_router(facts, query), atlas_router.build(settings.data_dir)],
+                [web_router(facts, query, self.access), atlas_router.build(settings.data_dir)],
                 lambda: {"engine": store.alive(), "facts": answers(facts), "encoders": warm.is_set()},
             )
         for worker in (ingest, analytics):

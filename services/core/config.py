@@ -28,6 +28,8 @@ class Settings:
     ray: spread ingests over Ray: ``auto`` (the cluster at hand, else one of this machine) or a cluster's address.
     burned_in: films with writing in them: ``mark`` refuses those whose header says so and marks
     suspicions, ``refuse`` refuses both, ``flag`` marks both.  ocr: look into suspicions by the program tesseract.
+    datasets: those whose films this server shows, whoever asks; all where none is named.
+    recall_sample: the share of questions that are also answered exactly, to know the recall of the index; 0: none.
     infer_view: call a film lateral whose view nobody states, where a bundled encoder is sure of it.
     dicomweb: servers that any client may name as one, each with its key.
     encode: ``host:port`` where an Encode RPC answers, for a process that holds no encoder; analyses ask it for words.
@@ -51,6 +53,8 @@ class Settings:
     burned_in: str = "mark"
     ocr: bool = False
     infer_view: bool = True
+    datasets: tuple[str, ...] = ()
+    recall_sample: float = 0.01
     threads: int = 0
     decode_workers: int = 2
     encode: str = ""
@@ -104,6 +108,8 @@ def from_environment(environ: Mapping[str, str], data: str | None = None) -> Set
         burned_in=_one_of(environ, "HILUM_BURNED_IN", "mark", "refuse", "flag"),
         ocr=_one_of(environ, "HILUM_OCR", "0", "1") == "1",
         infer_view=_one_of(environ, "HILUM_INFER_VIEW", "1", "0") == "1",
+        datasets=tuple(name for d in environ.get("HILUM_DATASETS", "").split(",") if (name := d.strip())),
+        recall_sample=_share(environ, "HILUM_RECALL_SAMPLE", 0.01),
         threads=_count(environ, "HILUM_THREADS", 0),
         decode_workers=_count(environ, "HILUM_DECODE_WORKERS", 2),
         encode=_address(environ.get("HILUM_ENCODE", "")),
@@ -115,6 +121,13 @@ def _count(environ: Mapping[str, str], name: str, default: int) -> int:
     if text and not text.isdecimal():
         raise invalid(f"{name} must be a whole number of 0 or more")
     return int(text) if text else default
+
+
+def _share(environ: Mapping[str, str], name: str, default: float) -> float:
+    text = environ.get(name, "")
+    if text and not re.fullmatch(r"0|1|0?\.\d+|1\.0", text):
+        raise invalid(f"{name} is a share between 0 and 1, as in 0.01")
+    return float(text) if text else default
 
 
 def _device(name: str) -> str:

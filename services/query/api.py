@@ -42,46 +42,54 @@ class QueryApi:
         Route("POST", "/v1/images/{image_id}:explain", "ExplainMatch"),
     )
 
-    def __init__(self, facts: Facts, store: VectorStore, encode: EncodeClient, blobs: Blobs) -> None:
+    def __init__(
+        self, facts: Facts, store: VectorStore, encode: EncodeClient, blobs: Blobs, recall_sample: float = 0.0
+    ) -> None:
         self._facts, self._encode = facts, encode
         self.images = Images(facts, blobs)
-        self._search = Search(facts, store, encode, self.images)
-        self._pages = Pages(self._search, facts)
+        self._search = Search(facts, store, encode, self.images, recall_sample)
+        self.pages = Pages(self._search, facts)
         self._batch = SearchBatch(self._search)
         self._why_not = WhyNot(facts, store, self._search)
         self._explain = Explain(facts, store, encode, self.images)
 
     def search(self, request: query_pb2.SearchRequest, call: Call) -> query_pb2.SearchResponse:
         if request.page_token:
-            return convert.search_response(self._pages.next(request.page_token))
-        return convert.search_response(self._pages(convert.search_query(request), call.cancelled))
+            return convert.search_response(self.pages.next(request.page_token, call.access.condition()))
+        return convert.search_response(
+            self.pages(convert.search_query(request), call.cancelled, call.access.condition())
+        )
 
     def search_stream(self, request: query_pb2.SearchRequest, call: Call) -> Iterator[query_pb2.SearchResponse]:
-        return map(convert.search_response, self._pages.stream(convert.streamed(request), call.cancelled))
+        return map(
+            convert.search_response,
+            self.pages.stream(convert.streamed(request), call.cancelled, call.access.condition()),
+        )
 
     def why_not(self, request: query_pb2.WhyNotRequest, call: Call) -> query_pb2.WhyNotResponse:
         query = convert.search_query(request.search)
-        return convert.why_not_response(self._why_not(query, request.image_id, call.cancelled))
+        return convert.why_not_response(self._why_not(query, request.image_id, call.cancelled, call.access.condition()))
 
     def search_batch(self, request: query_pb2.SearchBatchRequest, call: Call) -> query_pb2.SearchBatchResponse:
-        outcomes = self._batch([_read(one) for one in request.requests], call.cancelled)
+        outcomes = self._batch([_read(one) for one in request.requests], call.cancelled, call.access.condition())
         return query_pb2.SearchBatchResponse(outcomes=[_outcome(outcome, call) for outcome in outcomes])
 
     def get_image(self, request: query_pb2.GetImageRequest, call: Call) -> common_pb2.Image:
-        return convert.image(self.images.get(request.image_id))
+        return convert.image(self.images.get(request.image_id, call.access))
 
     def get_thumbnail(self, request: query_pb2.GetImageRequest, call: Call) -> common_pb2.Blob:
-        picture = self.images.picture(request.image_id)
+        picture = self.images.picture(request.image_id, call.access)
         return common_pb2.Blob(content_type=picture.content_type, data=picture.data)
 
     def query_images(self, request: query_pb2.QueryImagesRequest, call: Call) -> query_pb2.QueryImagesResponse:
-        return convert.page_response(self.images.page(request.filter, request.page_size, request.page_token))
+        return convert.page_response(self.images.page(request.filter, request.page_size, request.page_token, call.access))
 
     def facet_images(self, request: query_pb2.FacetImagesRequest, call: Call) -> query_pb2.FacetImagesResponse:
-        return convert.facets_response(facets(self._facts, request.filter, request.fields))
+        return convert.facets_response(facets(self._facts, request.filter, request.fields, call.access))
 
     def explain_match(self, request: query_pb2.ExplainMatchRequest, call: Call) -> saliency_pb2.Explanation:
-        return self._explain(request.image_id, convert.by(request.query), request.model, request.method)
+        by = convert.by(request.query)
+        return self._explain(request.image_id, by, request.model, request.method, call.access)
 
     def models(self) -> list[encode_pb2.Model]:
         """The encoders at hand and those the archive knows, for the pages; clients ask EncodeService."""

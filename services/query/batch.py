@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from services.core.errors import ErrorCode, HilumError, invalid
+from services.core.filters import Expr
 from services.core.limits import MAX_BATCH
 from services.query.asked import DEFAULT_LIMIT, SearchAnswer, SearchQuery
 from services.query.search import Search
@@ -23,7 +24,12 @@ class SearchBatch:
         self._search = search
         self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="search-batch")
 
-    def __call__(self, queries: Sequence[SearchQuery | HilumError], cancelled: Callable[[], bool]) -> list[Outcome]:
+    def __call__(
+        self,
+        queries: Sequence[SearchQuery | HilumError],
+        cancelled: Callable[[], bool],
+        access: Expr | None = None,
+    ) -> list[Outcome]:
         """One outcome per question. A question that could not even be read comes as its error and stays one.
 
         Raises INVALID_ARGUMENT for too many questions or too many answers in all.
@@ -39,7 +45,7 @@ class SearchBatch:
             if cancelled():
                 return HilumError(ErrorCode.CANCELLED, "the client went away")
             try:
-                return self._search(query, cancelled)
+                return self._search(query, cancelled, access)
             except HilumError as error:
                 return error
 

@@ -107,7 +107,20 @@ class Mixture:
             raise invalid("say at least one thing to look for; weights below 0 only lead away")
 
 
-By: TypeAlias = Single | Mixture
+@dataclass(frozen=True, slots=True)
+class Liked:
+    """Films marked relevant and not: Qdrant's own recommendation, by the best score (nearer to one that is liked than
+    to any that is not). Scores are then no cosines."""
+
+    positive: tuple[StoredFilm, ...]
+    negative: tuple[StoredFilm, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.positive:
+            raise invalid("give at least one positive example")
+
+
+By: TypeAlias = Single | Mixture | Liked
 
 
 def examples(positive: tuple[Single, ...], negative: tuple[Single, ...]) -> Mixture:
@@ -126,6 +139,8 @@ def parts(by: By | None) -> tuple[tuple[Single, float], ...]:
     """Every single thing looked for, with its weight."""
     if by is None:
         return ()
+    if isinstance(by, Liked):
+        return (*((film, 1.0) for film in by.positive), *((film, -1.0) for film in by.negative))
     return by.parts if isinstance(by, Mixture) else ((by, 1.0),)
 
 

@@ -7,6 +7,7 @@ explanation = explain("5f0c…", Words("large left pleural effusion"))
 from __future__ import annotations
 
 from hilum.v1 import encode_pb2, saliency_pb2
+from services.core.access import ALL, Access
 from services.core.errors import invalid
 from services.core.facts import Facts
 from services.core.facts import models as known
@@ -27,12 +28,14 @@ class Explain:
         self._facts, self._store, self._encode, self._images = facts, store, encode, images
         self._samples = Samples(facts, store)
 
-    def __call__(self, image_id: str, by: By, model: str = "", method: str = "") -> saliency_pb2.Explanation:
+    def __call__(
+        self, image_id: str, by: By, model: str = "", method: str = "", access: Access = ALL
+    ) -> saliency_pb2.Explanation:
         """A map of the film, and one of the film it is compared with. Raises NOT_FOUND and what a search raises.
 
         Two films share most of what they show, so the mean of the archive's vectors is subtracted from both first.
         """
-        record = self._images.get(image_id).record
+        record = self._images.get(image_id, access).record
         query = SearchQuery(by=by, models=(model,) if model else ())
         spec = models.choose(known.active(self._facts), self._facts, self._encode, query)[0]
         film = self._images.kept(image_id)
@@ -44,7 +47,7 @@ class Explain:
             case RawVector(values):
                 request.vector.CopyFrom(to_message(values))
             case StoredFilm(other):
-                request.other_image = png(self._images.kept(other))
+                request.other_image = png(self._images.kept(other, access))
             case UploadedFilm(data):
                 request.other_image = data
             case _:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from services.core.errors import ErrorCode, HilumError
 from services.core.facts import Facts, images, models
 from services.core.models import ModelSpec
 from services.core.types import ImageRecord
+
+_AHEAD = 24  # records read together with one that is looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,34 +21,53 @@ class StoredImage:
     models: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class Committed:
-    """The films behind some ids whose facts are committed, read at once: image_id → record and fingerprints."""
+    """The films behind some ids whose facts are committed. Their ledger is read at once; records when they are looked
+    at, in the order in which that is expected: of many candidates few are shown."""
 
-    films: dict[str, tuple[ImageRecord, set[str]]]
+    def __init__(self, facts: Facts, held: dict[str, set[str]]) -> None:
+        self._facts, self._held = facts, held
+        self._records: dict[str, ImageRecord] = {}
+        self._order: list[str] = []
+        self._place: dict[str, int] = {}
 
     @classmethod
     def read(cls, facts: Facts, ids: Collection[str]) -> Committed:
-        return cls(images.get_held(facts, ids) if ids else {})
+        return cls(facts, images.ledger(facts, ids) if ids else {})
 
     def holds(self, image_id: str, spec: ModelSpec) -> bool:
         """Is the film's vector of this model committed?"""
-        return image_id in self.films and spec.fingerprint in self.films[image_id][1]
+        return spec.fingerprint in self._held.get(image_id, ())
+
+    def expect(self, ids: Sequence[str]) -> None:
+        """Records will be looked at in this order."""
+        self._order, self._place = list(ids), {image_id: place for place, image_id in enumerate(ids)}
 
     def record(self, image_id: str) -> ImageRecord:
-        """One of these films."""
-        return self.films[image_id][0]
+        """One of these films; those expected next are read with it. Raises NOT_FOUND for one that has gone since."""
+        if image_id not in self._records:
+            start = self._place.get(image_id)
+            self.fetch([image_id] if start is None else self._order[start : start + _AHEAD])
+        if image_id not in self._records:
+            raise HilumError(ErrorCode.NOT_FOUND, "a film was removed while it was looked for; ask again")
+        return self._records[image_id]
+
+    def fetch(self, ids: Collection[str]) -> None:
+        """Read the records of these films now."""
+        self._records |= images.get(self._facts, [image_id for image_id in ids if image_id not in self._records])
 
     def shown(self, image_id: str, active: Mapping[str, ModelSpec]) -> StoredImage:
         """The film with the names of those of the `active` models that hold it."""
-        record, held = self.films[image_id]
-        return StoredImage(record, tuple(name for name, spec in active.items() if spec.fingerprint in held))
+        held = self._held[image_id]
+        return StoredImage(
+            self.record(image_id), tuple(name for name, one in active.items() if one.fingerprint in held)
+        )
 
 
 def shown(facts: Facts, ids: Collection[str]) -> dict[str, StoredImage]:
     """image_id → film, for those whose facts are committed."""
-    found, active = Committed.read(facts, ids), models.active(facts)
-    return {image_id: found.shown(image_id, active) for image_id in found.films}
+    held, active = images.get_held(facts, ids), models.active(facts)
+    return {image_id: StoredImage(record, _named(active, theirs)) for image_id, (record, theirs) in held.items()}
 
 
 def with_models(facts: Facts, records: Iterable[ImageRecord]) -> list[StoredImage]:
@@ -53,3 +75,7 @@ def with_models(facts: Facts, records: Iterable[ImageRecord]) -> list[StoredImag
     ids = [record.image_id for record in records]
     films = shown(facts, ids)
     return [films[image_id] for image_id in ids if image_id in films]
+
+
+def _named(active: Mapping[str, ModelSpec], held: Collection[str]) -> tuple[str, ...]:
+    return tuple(name for name, spec in active.items() if spec.fingerprint in held)

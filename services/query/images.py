@@ -9,6 +9,7 @@ from PIL import Image
 from sqlalchemy import func, select
 
 from services.core import filters
+from services.core.access import ALL, Access
 from services.core.blobs import Blobs
 from services.core.errors import ErrorCode, HilumError, invalid
 from services.core.facts import Facts, images
@@ -55,17 +56,19 @@ class Images:
     def __init__(self, facts: Facts, blobs: Blobs) -> None:
         self._facts, self._blobs = facts, blobs
 
-    def get(self, image_id: str) -> StoredImage:
-        """One film. Raises INVALID_ARGUMENT when the id is none, NOT_FOUND when no film has it."""
+    def get(self, image_id: str, access: Access = ALL) -> StoredImage:
+        """One film. Raises INVALID_ARGUMENT when the id is none, NOT_FOUND when no film has it that may be seen."""
         canonical = parse_image_id(image_id)
         found = shown(self._facts, [canonical])
-        if canonical not in found:
+        if canonical not in found or not access.allows(found[canonical].record):
             raise _missing()
         return found[canonical]
 
-    def picture(self, image_id: str) -> Picture:
+    def picture(self, image_id: str, access: Access = ALL) -> Picture:
         """The stored picture of a film, or that none is kept. Raises NOT_FOUND."""
         canonical = parse_image_id(image_id)
+        if access != ALL:
+            self.get(canonical, access)
         digest = images.thumbnails(self._facts, [canonical]).get(canonical)
         if digest is None:
             raise _missing()
@@ -77,18 +80,22 @@ class Images:
                 return Picture(data, kind)
         raise HilumError(ErrorCode.INTERNAL, "the stored picture is damaged; ingest the film again")
 
-    def kept(self, image_id: str) -> Image.Image:
+    def kept(self, image_id: str, access: Access = ALL) -> Image.Image:
         """The stored picture of a film, grey. Raises NOT_FOUND; FAILED_PRECONDITION where none is kept."""
-        picture = self.picture(image_id)
+        picture = self.picture(image_id, access)
         if picture is NO_PICTURE:
             raise HilumError(
                 ErrorCode.FAILED_PRECONDITION, "no picture of this film is kept: its vectors came ready made"
             )
         return Image.open(BytesIO(picture.data)).convert("L")
 
-    def page(self, filter_text: str = "", page_size: int = 0, page_token: str = "") -> Page:
+    def page(
+        self, filter_text: str = "", page_size: int = 0, page_token: str = "", access: Access = ALL
+    ) -> Page:
         """A page of the films that a filter selects. Films that come or go elsewhere shift no page."""
-        where = filters.to_sql(filters.parse(filter_text))
+        expr = filters.all_of(filters.parse(filter_text), access.condition())
+        filters.check(expr, self._facts)
+        where = filters.to_sql(expr)
         size = paging.size(page_size, DEFAULT_PAGE)
         after = _position(page_token)
         # One more than asked: whether there is a next page is then a fact, not a guess.

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, select
 
 from services.core.errors import ErrorCode, HilumError
 from services.core.facts import Facts, images, schema
-from services.core.filters import Expr, all_of, equals, not_, one_of
+from services.core.filters import Expr, all_of, equals, not_, one_of, to_sql
 from services.core.types import ImageRecord
 from services.query.asked import Exclude
 from services.query.by import By, FilmRegion, Single, StoredFilm, StudyFilms, UploadedFilm, parts
@@ -20,13 +20,32 @@ _COPIES = 64  # the same file in more datasets than this is a test card, not som
 _OF_STUDY = 64
 
 
-def films(facts: Facts, by: By | None) -> list[ImageRecord]:
-    """The records behind a query: the films named, or those of the very files uploaded. Raises NOT_FOUND."""
+def films(facts: Facts, by: By | None, access: Expr | None = None) -> list[ImageRecord]:
+    """The records behind a query: the films named, or those of the very files uploaded. Raises NOT_FOUND.
+
+    access: a film that does not fulfil it is as if it were not there.
+    """
     found: dict[str, ImageRecord] = {}
     for one, _ in parts(by):
-        for record in of(facts, one):
-            found[record.image_id] = record
+        mine = _seen(facts, of(facts, one), access)
+        if not mine and _is_named(one):
+            raise HilumError(ErrorCode.NOT_FOUND, "no such film or study; `images:query` lists films")
+        found.update((record.image_id, record) for record in mine)
     return list(found.values())
+
+
+def _seen(facts: Facts, records: list[ImageRecord], access: Expr | None) -> list[ImageRecord]:
+    if access is None or not records:
+        return records
+    column = schema.images.c.image_id
+    passed = select(column).where(column.in_([record.image_id for record in records]), to_sql(access))
+    with facts.read() as db:
+        ids = set(db.scalars(passed))
+    return [record for record in records if record.image_id in ids]
+
+
+def _is_named(one: Single) -> bool:
+    return isinstance(one.film if isinstance(one, FilmRegion) else one, StoredFilm | StudyFilms)
 
 
 def of(facts: Facts, one: Single) -> list[ImageRecord]:

@@ -22,6 +22,7 @@ from google.protobuf import message_factory
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
 
+from services.core.access import ALL, Access
 from services.core.errors import ErrorCode, HilumError, invalid
 from services.core.logs import get_logger
 from services.transport import errors, metrics
@@ -56,6 +57,7 @@ class Call:
     operator: bool = False  # holds this installation's own token: somebody at this machine with its user's rights
     deadline: float | None = None  # monotonic seconds
     is_cancelled: Callable[[], bool] = field(default=lambda: False)
+    access: Access = ALL  # whose films the caller may see
 
     def time_left(self, default: float = 30.0) -> float:
         """Seconds until the client stops waiting."""

@@ -13,6 +13,7 @@ from google.protobuf.message import Message
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from services.core.access import ALL, Access
 from services.core.errors import HilumError
 from services.core.limits import MAX_MESSAGE_BYTES
 from services.core.security import same_token
@@ -36,8 +37,11 @@ class GrpcServer:
         self._server.stop(grace).wait()
 
 
-def serve(apis: Sequence[Api], bind: str, operator_token: str = "") -> GrpcServer:
-    """Serve `apis` on `bind` (port 0 picks a free one). Raises FAILED_PRECONDITION when it may not or cannot listen."""
+def serve(apis: Sequence[Api], bind: str, operator_token: str = "", access: Access = ALL) -> GrpcServer:
+    """Serve `apis` on `bind` (port 0 picks a free one); `access` is what every caller may see at most.
+
+    Raises FAILED_PRECONDITION when it may not or cannot listen.
+    """
     host, port = loopback(bind)
     server = grpc.server(
         futures.ThreadPoolExecutor(_THREADS, thread_name_prefix="grpc"),
@@ -50,7 +54,7 @@ def serve(apis: Sequence[Api], bind: str, operator_token: str = "") -> GrpcServe
     )
     names = [api.service.full_name for api in apis]
     for api in apis:
-        handlers = {method.name: _rpc(api, method, operator_token) for method in api.service.methods}
+        handlers = {method.name: _rpc(api, method, operator_token, access) for method in api.service.methods}
         generic = grpc.method_handlers_generic_handler(api.service.full_name, handlers)
         server.add_generic_rpc_handlers((generic,))
     probe = health.HealthServicer()
@@ -74,16 +78,16 @@ def _taken(bind: str) -> HilumError:
     return HilumError(ErrorCode.FAILED_PRECONDITION, f"cannot listen on {bind}: is another server there? choose --grpc")
 
 
-def _rpc(api: Api, method: MethodDescriptor, token: str) -> grpc.RpcMethodHandler:
+def _rpc(api: Api, method: MethodDescriptor, token: str, access: Access) -> grpc.RpcMethodHandler:
     def unary(message: Message, context: grpc.ServicerContext) -> Message:
-        call = _call(context, token)
+        call = _call(context, token, access)
         with _Aborting(context, call):
             answer: Message = invoke(api, method.name, message, call, "grpc")
             return answer
         raise AssertionError("abort always raises")
 
     def stream(message: Message, context: grpc.ServicerContext) -> Iterator[Message]:
-        call = _call(context, token)
+        call = _call(context, token, access)
         with _Aborting(context, call):
             yield from invoke(api, method.name, message, call, "grpc")
 
@@ -97,7 +101,7 @@ def _rpc(api: Api, method: MethodDescriptor, token: str) -> grpc.RpcMethodHandle
     )
 
 
-def _call(context: grpc.ServicerContext, token: str) -> Call:
+def _call(context: grpc.ServicerContext, token: str, access: Access) -> Call:
     metadata = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
     left = context.time_remaining()
     call = Call(
@@ -105,6 +109,7 @@ def _call(context: grpc.ServicerContext, token: str) -> Call:
         operator=same_token(metadata.get(OPERATOR_HEADER), token),
         deadline=None if left is None else time.monotonic() + left,
         is_cancelled=lambda: not context.is_active(),
+        access=access,
     )
     context.send_initial_metadata(((REQUEST_HEADER, call.request_id),))
     return call

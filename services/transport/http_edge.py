@@ -16,6 +16,7 @@ from google.protobuf.message import Message
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from hilum.v1 import common_pb2
+from services.core.access import ALL, Access
 from services.core.errors import ErrorCode, HilumError, invalid
 from services.core.limits import MAX_HTTP_BODY_BYTES
 from services.core.security import same_token
@@ -40,10 +41,12 @@ def build(
     ready: Callable[[], dict[str, bool]] = dict,
     operator_token: str = "",
     version: str = "0",
+    access: Access = ALL,
 ) -> FastAPI:
     """An application that serves `apis` by their routes, `routers` (pages, atlases), health and metrics.
 
-    `ready` names what must answer before this server is of use, and whether it does.
+    `ready` names what must answer before this server is of use, and whether it does.  access: what every caller
+    may see at most.
     """
     app = FastAPI(title="Hilum", version=version, docs_url=None, redoc_url=None, openapi_url=None)
     # A page elsewhere that resolves its own name to this machine must not be able to read the archive.
@@ -53,7 +56,7 @@ def build(
     for api in apis:
         for route in sorted(api.routes, key=lambda route: "}:" not in route.path):  # {id}:verb before {id}
             app.add_api_route(
-                route.path, _endpoint(api, route, operator_token), methods=[route.method], include_in_schema=False
+                route.path, _endpoint(api, route, operator_token, access), methods=[route.method], include_in_schema=False
             )
     for router in routers:
         app.include_router(router)
@@ -75,7 +78,7 @@ def build(
     return app
 
 
-def _endpoint(api: Api, route: Route, token: str) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(api: Api, route: Route, token: str, access: Access) -> Callable[[Request], Awaitable[Response]]:
     method = api.service.methods_by_name[route.rpc]
 
     async def endpoint(request: Request) -> Response:
@@ -83,6 +86,7 @@ def _endpoint(api: Api, route: Route, token: str) -> Callable[[Request], Awaitab
             request_id=request.state.request_id,
             operator=same_token(request.headers.get(OPERATOR_HEADER), token),
             deadline=time.monotonic() + 60.0,
+            access=access,
         )
         message = _message(method, request, await _body(request))
         answer = await run_in_threadpool(invoke, api, route.rpc, message, call, "http")

@@ -12,6 +12,10 @@ ENCODE_DROPPED = Counter("hilum_encode_dropped_total", "Films and texts dropped 
 ENCODE_BATCH = Histogram(
     "hilum_encode_batch", "Films or texts of one batch.", ["kind"], buckets=(1, 2, 4, 8, 16, 32, 64)
 )
+ANN_RECALL = Histogram(
+    "hilum_ann_recall", "Share of the exact nearest films that the approximate index found, in sampled questions.",
+    ["filtered"], buckets=(0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 1.0),
+)  # fmt: skip
 TEXT_CACHE = Counter("hilum_text_cache_total", "Texts looked up among those encoded before.", ["outcome"])
 
 

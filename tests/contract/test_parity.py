@@ -35,6 +35,7 @@ NO_FILM = "00000000-0000-5000-8000-000000000000"
 ROUTES = {
     "Search": "search",
     "SearchBatch": "search:batch",
+    "WhyNot": "search:whyNot",
     "QueryImages": "images:query",
     "FacetImages": "images:facets",
 }
@@ -390,6 +391,6 @@ def test_an_engine_that_hangs_holds_nobody_for_long_and_nothing_but_search(tmp_p
 def test_http_speaks_the_contracts_own_names(edges: Edges) -> None:
     answer = edges.http.post("/v1/search", json={"query": {"text": "left"}, "limit": 1})
     body = json.loads(answer.text)
-    assert set(body) == {"hits", "provenance"}
+    assert set(body) == {field.name for field in query_pb2.SearchResponse.DESCRIPTOR.fields}
     assert {"image_id", "score", "image", "agreement", "thumbnail", "same_patient"} <= set(body["hits"][0])
     assert answer.headers["cache-control"] == "no-store"

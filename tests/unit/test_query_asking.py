@@ -10,9 +10,9 @@ import pytest
 
 from services.core.blobs import Blobs
 from services.core.errors import ErrorCode, HilumError
-from services.core.facts import Facts, densities
+from services.core.facts import Facts, densities, recalls
 from services.core.facts.densities import Density
-from services.core.store import VectorStore
+from services.core.store import Scored, VectorStore
 from services.engine.supervisor import EngineProcess
 from services.query.asked import Exclude, GroupBy, Hubs, Mode, Ranking, SearchQuery, Showing
 from services.query.by import FilmRegion, Mixture, StoredFilm, StudyFilms, UploadedFilm, Words, examples
@@ -20,6 +20,7 @@ from services.query.fusion import Fusion
 from services.query.images import Images
 from services.query.search import Search
 from services.query.search.pages import Pages
+from services.query.search.recall import recall_of
 from services.query.search.why_not import WhyNot
 from tests.kit.archive import Archive, png, spot
 from tests.kit.places import PlacesEncoder
@@ -270,3 +271,16 @@ def test_why_not_names_what_stopped_a_film(archive: Archive, searching: Search) 
     assert far.code == "below-limit" and far.rank > 3
     assert codes("00000000-0000-5000-8000-000000000000") == ["unknown"]
     assert query.exclude is Exclude.PATIENT
+
+
+def test_the_recall_of_the_index_is_sampled(archive: Archive, searching: Search) -> None:
+    across(archive, 15)
+    archive.settle()
+    sampling = Search(archive.facts, archive.store, archive.encode, Images(archive.facts, archive.blobs), 1.0)
+    for where in ("", "dataset = demo"):
+        sampling(SearchQuery(Words("left"), filter=where, limit=10))
+    sampling.close()  # waits for what was sampled
+    fingerprint = archive.spec("tiny").fingerprint
+    assert recalls.told(archive.facts, fingerprint, False) == recalls.Recall(1, 1.0, 1.0)
+    assert recalls.told(archive.facts, fingerprint, True) == recalls.Recall(1, 1.0, 1.0)
+    assert recall_of(["a", "b"], [Scored("a", 1), Scored("c", 0.9)]) == 0.5

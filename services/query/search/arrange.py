@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from services.core.types import ImageRecord
@@ -10,6 +10,7 @@ from services.query.asked import GroupBy, Showing
 from services.query.fusion import Fused
 
 _ALIKE_BITS = 4  # of 64 of the perceptual hash: what `hilum duplicates` looks at more closely, too
+_FURTHER = 8  # films looked at behind the last one that is shown, for copies of it: those stand close by
 
 SamePicture = Callable[[str, str], bool]
 
@@ -31,49 +32,57 @@ def arrange(
 
     same: do two films whose perceptual hashes are near show the same picture? Asked for few pairs.
     """
-    kept = _capped(_folded(ranked, records, same) if showing.fold else _all(ranked, records), showing.per_patient)
-    if showing.group_by is GroupBy.FILM:
-        shown = [one for one, _ in zip(kept, range(limit), strict=False)]
-        return shown, len(shown) == limit
+    copies, people = _Copies(same), dict[tuple[str, str], int]()
     groups: dict[str, list[Shown]] = {}
-    for one in kept:
-        one.group = group_of(one.record, showing.group_by)
-        if one.group in groups or len(groups) < limit:
-            groups.setdefault(one.group, []).append(one)
-    whole = len(groups) == limit
-    return [one for group in groups.values() for one in group[: showing.group_size]], whole
+    further = 0
+    for film in ranked:
+        if len(groups) == limit and showing.group_by is GroupBy.FILM:
+            further += 1
+            if further > _FURTHER:
+                break
+        one = Shown(film, records(film.image_id))
+        if showing.fold and copies.joins(one):
+            continue
+        if _over(one.record, people, showing.per_patient):
+            continue
+        name = group_of(one.record, showing.group_by)
+        one.group = name if showing.group_by is not GroupBy.FILM else ""
+        if name in groups or len(groups) < limit:
+            groups.setdefault(name, []).append(one)
+    return [one for group in groups.values() for one in group[: showing.group_size]], len(groups) == limit
 
 
 def group_of(record: ImageRecord, by: GroupBy) -> str:
-    """``dataset/id`` of the patient or study; a film of nobody known stands for itself."""
-    known = record.patient_id if by is GroupBy.PATIENT else record.study_id
+    """``dataset/id`` of the patient or study; a film of nobody known stands for itself, as all do when not grouped."""
+    known = {GroupBy.PATIENT: record.patient_id, GroupBy.STUDY: record.study_id, GroupBy.FILM: None}[by]
     return f"{record.dataset}/{known}" if known else record.image_id
 
 
-def _all(ranked: Sequence[Fused], records: Callable[[str], ImageRecord]) -> Iterator[Shown]:
-    return (Shown(film, records(film.image_id)) for film in ranked)
+class _Copies:
+    """Films seen so far, by pixels and by bands of the perceptual hash: hashes near each other agree in some band."""
 
+    def __init__(self, same: SamePicture) -> None:
+        self._same = same
+        self._by_pixels: dict[str, Shown] = {}
+        self._by_band: dict[tuple[int, int], list[Shown]] = {}
 
-def _folded(ranked: Sequence[Fused], records: Callable[[str], ImageRecord], same: SamePicture) -> Iterator[Shown]:
-    """Copies join the best of them, whichever dataset or patient they are filed under."""
-    shown: list[Shown] = []
-    by_pixels: dict[str, Shown] = {}
-    by_band: dict[tuple[int, int], list[Shown]] = {}  # hashes that differ in few bits agree wholly in some band
-    for film in ranked:
-        record = records(film.image_id)
-        first = by_pixels.get(record.pixel_sha256) if record.pixel_sha256 else None
-        bands = _bands(record.phash)
-        near = (one for band in bands for one in by_band.get(band, ()) if _alike(one.record, record, same))
-        first = first or next(near, None)
+    def joins(self, one: Shown) -> bool:
+        """Is it a copy of a film seen before, whichever patient it is filed under? It is then noted there."""
+        record, bands = one.record, _bands(one.record.phash)
+        near = (other for band in bands for other in self._by_band.get(band, ()) if self._alike(other.record, record))
+        first = self._by_pixels.get(record.pixel_sha256) or next(near, None)
         if first is not None:
             first.copies.append(record.image_id)
-            continue
-        one = Shown(film, record)
-        shown.append(one)
-        by_pixels[record.pixel_sha256] = one
+            return True
+        if record.pixel_sha256:
+            self._by_pixels[record.pixel_sha256] = one
         for band in bands:
-            by_band.setdefault(band, []).append(one)
-    return iter(shown)
+            self._by_band.setdefault(band, []).append(one)
+        return False
+
+    def _alike(self, one: ImageRecord, other: ImageRecord) -> bool:
+        bits = (int(one.phash, 16) ^ int(other.phash, 16)).bit_count()
+        return bits <= _ALIKE_BITS and self._same(one.image_id, other.image_id)
 
 
 def _bands(phash: str) -> list[tuple[int, int]]:
@@ -81,18 +90,10 @@ def _bands(phash: str) -> list[tuple[int, int]]:
     return [(at, value >> at & (1 << width) - 1) for at in range(0, 64, width)] if phash else []
 
 
-def _alike(one: ImageRecord, other: ImageRecord, same: SamePicture) -> bool:
-    bits = (int(one.phash, 16) ^ int(other.phash, 16)).bit_count()
-    return bits <= _ALIKE_BITS and same(one.image_id, other.image_id)
-
-
-def _capped(films: Iterator[Shown], most: int) -> Iterator[Shown]:
-    """At most so many films of one patient; films of nobody known are each somebody else's."""
-    counts: dict[tuple[str, str], int] = {}
-    for one in films:
-        if most and one.record.patient_id:
-            whose = (one.record.dataset, one.record.patient_id)
-            counts[whose] = counts.get(whose, 0) + 1
-            if counts[whose] > most:
-                continue
-        yield one
+def _over(record: ImageRecord, people: dict[tuple[str, str], int], most: int) -> bool:
+    """Is it one film too many of its patient? Films of nobody known are each somebody else's."""
+    if not most or not record.patient_id:
+        return False
+    whose = (record.dataset, record.patient_id)
+    people[whose] = people.get(whose, 0) + 1
+    return people[whose] > most

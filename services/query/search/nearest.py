@@ -15,6 +15,7 @@ from services.core.models import ModelSpec
 from services.core.store import Scored, VectorStore
 from services.query.films import Committed
 from services.query.search.questions import Ask
+from services.query.search.recall import RecallSampler
 
 _MODELS_AT_ONCE = 8
 T = TypeVar("T")
@@ -33,8 +34,8 @@ class Read:
 class Nearest:
     """Reads rankings, several models side by side. Safe to share between threads."""
 
-    def __init__(self, facts: Facts, store: VectorStore) -> None:
-        self._facts, self._store = facts, store
+    def __init__(self, facts: Facts, store: VectorStore, sampler: RecallSampler) -> None:
+        self._facts, self._store, self._sampler = facts, store, sampler
         self._pool = ThreadPoolExecutor(_MODELS_AT_ONCE, thread_name_prefix="search")
 
     def __call__(
@@ -63,10 +64,16 @@ class Nearest:
 
     def close(self) -> None:
         self._pool.shutdown(cancel_futures=True)
+        self._sampler.close()
 
     def _one(self, spec: ModelSpec, ask: Ask, where: Expr | None, depth: int, exact: bool) -> list[Scored]:
         condition = filters.to_qdrant(filters.all_of(where, ask.where))
-        return self._store.query(spec, [ask.vector], depth, condition, exact)[0]
+        if ask.liked is not None and ask.disliked is not None:
+            return self._store.recommend(spec, ask.liked, ask.disliked, depth, condition, exact)
+        found = self._store.query(spec, [ask.vector], depth, condition, exact)[0]
+        if not exact:
+            self._sampler.saw(spec, ask.vector, condition, found)
+        return found
 
 
 def by_study(lists: Sequence[Sequence[Scored]], committed: Committed, depth: int) -> list[Scored]:
@@ -76,6 +83,7 @@ def by_study(lists: Sequence[Sequence[Scored]], committed: Committed, depth: int
     that ends before, it has no film: it gets the middle score, for what was not taken speaks neither way. A study's
     films stand together and carry its score; films of no known study stand for themselves.
     """
+    committed.fetch({scored.image_id for ranking in lists for scored in ranking})
     best: dict[str, dict[int, float]] = {}
     members: dict[str, list[str]] = {}
     for number, ranking in enumerate(lists):

@@ -33,6 +33,7 @@ from services.query.search.hubs import corrected
 from services.query.search.meaning import Meanings
 from services.query.search.nearest import Nearest, Read
 from services.query.search.questions import Ask, Questions
+from services.query.search.recall import RecallSampler
 from services.query.search.spread import spread
 from services.transport.encode_client import EncodeClient
 
@@ -65,9 +66,11 @@ class _Asked:
 class Search:
     """Answers questions. Safe to share between threads."""
 
-    def __init__(self, facts: Facts, store: VectorStore, encode: EncodeClient, images: Images) -> None:
+    def __init__(
+        self, facts: Facts, store: VectorStore, encode: EncodeClient, images: Images, recall_sample: float = 0.0
+    ) -> None:
         self._facts, self._store, self._encode = facts, store, encode
-        self._nearest = Nearest(facts, store)
+        self._nearest = Nearest(facts, store, RecallSampler(facts, store, recall_sample))
         self._samples = Samples(facts, store)
         self._questions = Questions(facts, store, encode, self._samples, images)
         self._meanings = Meanings(facts)
@@ -109,8 +112,8 @@ class Search:
 
     def _ask(self, query: SearchQuery, asked_filter: Expr | None, access: Expr | None) -> _Asked:
         active = known.active(self._facts)
+        films = own.films(self._facts, query.by, access)
         specs = models.choose(active, self._facts, self._encode, query)
-        films = own.films(self._facts, query.by)
         condition = filters.all_of(
             access,
             asked_filter,
@@ -124,12 +127,13 @@ class Search:
     def _shown(self, asked: _Asked, cancelled: Cancelled) -> tuple[list[Shown], Read]:
         """Reads deeper while films that are not committed, copies, caps or groups leave the answer short."""
         query, wanted = asked.query, asked.query.wanted
-        where = asked.condition
+        where = filters.resolve(asked.condition, self._facts)
         depth, deepest = _depth(query, len(asked.specs)), 4 * max(MAX_SEARCH_LIMIT, wanted)
         while True:
             read = self._read(asked, where, depth)
             _check(cancelled)
             ranked = self._ranked(asked, read)
+            read.committed.expect([film.image_id for film in ranked])
             shown, enough = arrange(
                 ranked, read.committed.record, query.showing,
                 self._pool(query), self._same(asked.specs[0]),
@@ -143,14 +147,8 @@ class Search:
         if mode not in (Mode.TYPICAL, Mode.ATYPICAL):
             read = self._nearest(asked.asks, where, depth, asked.query.exact)
             if mode is Mode.LOOKALIKE:
-                films = read.committed.films
-                return replace(
-                    read,
-                    rankings={
-                        name: [one for one in ranking if modes.has_another(films[one.image_id][0])]
-                        for name, ranking in read.rankings.items()
-                    },
-                )
+                found = {name: self._with_another(ranking, read) for name, ranking in read.rankings.items()}
+                return replace(read, rankings=found)
             return read
         rankings = {}
         for spec, asks in asked.asks.items():
@@ -168,6 +166,11 @@ class Search:
             for spec in asked.specs
         }
         return Read(kept, committed, whole=True)
+
+    @staticmethod
+    def _with_another(ranking: list[Scored], read: Read) -> list[Scored]:
+        read.committed.fetch([one.image_id for one in ranking])
+        return [one for one in ranking if modes.has_another(read.committed.record(one.image_id))]
 
     def _ranked(self, asked: _Asked, read: Read) -> list[Fused]:
         ranking = asked.query.ranking
@@ -231,7 +234,7 @@ class Search:
         spec = asked.specs[0]
         if theirs is None or not asked.asks[spec]:
             return ()
-        where = filters.all_of(access, theirs)
+        where = filters.resolve(filters.all_of(access, theirs), self._facts)
         read = self._nearest({spec: asked.asks[spec][:1]}, where, priors.MOST, True)
         found = [
             Hit(read.committed.shown(one.image_id, asked.active), one.score, (), True)

@@ -17,7 +17,7 @@ from services.core.store import VectorStore, check_question
 from services.core.types import ImageRecord
 from services.query import own
 from services.query.asked import Reading, SearchQuery
-from services.query.by import FilmRegion, Mixture, RawVector, Single, StoredFilm, StudyFilms, UploadedFilm, Words
+from services.query.by import FilmRegion, Liked, Mixture, RawVector, Single, StoredFilm, StudyFilms, UploadedFilm, Words
 from services.query.images import Images, png
 from services.query.samples import Samples, unit
 from services.transport.encode_client import EncodeClient
@@ -29,10 +29,15 @@ LATERAL = equals("view", "LATERAL")
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One vector to search with: (D,), or (T, D) with several tokens. `where`: which films may answer it besides."""
+    """One vector to search with: (D,), or (T, D) with several tokens. `where`: which films may answer it besides.
+
+    liked, disliked: (N, D) vectors to recommend by instead; `vector` is then the mean of those liked.
+    """
 
     vector: Vector
     where: Expr | None = None
+    liked: Vector | None = None
+    disliked: Vector | None = None
 
 
 class Questions:
@@ -54,6 +59,8 @@ class Questions:
                 return []
             case StudyFilms() as study:
                 return self._study(study, spec)
+            case Liked() as marked:
+                return [self._recommended(marked, spec)]
             case Mixture(several):
                 vector = self._mixed([(self._one(one, spec, query), weight) for one, weight in several], spec)
             case one:
@@ -102,6 +109,16 @@ class Questions:
         if not asks:
             raise HilumError(ErrorCode.NOT_FOUND, "this study is not stored with this model; choose another model")
         return asks
+
+    def _recommended(self, marked: Liked, spec: ModelSpec) -> Ask:
+        """Marked films that the model does not hold say nothing to it."""
+        found = [
+            self._store.vectors(spec, ids=[film.image_id for film in films])[1]
+            for films in (marked.positive, marked.negative)
+        ]
+        if not len(found[0]):
+            raise HilumError(ErrorCode.NOT_FOUND, "no film marked relevant is stored with this model; choose another")
+        return Ask(unit(unit(found[0]).mean(0)), None, *found)
 
     def _mixed(self, found: Sequence[tuple[Vector, float]], spec: ModelSpec) -> Vector:
         """The sum whose cosines are the weighted sum of the parts' cosines, each part's first brought to one spread.

@@ -1,0 +1,128 @@
+"""Questions kept by name: kept, asked again, and moved by what their owner marked (Rocchio 1971).
+
+saved = Saved(facts)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from google.protobuf import json_format
+
+from hilum.v1 import query_pb2
+from services.core.errors import ErrorCode, HilumError, invalid
+from services.core.facts import Facts, images, searches
+from services.core.facts.searches import MOST_GRADE, Kept
+from services.core.ids import parse_image_id
+from services.query import convert, own
+from services.query.asked import SearchQuery
+from services.query.by import MAX_PARTS, By, Liked, Mixture, Single, StoredFilm, UploadedFilm, parts
+
+TOWARDS, AWAY = 0.75, 0.25  # of the question's own weight of 1, shared among the films marked
+_MOST_TITLE = 200
+_MOST_MARKS = 1_000
+
+
+class Saved:
+    """Safe to share between threads. owner: whose questions."""
+
+    def __init__(self, facts: Facts) -> None:
+        self._facts = facts
+
+    def save(self, owner: str, title: str, request: query_pb2.SearchRequest, search_id: str = "") -> Kept:
+        """Keep a question that can be asked. Raises INVALID_ARGUMENT; FAILED_PRECONDITION for an uploaded film that
+        the archive does not hold: films are kept by ingest, not by questions."""
+        if not title.strip() or len(title) > _MOST_TITLE:
+            raise invalid(f"give the search a title of at most {_MOST_TITLE} characters")
+        kept = query_pb2.SearchRequest()
+        kept.CopyFrom(request)
+        kept.ClearField("page_token")
+        kept.ClearField("request_id")
+        convert.search_query(kept)  # raises what asking would
+        for leaf in _leaves(kept.query):
+            self._without_upload(leaf)
+        told = json_format.MessageToDict(kept, preserving_proto_field_name=True)
+        return searches.save(self._facts, owner, title.strip(), told, search_id)
+
+    def question(self, owner: str, search_id: str) -> query_pb2.SearchRequest:
+        """The question as it was asked. Raises NOT_FOUND."""
+        return request_of(searches.get(self._facts, owner, search_id))
+
+    def mark(self, owner: str, search_id: str, grades: Mapping[str, int], unmark: Sequence[str]) -> dict[str, int]:
+        """Say what films are worth; all marks as they stand then. Raises INVALID_ARGUMENT, NOT_FOUND."""
+        if len(grades) + len(unmark) > _MOST_MARKS:
+            raise invalid(f"at most {_MOST_MARKS} films are marked at once")
+        if not all(0 <= grade <= MOST_GRADE for grade in grades.values()):
+            raise invalid(f"a grade is 0 (not relevant), 1 (relevant), up to {MOST_GRADE}")
+        wanted = {parse_image_id(image_id): grade for image_id, grade in grades.items()}
+        if len(images.get(self._facts, wanted)) < len(wanted):
+            raise HilumError(ErrorCode.NOT_FOUND, "a film that is marked is not in the archive")
+        searches.mark(self._facts, owner, search_id, wanted, [parse_image_id(one) for one in unmark])
+        return self.marks(owner, search_id)
+
+    def marks(self, owner: str, search_id: str) -> dict[str, int]:
+        """image_id → grade, newest first. Raises NOT_FOUND."""
+        return searches.marked(self._facts, owner, search_id)
+
+    def refined(self, owner: str, search_id: str, method: str, changes: query_pb2.SearchRequest | None) -> SearchQuery:
+        """The question moved by its marks. Raises FAILED_PRECONDITION while no film is marked relevant."""
+        request = self.question(owner, search_id)
+        if changes is not None:
+            for name in ("limit", "filter", "page_size", "mode", "finding", "exclude"):
+                if value := getattr(changes, name):
+                    setattr(request, name, value)
+        query = convert.search_query(request)
+        marks = self.marks(owner, search_id)
+        liked = [(StoredFilm(image_id), grade) for image_id, grade in marks.items() if grade > 0]
+        disliked = [StoredFilm(image_id) for image_id, grade in marks.items() if grade == 0]
+        if not liked:
+            raise HilumError(ErrorCode.FAILED_PRECONDITION, "mark at least one answer as relevant first")
+        by: By
+        match method or "rocchio":
+            case "rocchio":
+                by = _moved(query, liked, disliked)
+            case "recommend":
+                by = Liked(tuple(film for film, _ in liked), tuple(disliked))
+            case _:
+                raise invalid("method is rocchio or recommend")
+        return replace(query, by=by)
+
+    def _without_upload(self, leaf: query_pb2.Query) -> None:
+        if leaf.WhichOneof("by") == "image" or leaf.region.image:
+            data = leaf.image or leaf.region.image
+            known = own.of(self._facts, UploadedFilm(data))
+            if not known:
+                raise HilumError(
+                    ErrorCode.FAILED_PRECONDITION,
+                    "the archive does not hold this film; ingest it, or save the search by a film of the archive",
+                )
+            if leaf.WhichOneof("by") == "image":
+                leaf.image_id = known[0].image_id
+            else:
+                leaf.region.image_id = known[0].image_id
+
+
+def request_of(kept: Kept) -> query_pb2.SearchRequest:
+    """What was kept, as it was sent."""
+    return json_format.ParseDict(kept.request, query_pb2.SearchRequest(), ignore_unknown_fields=True)
+
+
+def _moved(query: SearchQuery, liked: Sequence[tuple[StoredFilm, int]], disliked: Sequence[StoredFilm]) -> Mixture:
+    """The newest marks where there are more than a mixture holds."""
+    mine: list[tuple[Single, float]] = list(parts(query.by))
+    room = max((MAX_PARTS - len(mine)) // 2, 1)
+    liked, disliked = liked[:room], disliked[:room]
+    total = sum(grade for _, grade in liked)
+    towards = [(film, TOWARDS * grade / total) for film, grade in liked]
+    return Mixture((*mine, *towards, *((film, -AWAY / len(disliked)) for film in disliked)))
+
+
+def _leaves(query: query_pb2.Query) -> list[query_pb2.Query]:
+    match query.WhichOneof("by"):
+        case "examples":
+            return [*query.examples.positive, *query.examples.negative]
+        case "mixture":
+            return [part.query for part in query.mixture.parts]
+        case _:
+            return [query]

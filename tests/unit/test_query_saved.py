@@ -1,0 +1,105 @@
+"""Questions kept by name: asked again as they were, moved by marks, and never holding an uploaded film."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from hilum.v1 import query_pb2, searches_pb2
+from services.core.blobs import Blobs
+from services.core.errors import ErrorCode, HilumError
+from services.core.facts import Facts
+from services.core.store import VectorStore
+from services.engine.supervisor import EngineProcess
+from services.query.api import QueryApi
+from services.query.searches_api import SearchesApi
+from services.transport.edge import Call
+from tests.kit.archive import Archive, png, spot
+from tests.kit.places import PlacesEncoder
+
+CALL = Call("test")
+
+
+@pytest.fixture
+def served(facts: Facts, engine: EngineProcess, tmp_path: Path) -> Iterator[SimpleNamespace]:
+    store = VectorStore(engine.url)
+    archive = Archive(facts, store, Blobs(tmp_path / "blobs"), [PlacesEncoder("saved")])
+    archive.open()
+    films = [archive.add(f"f{i}", spot(0.5, 0.1 + 0.08 * i)).image_id for i in range(10)]
+    archive.settle()
+    query = QueryApi(facts, store, archive.encode, archive.blobs)
+    yield SimpleNamespace(api=SearchesApi(facts, query.pages), films=films, archive=archive)
+    query.close()
+    archive.clear()
+    archive.close()
+    store.close()
+
+
+def keep(api: SearchesApi, title: str = "left ones", **query) -> searches_pb2.SavedSearch:
+    request = query_pb2.SearchRequest(query=query_pb2.Query(**query), limit=4)
+    return api.save_search(searches_pb2.SaveSearchRequest(title=title, request=request), CALL)
+
+
+def ids(answer: query_pb2.SearchResponse) -> list[str]:
+    return [hit.image_id for hit in answer.hits]
+
+
+def by_id(search_id: str) -> searches_pb2.SearchIdRequest:
+    return searches_pb2.SearchIdRequest(search_id=search_id)
+
+
+def test_a_question_is_kept_asked_again_and_forgotten(served: SimpleNamespace) -> None:
+    kept = keep(served.api, image_id=served.films[4])
+    again = served.api.run_search(by_id(kept.search_id), CALL)
+    assert set(ids(again)) <= set(served.films) - {served.films[4]} and len(ids(again)) == 4
+    [listed] = served.api.list_searches(searches_pb2.ListSearchesRequest(), CALL).searches
+    assert (listed.title, listed.request.query.image_id, listed.marked) == ("left ones", served.films[4], 0)
+    changed = served.api.save_search(
+        searches_pb2.SaveSearchRequest(search_id=kept.search_id, title="renamed", request=kept.request), CALL
+    )
+    assert (changed.search_id, changed.title) == (kept.search_id, "renamed")
+    served.api.delete_search(by_id(kept.search_id), CALL)
+    with pytest.raises(HilumError) as gone:
+        served.api.get_search(by_id(kept.search_id), CALL)
+    assert gone.value.code is ErrorCode.NOT_FOUND
+
+
+@pytest.mark.parametrize("method", ["rocchio", "recommend"])
+def test_marks_move_the_question(served: SimpleNamespace, method: str) -> None:
+    kept = keep(served.api, image_id=served.films[5])
+    refine = searches_pb2.RefineRequest(search_id=kept.search_id, method=method)
+    with pytest.raises(HilumError) as unmarked:
+        served.api.refine_search(refine, CALL)
+    assert unmarked.value.code is ErrorCode.FAILED_PRECONDITION
+    marks = [searches_pb2.Mark(image_id=served.films[2], grade=3), searches_pb2.Mark(image_id=served.films[8], grade=0)]
+    told = served.api.mark_hits(searches_pb2.MarkRequest(search_id=kept.search_id, marks=marks), CALL)
+    assert {mark.image_id: mark.grade for mark in told.marks} == {served.films[2]: 3, served.films[8]: 0}
+    moved = ids(served.api.refine_search(refine, CALL))
+    assert moved[0] in (served.films[3], served.films[1], served.films[4]), "towards what is relevant"
+    assert served.films[2] not in moved and served.films[8] not in moved, "what was marked is known"
+    assert served.api.get_search(by_id(kept.search_id), CALL).marked == 2
+    left = served.api.mark_hits(searches_pb2.MarkRequest(search_id=kept.search_id, unmark=[served.films[8]]), CALL)
+    assert [mark.image_id for mark in left.marks] == [served.films[2]]
+
+
+def test_no_uploaded_film_is_kept(served: SimpleNamespace) -> None:
+    known = keep(served.api, image=png(spot(0.5, 0.1)))
+    assert known.request.query.image_id == served.films[0] and not known.request.query.image
+    with pytest.raises(HilumError) as strange:
+        keep(served.api, image=png(spot(0.9, 0.9)))
+    assert strange.value.code is ErrorCode.FAILED_PRECONDITION
+
+
+@pytest.mark.parametrize(
+    ("title", "grade", "image_id"),
+    [("", 1, None), ("x" * 201, 1, None), ("ok", 4, None), ("ok", -1, None), ("ok", 1, "nonsense"),
+     ("ok", 1, "00000000-0000-5000-8000-000000000000")],
+)  # fmt: skip
+def test_what_cannot_be_kept_is_refused(served: SimpleNamespace, title: str, grade: int, image_id: str | None) -> None:
+    with pytest.raises(HilumError):
+        kept = keep(served.api, title, image_id=served.films[0])
+        mark = searches_pb2.Mark(image_id=image_id or served.films[1], grade=grade)
+        served.api.mark_hits(searches_pb2.MarkRequest(search_id=kept.search_id, marks=[mark]), CALL)
