@@ -18,6 +18,7 @@ import uvicorn
 from fastapi import APIRouter
 
 from services.app.version import VERSION
+from services.core.access import Access
 from services.core.config import Settings
 from services.core.errors import ErrorCode, HilumError
 from services.core.facts import Facts, models, open_facts
@@ -37,6 +38,7 @@ class Process(ABC):
         self.settings = settings
         self.opened = ExitStack()
         self.token = secrets.token_urlsafe(32)
+        self.access = Access.named(settings.datasets)
         self.grpc = ""
         self.url = ""
 
@@ -76,14 +78,16 @@ class Process(ABC):
         return store
 
     def serve_grpc(self, apis: Sequence[Api]) -> None:
-        server = grpc_edge.serve(apis, self.settings.grpc_bind, self.token)
+        server = grpc_edge.serve(apis, self.settings.grpc_bind, self.token, self.access)
         self.opened.callback(server.stop)
         self.grpc = f"127.0.0.1:{server.port}"
 
     def serve_http(
         self, apis: Sequence[Api], routers: Sequence[APIRouter], ready: Callable[[], dict[str, bool]]
     ) -> None:
-        app = http_edge.build(apis, routers, ready=ready, operator_token=self.token, version=VERSION)
+        app = http_edge.build(
+            apis, routers, ready=ready, operator_token=self.token, version=VERSION, access=self.access
+        )
         self.url = self.opened.enter_context(_Http(app, self.settings.http_bind)).url
 
     def lock(self) -> None:

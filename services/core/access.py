@@ -7,6 +7,7 @@ It is part of the filter itself, so nothing outside it is ranked, counted or tol
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from services.core.filters import Expr, not_, one_of, present
@@ -18,6 +19,11 @@ class Access:
     """The datasets whose films may be seen; None: all."""
 
     datasets: frozenset[str] | None = None
+
+    @classmethod
+    def named(cls, datasets: Iterable[str]) -> Access:
+        """These datasets; all of them where none is named."""
+        return cls(frozenset(datasets) or None)
 
     def condition(self) -> Expr | None:
         """What every film must fulfil; None where all may be seen. No dataset at all selects nothing."""

@@ -89,9 +89,7 @@ class Images:
             )
         return Image.open(BytesIO(picture.data)).convert("L")
 
-    def page(
-        self, filter_text: str = "", page_size: int = 0, page_token: str = "", access: Access = ALL
-    ) -> Page:
+    def page(self, filter_text: str = "", page_size: int = 0, page_token: str = "", access: Access = ALL) -> Page:
         """A page of the films that a filter selects. Films that come or go elsewhere shift no page."""
         expr = filters.all_of(filters.parse(filter_text), access.condition())
         filters.check(expr, self._facts)

@@ -56,7 +56,10 @@ def build(
     for api in apis:
         for route in sorted(api.routes, key=lambda route: "}:" not in route.path):  # {id}:verb before {id}
             app.add_api_route(
-                route.path, _endpoint(api, route, operator_token, access), methods=[route.method], include_in_schema=False
+                route.path,
+                _endpoint(api, route, operator_token, access),
+                methods=[route.method],
+                include_in_schema=False,
             )
     for router in routers:
         app.include_router(router)

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
+from services.core.access import ALL, Access
 from services.core.errors import HilumError
 from services.core.facts import Facts, jobs, runs
 from services.core.labels import LabelState, merge
@@ -26,8 +27,8 @@ _LATEST = 30
 _STATES = (LabelState.PRESENT, LabelState.UNCERTAIN, LabelState.ABSENT)
 
 
-def web_router(facts: Facts, query: QueryApi) -> APIRouter:
-    """A router with every page and what pages need."""
+def web_router(facts: Facts, query: QueryApi, access: Access = ALL) -> APIRouter:
+    """A router with every page and what pages need. access: what its readers may see."""
     pages = Pages()
     router = APIRouter(include_in_schema=False, route_class=_pages_with_errors(pages))
 
@@ -37,7 +38,7 @@ def web_router(facts: Facts, query: QueryApi) -> APIRouter:
 
     @router.get("/images/{image_id}")
     def film(image_id: str) -> Response:
-        shown = query.images.get(image_id)
+        shown = query.images.get(image_id, access)
         record = shown.record
         statements = _statements(record)
         return pages.page(
