@@ -9,10 +9,14 @@ from hilum.client import Client
 from hilum.errors import HilumError
 from hilum.explanation import Explanation, Saliency
 from hilum.findings import Classification, Classified, Finding
-from hilum.jobs import Job
-from hilum.results import Film, Hit, SearchResult
+from hilum.jobs import AsyncJob, Job
+from hilum.queries import Asked
+from hilum.results import Calibrated, Film, Hit, Place, Reason, SearchResult, Understood
+from hilum.saving import SavedSearch
+from hilum.things import File, Region, Stored, Study, Vector, Words
 
 __all__ = [
-    "AsyncClient", "Classification", "Classified", "Client", "Explanation", "Film", "Finding", "HilumError", "Hit",
-    "Job", "Saliency", "SearchResult",
+    "Asked", "AsyncClient", "AsyncJob", "Calibrated", "Classification", "Classified", "Client", "Explanation", "File",
+    "Film", "Finding", "HilumError", "Hit", "Job", "Place", "Reason", "Region", "Saliency", "SavedSearch",
+    "SearchResult", "Stored", "Study", "Understood", "Vector", "Words",
 ]  # fmt: skip

@@ -6,72 +6,34 @@ print(Client().search(text="large left pleural effusion", where='view = "PA"'))
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import grpc
 import numpy as np
 
-from hilum import explanation, keeping, locate, requests
-from hilum.channel import OPTIONS, Stubs, metadata
-from hilum.errors import from_rpc
-from hilum.explanation import Explanation
+from hilum import keeping, requests
 from hilum.findings import Classification, direction_of
 from hilum.jobs import Job
-from hilum.results import Film, SearchResult
-from hilum.v1 import analytics_pb2, common_pb2, encode_pb2, ingest_pb2, jobs_pb2, models_pb2, query_pb2
+from hilum.reports import Reporting
+from hilum.results import Film
+from hilum.saving import Saving
+from hilum.v1 import analytics_pb2, encode_pb2, ingest_pb2, jobs_pb2, models_pb2, query_pb2
 
 
-class Client:
+class Client(Saving, Reporting):
     """A connection to Hilum over gRPC. Safe to share between threads; usable as a context manager.
 
     url: ``host:port``. Without it HILUM_URL, else the `hilum up` that has the data folder open, else 127.0.0.1:50051.
-    timeout: seconds a call may take (jobs run on; watching one has no limit). Every call raises HilumError.
+    timeout: seconds a call may take in all; the service hears of it (jobs run on; watching one has no limit).
+    patience: seconds of these for which calls that change nothing are asked again while the service is away or busy.
+    Every call raises HilumError.
     """
 
-    def __init__(
-        self,
-        url: str | None = None,
-        *,
-        data: str | os.PathLike[str] | None = None,
-        timeout: float = 60.0,
-        endpoint: locate.Endpoint | None = None,
-    ) -> None:
-        self.endpoint = endpoint or locate.find(url, data)
-        self._timeout = timeout
-        self._channel = grpc.insecure_channel(self.endpoint.grpc, options=OPTIONS)
-        self._metadata = metadata(self.endpoint)
-        self._to = Stubs(self._channel)
-
-    def __enter__(self) -> Client:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        self._channel.close()
-
     # -- films out --------------------------------------------------------------------------------------------------
-
-    def search(self, **query: Any) -> SearchResult:
-        """Films like a film, or by words; the arguments are those of `hilum.requests.search`."""
-        return SearchResult.of(self._call(self._to.query.Search, requests.search(**query)), self.thumbnail)
-
-    def explain(self, id: str, **asked: Any) -> Explanation:
-        """Where in a stored film a model sees words or another film; the arguments are those of
-        `hilum.explanation.request`."""
-        return Explanation.of(self._call(self._to.query.ExplainMatch, explanation.request(id, **asked)))
 
     def image(self, image_id: str) -> Film:
         """One stored film."""
         return Film.of(self._call(self._to.query.GetImage, query_pb2.GetImageRequest(image_id=image_id)))
-
-    def thumbnail(self, image_id: str) -> bytes:
-        """The picture of a stored film."""
-        blob: common_pb2.Blob = self._call(self._to.query.GetThumbnail, query_pb2.GetImageRequest(image_id=image_id))
-        return blob.data
 
     def images(self, where: str = "", page_size: int = 500) -> Iterator[Film]:
         """Every film that matches, page by page."""
@@ -207,21 +169,9 @@ class Client:
 
     def watch(self, job_id: str) -> Iterator[Job]:
         """The job whenever it changes, until it is finished."""
-        for job in self._stream(self._to.jobs.WatchJob, jobs_pb2.GetJobRequest(job_id=job_id)):
+        for job in self._stream(self._to.jobs.WatchJob, jobs_pb2.GetJobRequest(job_id=job_id), resume=True):
             yield Job.of(job, self)
 
     def cancel(self, job_id: str) -> Job:
         """Ask a job to stop."""
         return Job.of(self._call(self._to.jobs.CancelJob, jobs_pb2.CancelJobRequest(job_id=job_id)), self)
-
-    def _call(self, rpc: Any, request: Any) -> Any:
-        try:
-            return rpc(request, timeout=self._timeout, metadata=self._metadata)
-        except grpc.RpcError as error:
-            raise from_rpc(error) from None
-
-    def _stream(self, rpc: Any, request: Any) -> Iterator[Any]:
-        try:
-            yield from rpc(request, metadata=self._metadata)
-        except grpc.RpcError as error:
-            raise from_rpc(error) from None

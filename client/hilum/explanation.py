@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hilum import requests
+from hilum import queries, requests
 from hilum.errors import HilumError
 from hilum.v1 import query_pb2, saliency_pb2
 
@@ -106,5 +106,5 @@ def request(
 
     method: ``hiding``, ``gradient`` or ``patches``; empty for what suits the model.
     """
-    query = requests.search(text=text, id=other, image=image, vector=vector).query
+    query = queries.search(text=text, id=other, image=image, vector=vector).query
     return query_pb2.ExplainMatchRequest(image_id=id, query=query, model=model, method=method)

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, Self
 
 from google.protobuf import json_format
 
 from hilum.errors import HilumError
 from hilum.v1 import jobs_pb2
 
-if TYPE_CHECKING:
-    from hilum.client import Client
-
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class _Looked:
     """A job as it stood when it was looked at."""
 
     job_id: str
@@ -31,10 +28,10 @@ class Job:
     error: str
     created_at: str
     finished_at: str
-    _client: Client = field(repr=False, compare=False)
+    _client: Any = field(repr=False, compare=False)
 
     @classmethod
-    def of(cls, job: jobs_pb2.Job, client: Client) -> Job:
+    def of(cls, job: jobs_pb2.Job, client: Any) -> Self:
         progress = job.progress
         eta = progress.eta_seconds if progress.HasField("eta_seconds") else None
         return cls(
@@ -46,6 +43,15 @@ class Job:
     def finished(self) -> bool:
         return self.state in ("succeeded", "failed", "cancelled")
 
+    def _succeeded(self) -> Self:
+        if self.state != "succeeded":
+            raise HilumError("FAILED_PRECONDITION", self.error or f"the job was {self.state}")
+        return self
+
+
+class Job(_Looked):
+    """A job of `Client`, as it stood when it was looked at."""
+
     def watch(self) -> Iterator[Job]:
         """The job whenever it changes, until it is finished."""
         return self._client.watch(self.job_id)
@@ -53,10 +59,25 @@ class Job:
     def wait(self) -> Job:
         """The finished job. Raises HilumError when it failed or was cancelled."""
         *_, last = (self, *self.watch())
-        if last.state != "succeeded":
-            raise HilumError("FAILED_PRECONDITION", last.error or f"the job was {last.state}")
-        return last
+        return last._succeeded()
 
     def cancel(self) -> Job:
         """Ask it to stop."""
         return self._client.cancel(self.job_id)
+
+
+class AsyncJob(_Looked):
+    """A job of `AsyncClient`, as it stood when it was looked at."""
+
+    def watch(self) -> AsyncIterator[AsyncJob]:
+        """The job whenever it changes, until it is finished."""
+        return self._client.watch(self.job_id)
+
+    async def wait(self) -> AsyncJob:
+        """The finished job. Raises HilumError when it failed or was cancelled."""
+        *_, last = [self] + [job async for job in self.watch()]
+        return last._succeeded()
+
+    async def cancel(self) -> AsyncJob:
+        """Ask it to stop."""
+        return await self._client.cancel(self.job_id)

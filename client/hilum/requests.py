@@ -7,48 +7,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from google.protobuf import json_format
 
 from hilum.errors import HilumError
-from hilum.v1 import analytics_pb2, encode_pb2, ingest_pb2, models_pb2, query_pb2
+from hilum.v1 import analytics_pb2, encode_pb2, ingest_pb2, models_pb2
 
 PathLike = str | os.PathLike[str]
 _MOST_FILMS = 256  # of one request
 _MOST_BYTES = 64 * 2**20
-
-
-def search(
-    *,
-    text: str | None = None,
-    image: PathLike | bytes | None = None,
-    id: str | None = None,
-    vector: Sequence[float] | np.ndarray[Any, Any] | None = None,
-    models: Sequence[str] = (),
-    where: str = "",
-    limit: int = 10,
-    exclude: str = "patient",
-    exact: bool = False,
-) -> query_pb2.SearchRequest:
-    """Films like a stored film (`id`), a film in a file or in bytes (`image`), words (`text`) or a `vector`.
-
-    where: a filter such as ``view = "PA" AND labels.edema = present``.  exclude: whose films do not count beside the
-    query's own: ``patient``, ``study`` or ``none``.  exact: compare with every film instead of the index.
-    """
-    if sum(given is not None for given in (text, image, id, vector)) != 1:
-        raise HilumError("INVALID_ARGUMENT", "give exactly one of text, image, id or vector")
-    query = query_pb2.Query()
-    if text is not None:
-        query.text = text
-    elif image is not None:
-        query.image = image if isinstance(image, bytes) else read(image)
-    elif id is not None:
-        query.image_id = id
-    else:
-        values = np.asarray(vector, dtype=np.float32)
-        query.vector.values.extend(values.ravel().tolist())
-        query.vector.tokens = len(values) if values.ndim == 2 else 0
-    return query_pb2.SearchRequest(query=query, models=models, filter=where, limit=limit, exclude=exclude, exact=exact)
 
 
 def ingest(

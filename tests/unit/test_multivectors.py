@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hilum import requests
+from hilum import queries
 from hilum.v1 import encode_pb2
 from services.analytics import vectors as analysed
 from services.core.blobs import Blobs
@@ -139,7 +139,7 @@ def test_messages_carry_rows() -> None:
             from_message(encode_pb2.Vector(values=range(40), tokens=tokens))
     with pytest.raises(HilumError):
         from_message(encode_pb2.Vector(tokens=2))
-    asked = search_query(requests.search(vector=VECTORS[0], models=["several"])).by
+    asked = search_query(queries.search(vector=VECTORS[0], models=["several"])).by
     assert isinstance(asked, RawVector) and asked.values.shape == (5, 8)
 
 
