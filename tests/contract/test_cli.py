@@ -73,7 +73,18 @@ def test_help_waits_for_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_a_second_ingest_changes_nothing_and_bad_files_are_named(data: Path, films: Path, tmp_path: Path) -> None:
+def test_search_answers_where_nothing_runs(data: Path) -> None:
+    """It starts what it needs for its own duration. This test comes before those that have `up`."""
+    assert running(data) is None
+    words = hilum("search", "--text", "large pleural effusion", "--limit", "3", data=data)
+    assert words.returncode == 0, words.stderr
+    assert len(words.stdout.splitlines()) == 4
+    assert running(data) is None
+
+
+def test_a_second_ingest_changes_nothing_and_bad_files_are_named(
+    up: subprocess.Popen[str], data: Path, films: Path, tmp_path: Path
+) -> None:
     again = hilum("ingest", films, "--dataset", "phantom", "--labels", films / "labels.csv", "--keep-ids", "--json",
                   data=data)  # fmt: skip
     assert json.loads(again.stdout)["counts"] == {"unchanged": FILMS}
@@ -86,9 +97,8 @@ def test_a_second_ingest_changes_nothing_and_bad_files_are_named(data: Path, fil
         assert not place.is_file() or b"DOE-JANE" not in place.read_bytes()
 
 
-def test_search_prints_tables_and_json(data: Path, films: Path) -> None:
+def test_search_prints_tables_and_json(up: subprocess.Popen[str], data: Path, films: Path) -> None:
     words = hilum("search", "--text", "large pleural effusion", "--limit", "3", data=data)
-    assert words.returncode == 0, words.stderr
     assert len(words.stdout.splitlines()) == 4
     film = next(films.rglob("*.dcm"))
     found = json.loads(hilum("search", "--image", film, "--exclude", "none", "--json", data=data).stdout)
