@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from services.analytics.asked import MAP, Asked
+from services.analytics.calibration.asked import CalibrationAsked
 from services.analytics.hubs.asked import HubsAsked
 from services.analytics.map.asked import MapAsked
 from services.analytics.retrieval.asked import RetrievalAsked
@@ -25,7 +26,7 @@ from services.core.errors import invalid
 if TYPE_CHECKING:
     from services.analytics.bench import Bench
 
-KINDS: dict[str, type[Asked]] = {kind.kind: kind for kind in (MapAsked, HubsAsked, RetrievalAsked)}
+KINDS: dict[str, type[Asked]] = {kind.kind: kind for kind in (MapAsked, HubsAsked, RetrievalAsked, CalibrationAsked)}
 
 
 def parse(asked: Mapping[str, Any]) -> Asked:
