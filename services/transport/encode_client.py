@@ -55,15 +55,16 @@ class EncodeClient:
     def local(cls, api: Any, timeout: float = PATIENCE) -> EncodeClient:
         """Ask an EncodeApi of this process."""
         methods = {
-            "EncodeTexts": api.encode_texts,
-            "EncodeImages": api.encode_images,
-            "Explain": api.explain,
-            "ListModels": api.list_models,
+            "EncodeTexts": "encode_texts",
+            "EncodeImages": "encode_images",
+            "EncodePrompts": "encode_prompts",
+            "Explain": "explain",
+            "ListModels": "list_models",
         }
 
         def invoke(rpc: str, request: Any) -> Any:
             call = Call(request_id="local", operator=True, deadline=time.monotonic() + timeout)
-            return methods[rpc](request, call)
+            return getattr(api, methods[rpc])(request, call)
 
         return cls(invoke)
 
@@ -92,6 +93,16 @@ class EncodeClient:
         request = encode_pb2.EncodeImagesRequest(model=model, images=[data for data, _ in regions], crops=crops)
         return _results(self._invoke("EncodeImages", request), fingerprint)
 
+    def encode_prompts(
+        self, request: encode_pb2.EncodePromptsRequest, fingerprint: str = ""
+    ) -> list[Vector | HilumError]:
+        """One direction ``(D,)`` to search by, or the reason there is none, per finding, then per prompt.
+
+        As the model's authors ask (encoders/prompts): towards the positive texts, away from the negative ones.
+        `fingerprint` as for `encode_texts`.
+        """
+        return _results(self._invoke("EncodePrompts", request), fingerprint)
+
     def explain(self, request: encode_pb2.ExplainRequest, fingerprint: str = "") -> saliency_pb2.Explanation:
         """Where in a film a model sees what is asked for; `fingerprint` as for `encode_texts`."""
         answer: saliency_pb2.Explanation = self._invoke("Explain", request)
@@ -108,7 +119,9 @@ def _check(found: str, wanted: str) -> None:
         )
 
 
-def _results(answer: encode_pb2.EncodeResponse, fingerprint: str) -> list[Vector | HilumError]:
+def _results(
+    answer: encode_pb2.EncodeResponse | encode_pb2.EncodePromptsResponse, fingerprint: str
+) -> list[Vector | HilumError]:
     _check(answer.model.fingerprint, fingerprint)
     return [
         HilumError(ErrorCode(common_pb2.ErrorCode.Name(result.error.code)), result.error.message)
