@@ -20,6 +20,7 @@ from services.app.commands import (
     models,
     phantom,
     plan,
+    reports,
     search,
     serve,
     up,
@@ -44,6 +45,7 @@ app.command("classify")(classify.classify)
 app.add_typer(analyze.app, name="analyze")
 app.add_typer(atlas.app, name="atlas")
 app.add_typer(models.app, name="models")
+app.add_typer(reports.app, name="reports")
 app.add_typer(jobs.app, name="jobs")
 app.command("duplicates")(duplicates.duplicates)
 app.command("forget")(forget.forget)

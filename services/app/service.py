@@ -65,6 +65,7 @@ class Service(Process):
 
     def _query(self) -> None:
         from services.query.api import QueryApi
+        from services.query.reports.api import ReportsApi
         from services.query.searches_api import SearchesApi
         from services.query.web.pages import web_router
         from services.transport.encode_client import EncodeClient
@@ -78,7 +79,8 @@ class Service(Process):
             self.settings.recall_sample,
         )
         self.opened.callback(api.close)
-        apis = [api, SearchesApi(facts, api.pages), JobsApi(facts)]
+        reports = ReportsApi(facts, store, EncodeClient.remote(self._encode))
+        apis = [api, SearchesApi(facts, api.pages), reports, JobsApi(facts)]
         self.serve_grpc(apis)
         self.serve_http(
             apis,

@@ -21,6 +21,7 @@ from services.ingest.jobs import IngestWorker
 from services.ingest.models_api import ModelsApi
 from services.ingest.warm_up import warm_up
 from services.query.api import QueryApi
+from services.query.reports.api import ReportsApi
 from services.query.searches_api import SearchesApi
 from services.query.web.pages import web_router
 from services.transport.encode_client import EncodeClient
@@ -58,6 +59,7 @@ class Stack(Process):
         apis = [
             query,
             SearchesApi(facts, query.pages),
+            ReportsApi(facts, store, EncodeClient.local(encode)),
             encode,
             taking,
             giving,

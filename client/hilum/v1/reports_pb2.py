@@ -23,21 +23,24 @@ _sym_db = _symbol_database.Default()
 
 
 from hilum.v1 import common_pb2 as hilum_dot_v1_dot_common__pb2
+from hilum.v1 import jobs_pb2 as hilum_dot_v1_dot_jobs__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16hilum/v1/reports.proto\x12\x08hilum.v1\x1a\x15hilum/v1/common.proto\"\xae\x01\n\x14SearchReportsRequest\x12\x0e\n\x04text\x18\x01 \x01(\tH\x00\x12\x12\n\x08image_id\x18\x02 \x01(\tH\x00\x12\x0f\n\x05image\x18\x03 \x01(\x0cH\x00\x12\x0b\n\x03how\x18\x04 \x01(\t\x12\r\n\x05model\x18\x05 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x06 \x01(\t\x12\x0f\n\x07section\x18\x07 \x01(\t\x12\r\n\x05limit\x18\x08 \x01(\x05\x12\x0f\n\x07\x65xclude\x18\t \x01(\tB\x04\n\x02\x62y\"\xbc\x01\n\tReportHit\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x10\n\x08study_id\x18\x02 \x01(\t\x12\x0f\n\x07section\x18\x03 \x01(\t\x12\x0c\n\x04text\x18\x04 \x01(\t\x12\r\n\x05score\x18\x05 \x01(\x02\x12\x14\n\x0clexical_rank\x18\x06 \x01(\x05\x12\x14\n\x0cmeaning_rank\x18\x07 \x01(\x05\x12\x11\n\tsentences\x18\x08 \x03(\t\x12\x1f\n\x06images\x18\t \x03(\x0b\x32\x0f.hilum.v1.Image\"u\n\x15SearchReportsResponse\x12!\n\x04hits\x18\x01 \x03(\x0b\x32\x13.hilum.v1.ReportHit\x12(\n\nprovenance\x18\x02 \x01(\x0b\x32\x14.hilum.v1.Provenance\x12\x0f\n\x07indexed\x18\x03 \x01(\x05\x32\x61\n\rReportService\x12P\n\rSearchReports\x12\x1e.hilum.v1.SearchReportsRequest\x1a\x1f.hilum.v1.SearchReportsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16hilum/v1/reports.proto\x12\x08hilum.v1\x1a\x15hilum/v1/common.proto\x1a\x13hilum/v1/jobs.proto\"\xae\x01\n\x14SearchReportsRequest\x12\x0e\n\x04text\x18\x01 \x01(\tH\x00\x12\x12\n\x08image_id\x18\x02 \x01(\tH\x00\x12\x0f\n\x05image\x18\x03 \x01(\x0cH\x00\x12\x0b\n\x03how\x18\x04 \x01(\t\x12\r\n\x05model\x18\x05 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x06 \x01(\t\x12\x0f\n\x07section\x18\x07 \x01(\t\x12\r\n\x05limit\x18\x08 \x01(\x05\x12\x0f\n\x07\x65xclude\x18\t \x01(\tB\x04\n\x02\x62y\"\xbc\x01\n\tReportHit\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x10\n\x08study_id\x18\x02 \x01(\t\x12\x0f\n\x07section\x18\x03 \x01(\t\x12\x0c\n\x04text\x18\x04 \x01(\t\x12\r\n\x05score\x18\x05 \x01(\x02\x12\x14\n\x0clexical_rank\x18\x06 \x01(\x05\x12\x14\n\x0cmeaning_rank\x18\x07 \x01(\x05\x12\x11\n\tsentences\x18\x08 \x03(\t\x12\x1f\n\x06images\x18\t \x03(\x0b\x32\x0f.hilum.v1.Image\"u\n\x15SearchReportsResponse\x12!\n\x04hits\x18\x01 \x03(\x0b\x32\x13.hilum.v1.ReportHit\x12(\n\nprovenance\x18\x02 \x01(\x0b\x32\x14.hilum.v1.Provenance\x12\x0f\n\x07indexed\x18\x03 \x01(\x05\"&\n\x13IndexReportsRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t2\x9f\x01\n\rReportService\x12P\n\rSearchReports\x12\x1e.hilum.v1.SearchReportsRequest\x1a\x1f.hilum.v1.SearchReportsResponse\x12<\n\x0cIndexReports\x12\x1d.hilum.v1.IndexReportsRequest\x1a\r.hilum.v1.Jobb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'hilum.v1.reports_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SEARCHREPORTSREQUEST']._serialized_start=60
-  _globals['_SEARCHREPORTSREQUEST']._serialized_end=234
-  _globals['_REPORTHIT']._serialized_start=237
-  _globals['_REPORTHIT']._serialized_end=425
-  _globals['_SEARCHREPORTSRESPONSE']._serialized_start=427
-  _globals['_SEARCHREPORTSRESPONSE']._serialized_end=544
-  _globals['_REPORTSERVICE']._serialized_start=546
-  _globals['_REPORTSERVICE']._serialized_end=643
+  _globals['_SEARCHREPORTSREQUEST']._serialized_start=81
+  _globals['_SEARCHREPORTSREQUEST']._serialized_end=255
+  _globals['_REPORTHIT']._serialized_start=258
+  _globals['_REPORTHIT']._serialized_end=446
+  _globals['_SEARCHREPORTSRESPONSE']._serialized_start=448
+  _globals['_SEARCHREPORTSRESPONSE']._serialized_end=565
+  _globals['_INDEXREPORTSREQUEST']._serialized_start=567
+  _globals['_INDEXREPORTSREQUEST']._serialized_end=605
+  _globals['_REPORTSERVICE']._serialized_start=608
+  _globals['_REPORTSERVICE']._serialized_end=767
 # @@protoc_insertion_point(module_scope)

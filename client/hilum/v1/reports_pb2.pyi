@@ -1,4 +1,5 @@
 from hilum.v1 import common_pb2 as _common_pb2
+from hilum.v1 import jobs_pb2 as _jobs_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -60,3 +61,9 @@ class SearchReportsResponse(_message.Message):
     provenance: _common_pb2.Provenance
     indexed: int
     def __init__(self, hits: _Optional[_Iterable[_Union[ReportHit, _Mapping]]] = ..., provenance: _Optional[_Union[_common_pb2.Provenance, _Mapping]] = ..., indexed: _Optional[int] = ...) -> None: ...
+
+class IndexReportsRequest(_message.Message):
+    __slots__ = ("dataset",)
+    DATASET_FIELD_NUMBER: _ClassVar[int]
+    dataset: str
+    def __init__(self, dataset: _Optional[str] = ...) -> None: ...

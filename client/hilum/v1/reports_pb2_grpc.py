@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from hilum.v1 import jobs_pb2 as hilum_dot_v1_dot_jobs__pb2
 from hilum.v1 import reports_pb2 as hilum_dot_v1_dot_reports__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
@@ -39,6 +40,11 @@ class ReportServiceStub:
                 request_serializer=hilum_dot_v1_dot_reports__pb2.SearchReportsRequest.SerializeToString,
                 response_deserializer=hilum_dot_v1_dot_reports__pb2.SearchReportsResponse.FromString,
                 _registered_method=True)
+        self.IndexReports = channel.unary_unary(
+                '/hilum.v1.ReportService/IndexReports',
+                request_serializer=hilum_dot_v1_dot_reports__pb2.IndexReportsRequest.SerializeToString,
+                response_deserializer=hilum_dot_v1_dot_jobs__pb2.Job.FromString,
+                _registered_method=True)
 
 
 class ReportServiceServicer:
@@ -50,6 +56,13 @@ class ReportServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def IndexReports(self, request, context):
+        """Makes reports findable that are stored already; what is indexed costs a look. Ingests with reports do so themselves.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ReportServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -57,6 +70,11 @@ def add_ReportServiceServicer_to_server(servicer, server):
                     servicer.SearchReports,
                     request_deserializer=hilum_dot_v1_dot_reports__pb2.SearchReportsRequest.FromString,
                     response_serializer=hilum_dot_v1_dot_reports__pb2.SearchReportsResponse.SerializeToString,
+            ),
+            'IndexReports': grpc.unary_unary_rpc_method_handler(
+                    servicer.IndexReports,
+                    request_deserializer=hilum_dot_v1_dot_reports__pb2.IndexReportsRequest.FromString,
+                    response_serializer=hilum_dot_v1_dot_jobs__pb2.Job.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -86,6 +104,33 @@ class ReportService:
             '/hilum.v1.ReportService/SearchReports',
             hilum_dot_v1_dot_reports__pb2.SearchReportsRequest.SerializeToString,
             hilum_dot_v1_dot_reports__pb2.SearchReportsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def IndexReports(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hilum.v1.ReportService/IndexReports',
+            hilum_dot_v1_dot_reports__pb2.IndexReportsRequest.SerializeToString,
+            hilum_dot_v1_dot_jobs__pb2.Job.FromString,
             options,
             channel_credentials,
             insecure,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, or_, select, tuple_
 
 from services.core.facts.db import Facts, now
 from services.core.facts.images import insert
@@ -43,6 +43,12 @@ def count(facts: Facts, dataset: str = "") -> int:
     query = select(func.count()).select_from(reports)
     with facts.read() as db:
         return db.scalar(query.where(reports.c.dataset == dataset) if dataset else query) or 0
+
+
+def count_within(facts: Facts, films: ColumnElement[bool]) -> int:
+    """How many sections have a study with a film that passes `films`, a condition on `schema.images`."""
+    with facts.read() as db:
+        return db.scalar(select(func.count()).select_from(_keys_of(films).subquery())) or 0
 
 
 def mean_letters(facts: Facts) -> float:
@@ -120,27 +126,25 @@ def texts(facts: Facts, keys: Collection[ReportKey]) -> dict[ReportKey, str]:
     return found
 
 
-def keys_of(facts: Facts, films: ColumnElement[bool], section: str = "", most: int = 1 << 62) -> list[ReportKey]:
-    """Keys of the sections whose study has a film that passes `films`, a condition on `schema.images`."""
-    passed = select(images.c.dataset, images.c.study_id).where(films, images.c.study_id.is_not(None)).distinct()
-    theirs = passed.subquery()
-    query = select(*_OF_TEXT).join(
-        theirs, and_(theirs.c.dataset == reports.c.dataset, theirs.c.study_id == reports.c.study_id)
-    )
+def keys_of(facts: Facts, films: ColumnElement[bool], section: str, most: int) -> list[ReportKey]:
+    """Keys of the first `most` sections whose study has a film that passes `films`, a condition on `schema.images`."""
+    query = _keys_of(films)
     if section:
         query = query.where(reports.c.section == section)
     with facts.read() as db:
         return [ReportKey(*row) for row in db.execute(query.limit(most))]
 
 
-def films_of(facts: Facts, studies: Collection[tuple[str, str]]) -> dict[tuple[str, str], list[str]]:
-    """(dataset, study_id) → ids of its films."""
+def films_of(
+    facts: Facts, studies: Collection[tuple[str, str]], where: ColumnElement[bool]
+) -> dict[tuple[str, str], list[str]]:
+    """(dataset, study_id) → ids of its films that pass `where`, a condition on `schema.images`; no study without."""
     found: dict[tuple[str, str], list[str]] = {}
     ordered = sorted(studies)
     with facts.read() as db:
         for start in range(0, len(ordered), _CHUNK):
             of = tuple_(images.c.dataset, images.c.study_id).in_(ordered[start : start + _CHUNK])
-            query = select(images.c.dataset, images.c.study_id, images.c.image_id).where(of)
+            query = select(images.c.dataset, images.c.study_id, images.c.image_id).where(of, where)
             for dataset, study_id, image_id in db.execute(query.order_by(images.c.image_id)):
                 found.setdefault((dataset, str(study_id)), []).append(image_id)
     return found
@@ -172,6 +176,13 @@ def listed(db: Connection, dataset: str, studies: Collection[str]) -> int:
     return sum(
         db.scalar(counted.where(mine.dataset == dataset, mine.study_id.in_(part))) or 0 for part in _parts(studies)
     )
+
+
+def _keys_of(films: ColumnElement[bool]) -> Select[tuple[str, str, str]]:
+    passed = select(images.c.dataset, images.c.study_id).where(films, images.c.study_id.is_not(None)).distinct()
+    theirs = passed.subquery()
+    same = and_(theirs.c.dataset == reports.c.dataset, theirs.c.study_id == reports.c.study_id)
+    return select(*_OF_TEXT).join(theirs, same)
 
 
 def _chunks(keys: Collection[ReportKey]) -> Iterator[list[tuple[str, str, str]]]:

@@ -3,8 +3,8 @@
 Weights of a text are those of Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond" (2009);
 a Qdrant collection with `Modifier.IDF` multiplies them by ln(1 + (N − n + ½) / (n + ½)), from its own counts.
 
-Every word stands in a vector twice: once for itself, once for itself as it is meant, said or denied. A question does,
-too, so "effusion" finds every text with the word, those with an effusion before those without.
+Every word stands in a vector twice: for itself, and as it is meant, said or denied. A question gives the former a
+quarter of the latter's weight: "effusion" finds every text with the word, those with an effusion before those without.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from services.core.text.negation import denied
 from services.core.text.sentences import sentences
 
 K1, B = 1.2, 0.75
+ITSELF = 0.25  # as little as it takes that a short denial stands behind a long text that says it
 TERM_LETTERS = 10.3  # letters of text per counted word, in the 7,346 sections of Open-i
 RECIPE = "bm25-english-1"  # of words and weights; another recipe, another name
 # Words without content, and those of denial, which is told by what they deny.
@@ -58,14 +59,20 @@ def document(text: str, mean_terms: float) -> Sparse:
 
 
 def question(text: str) -> Sparse:
-    """What is asked: every word once, whatever its place; empty where none counts."""
-    return _sparse((place, 1.0) for place in dict.fromkeys(_places(terms(text))))
+    """What is asked: every word once, however often it comes; empty where none counts."""
+    said = dict.fromkeys(terms(text))
+    weights = {_place(stem): ITSELF for stem, _ in said} | {_place(_meant(stem, no)): 1.0 for stem, no in said}
+    return _sparse(weights.items())
 
 
 def _places(said: Iterable[tuple[str, bool]]) -> Iterable[int]:
     for stem, no in said:
         yield _place(stem)
-        yield _place(f"{'-' if no else '+'}{stem}")
+        yield _place(_meant(stem, no))
+
+
+def _meant(stem: str, no: bool) -> str:
+    return f"{'-' if no else '+'}{stem}"
 
 
 def _sparse(weighted: Iterable[tuple[int, float]]) -> Sparse:
