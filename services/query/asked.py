@@ -15,6 +15,7 @@ from services.core.models import ModelSpec
 from services.query.by import By, RawVector, kinds
 from services.query.films import StoredImage
 from services.query.fusion import Fusion, Place
+from services.query.words import Mention
 
 DEFAULT_LIMIT = 10
 MAX_MODELS = 16
@@ -206,6 +207,6 @@ class SearchAnswer:
     hits: tuple[Hit, ...]
     provenance: Provenance
     priors: tuple[Hit, ...] = ()
-    understood: tuple[object, ...] = ()
+    understood: tuple[Mention, ...] = ()
     nothing_comparable: bool = False
     next_token: str = ""

@@ -10,6 +10,7 @@ from hilum.v1 import common_pb2, query_pb2
 from services.core.errors import invalid
 from services.core.labels import merge
 from services.core.limits import MAX_PAGE_SIZE
+from services.query import words
 from services.query.asked import (
     Exclude,
     GroupBy,
@@ -151,7 +152,7 @@ def search_response(answer: SearchAnswer) -> query_pb2.SearchResponse:
         priors=[_hit(hit) for hit in answer.priors],
         next_page_token=answer.next_token,
         nothing_comparable=answer.nothing_comparable,
-        understood=answer.understood,
+        understood=map(words.message, answer.understood),
         models_asked=len(how.models),
         provenance=common_pb2.Provenance(
             models=[

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from services.core.blobs import Blobs
+from services.core.calibration import Curve
 from services.core.errors import ErrorCode, HilumError
-from services.core.facts import Facts, densities, recalls
+from services.core.facts import Facts, calibrations, densities, recalls
+from services.core.facts.calibrations import Calibration
 from services.core.facts.densities import Density
 from services.core.store import Scored, VectorStore
 from services.engine.supervisor import EngineProcess
@@ -284,3 +287,30 @@ def test_the_recall_of_the_index_is_sampled(archive: Archive, searching: Search)
     assert recalls.told(archive.facts, fingerprint, False) == recalls.Recall(1, 1.0, 1.0)
     assert recalls.told(archive.facts, fingerprint, True) == recalls.Recall(1, 1.0, 1.0)
     assert recall_of(["a", "b"], [Scored("a", 1), Scored("c", 0.9)]) == 0.5
+
+
+def test_scores_say_what_they_mean_and_when_nothing_is_comparable(archive: Archive, searching: Search) -> None:
+    films = across(archive, 8)
+    archive.settle()
+    by_film, by_words = SearchQuery(StoredFilm(films[0]), ("tiny",)), SearchQuery(Words("pleural effusion"), ("tiny",))
+    assert all(hit.meaning is None for hit in searching(by_film).hits)
+    with pytest.raises(HilumError) as unknown:
+        searching(replace(by_film, ranking=Ranking(at_least=0.5)))
+    assert "hilum analyze calibrate" in unknown.value.client_message
+    mark = archive.spec("tiny").fingerprint
+    curve = Curve((-1.0, 1.0), (0.0, 1.0), (0.0, 0.9), (0.1, 1.0), threshold=0.0)
+    calibrations.save(archive.facts, mark, "film", [Calibration("film", "", "", curve, {})])
+    answer = searching(by_film)
+    for hit in answer.hits:
+        assert hit.meaning and hit.meaning.probability == pytest.approx((hit.score + 1) / 2, abs=1e-6)
+        assert hit.meaning.low <= hit.meaning.probability <= hit.meaning.high and hit.meaning.model == "tiny"
+    assert not answer.nothing_comparable
+    likely = searching(replace(by_film, ranking=Ranking(at_least=0.55))).hits
+    assert 0 < len(likely) < len(answer.hits) and all(hit.score >= 0.1 for hit in likely)
+    out_of_reach = replace(curve, threshold=float("inf"))
+    calibrations.save(archive.facts, mark, "film", [Calibration("film", "", "", out_of_reach, {})])
+    assert searching(by_film).nothing_comparable
+    calibrations.save(archive.facts, mark, "words", [Calibration("words", "pleural_effusion", "", curve, {})])
+    assert {hit.meaning.finding for hit in searching(by_words).hits if hit.meaning} == {"pleural_effusion"}
+    for text in ("no pleural effusion", "pleural effusion and edema"):
+        assert all(hit.meaning is None for hit in searching(replace(by_words, by=Words(text))).hits)

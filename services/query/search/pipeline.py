@@ -87,8 +87,7 @@ class Search:
         _check(cancelled)
         shown, read = self._shown(asked, cancelled)
         hits = self._hits(asked, shown, read)
-        meanings = self._meanings.of(asked.specs, query, asked.own)
-        hits, none_near = self._meanings.said(hits, meanings, query)
+        hits, none_near = self._meanings(hits, asked.specs, query, asked.own)
         before = self._priors(asked, access) if query.showing.priors else ()
         return SearchAnswer(
             tuple(hits),

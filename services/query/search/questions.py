@@ -17,9 +17,21 @@ from services.core.store import VectorStore, check_question
 from services.core.types import ImageRecord
 from services.query import own
 from services.query.asked import Reading, SearchQuery
-from services.query.by import FilmRegion, Liked, Mixture, RawVector, Single, StoredFilm, StudyFilms, UploadedFilm, Words
+from services.query.by import (
+    FilmRegion,
+    Liked,
+    Mixture,
+    RawVector,
+    Single,
+    StoredFilm,
+    StudyFilms,
+    UploadedFilm,
+    Words,
+    parts,
+)
 from services.query.images import Images, png
 from services.query.samples import Samples, unit
+from services.query.words import Mention, plain, understand, understood
 from services.transport.encode_client import EncodeClient
 
 Vector = NDArray[np.float32]
@@ -69,9 +81,12 @@ class Questions:
         return [Ask(vector)]
 
     @staticmethod
-    def understood(query: SearchQuery) -> tuple[object, ...]:
+    def understood(query: SearchQuery) -> tuple[Mention, ...]:
         """How the words of a question were read; nothing where they were taken as they are."""
-        return ()
+        if query.ranking.reading is Reading.PLAIN:
+            return ()
+        texts = [one.text for one, _ in parts(query.by) if isinstance(one, Words)]
+        return tuple(mention for text in texts for mention in understand(text))
 
     def _one(self, one: Single, spec: ModelSpec, query: SearchQuery) -> Vector:
         match one:
@@ -92,7 +107,9 @@ class Questions:
                 return asks[0].vector
 
     def _words(self, text: str, spec: ModelSpec, reading: Reading) -> Vector:
-        return encoded(spec, lambda: self._encode.encode_texts(spec.name, [text], spec.fingerprint))[0]
+        plan = plain(text) if reading is Reading.PLAIN else understood(text)
+        found = encoded(spec, lambda: self._encode.encode_texts(spec.name, plan.texts, spec.fingerprint))
+        return found[0] if len(found) == 1 and plan.parts[0].weight > 0 else plan.vector(found)
 
     def _study(self, study: StudyFilms, spec: ModelSpec) -> list[Ask]:
         """Frontal films by their mean, lateral films by theirs: a mean over both is near neither."""
