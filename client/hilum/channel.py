@@ -16,6 +16,8 @@ from hilum.v1 import (
     query_pb2_grpc,
     reports_pb2_grpc,
     searches_pb2_grpc,
+    sets_pb2_grpc,
+    sides_pb2_grpc,
 )
 
 _MESSAGE_BYTES = 65 * 2**20
@@ -57,6 +59,8 @@ class Stubs:
         self.query = Service(query_pb2_grpc.QueryServiceStub(channel))
         self.searches = Service(searches_pb2_grpc.SearchesServiceStub(channel))
         self.reports = Service(reports_pb2_grpc.ReportServiceStub(channel))
+        self.sets = Service(sets_pb2_grpc.SetsServiceStub(channel))
+        self.sides = Service(sides_pb2_grpc.SidesServiceStub(channel))
         self.encode = Service(encode_pb2_grpc.EncodeServiceStub(channel))
         self.ingest = Service(ingest_pb2_grpc.IngestServiceStub(channel))
         self.models = Service(models_pb2_grpc.ModelsServiceStub(channel))

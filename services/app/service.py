@@ -46,6 +46,7 @@ class Service(Process):
         from services.ingest.encode_api import EncodeApi
         from services.ingest.jobs import IngestWorker
         from services.ingest.models_api import ModelsApi
+        from services.ingest.sides_api import SidesApi
         from services.ingest.warm_up import warm_up
 
         settings, facts, store = self.settings, self.facts(), self.store(self.settings.engine_url)
@@ -56,7 +57,7 @@ class Service(Process):
         encode = EncodeApi(facts, registry, pool)
         self.opened.callback(encode.close)
         taking = IngestApi(settings, facts, registry, store, blobs)
-        apis = [taking, ModelsApi(settings, facts, store, registry), encode, JobsApi(facts)]
+        apis = [taking, ModelsApi(settings, facts, store, registry), SidesApi(settings, facts), encode, JobsApi(facts)]
         warm = warm_up(registry, encode, pool.workers)
         self.serve_grpc(apis)
         self.serve_http(apis, [], lambda: {"engine": store.alive(), "facts": answers(facts), "encoders": warm.is_set()})
@@ -67,6 +68,8 @@ class Service(Process):
         from services.query.api import QueryApi
         from services.query.reports.api import ReportsApi
         from services.query.searches_api import SearchesApi
+        from services.query.sets_api import SetsApi
+        from services.query.upkeep import Upkeep
         from services.query.web.pages import web_router
         from services.transport.encode_client import EncodeClient
 
@@ -80,13 +83,17 @@ class Service(Process):
         )
         self.opened.callback(api.close)
         reports = ReportsApi(facts, store, EncodeClient.remote(self._encode))
-        apis = [api, SearchesApi(facts, api.pages), reports, JobsApi(facts)]
+        upkeep = Upkeep(facts, store)
+        sets = SetsApi(facts, upkeep, self.settings.data_dir / "runs")
+        apis = [api, SearchesApi(facts, api.pages), reports, sets, JobsApi(facts)]
         self.serve_grpc(apis)
         self.serve_http(
             apis,
             [web_router(facts, api, self.access)],
             lambda: {"engine": store.alive(), "facts": answers(facts)},
         )
+        upkeep.start()
+        self.opened.callback(upkeep.stop)
 
     def _analytics(self) -> None:
         from services.analytics import atlas_router

@@ -19,10 +19,13 @@ from services.ingest.decode_pool import DecodePool
 from services.ingest.encode_api import EncodeApi
 from services.ingest.jobs import IngestWorker
 from services.ingest.models_api import ModelsApi
+from services.ingest.sides_api import SidesApi
 from services.ingest.warm_up import warm_up
 from services.query.api import QueryApi
 from services.query.reports.api import ReportsApi
 from services.query.searches_api import SearchesApi
+from services.query.sets_api import SetsApi
+from services.query.upkeep import Upkeep
 from services.query.web.pages import web_router
 from services.transport.encode_client import EncodeClient
 from services.transport.jobs import JobsApi
@@ -54,6 +57,7 @@ class Stack(Process):
         self.opened.callback(encode.close)
         query = QueryApi(facts, store, EncodeClient.local(encode), blobs, settings.recall_sample)
         self.opened.callback(query.close)
+        upkeep = Upkeep(facts, store)
         taking = IngestApi(settings, facts, registry, store, blobs)
         giving = ModelsApi(settings, facts, store, registry)
         apis = [
@@ -63,6 +67,8 @@ class Stack(Process):
             encode,
             taking,
             giving,
+            SetsApi(facts, upkeep, settings.data_dir / "runs"),
+            SidesApi(settings, facts),
             JobsApi(facts),
             AnalyticsApi(settings, facts),
         ]
@@ -76,7 +82,7 @@ class Stack(Process):
                 [web_router(facts, query, self.access), atlas_router.build(settings.data_dir)],
                 lambda: {"engine": store.alive(), "facts": answers(facts), "encoders": warm.is_set()},
             )
-        for worker in (ingest, analytics):
+        for worker in (ingest, analytics, upkeep):
             worker.start()
             self.opened.callback(worker.stop)
         self.leave_note()

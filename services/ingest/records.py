@@ -34,6 +34,10 @@ class Identities:
     def study(self, study_id: str | None) -> str | None:
         return self._person("study", study_id)
 
+    def person(self, kind: str, value: str) -> str:
+        """What the archive calls a ``patient`` or a ``study``."""
+        return str(self._person(kind, value))
+
     def settle(self, stated: Stated, patient_id: str | None = None) -> Stated:
         """The same facts under the names that the archive may keep. patient_id: the pseudonym of the film's patient
         where `stated` names none."""

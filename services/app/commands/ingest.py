@@ -12,6 +12,7 @@ from hilum import Client, Job
 from services.app import local, output
 from services.app.commands import Data, Json, Models, names
 from services.app.commands import reconcile as reconciling
+from services.app.commands import side as sides
 from services.app.commands.explain_file import explain_file
 from services.core.dicomweb import is_address
 from services.encoders.slices import WINDOWS
@@ -49,6 +50,9 @@ def ingest(
         float, typer.Option("--follow", min=0, help="DICOMweb: look for new films every so many seconds, until Ctrl-C.")
     ] = 0,
     window: Annotated[str, typer.Option(help=f"Window of CT slices (layout ct): header, {', '.join(WINDOWS)}.")] = "",
+    side: Annotated[
+        list[str] | None, typer.Option(help="A side table to filter by: NAME=FILE:COLUMNS; may be given again.")
+    ] = None,
     models: Models = "",
     keep_ids: Annotated[
         bool, typer.Option("--keep-ids", help="The dataset is already de-identified: keep its patient and study ids.")
@@ -85,6 +89,8 @@ def ingest(
             models=names(models), keep_ids=keep_ids, window=window,
         )  # fmt: skip
         return
+    for one in side or []:
+        sides.parts(one)
     if every and not is_address(source):
         raise typer.BadParameter("--follow is for a DICOMweb server: dicomweb:NAME")
     with output.errors(), local.client(data, ray) as client:
@@ -97,6 +103,8 @@ def ingest(
             done = output.follow(job, f"ingest {dataset}")
             refused = _refused(client, done, source, data)
             _tell(done, refused, json)
+            if done.state == "succeeded":
+                sides.after_ingest(client, dataset, side or [])
             if not every:
                 break
             if done.error:

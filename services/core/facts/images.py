@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 
-from sqlalchemy import BindParameter, Connection, RowMapping, Select, Table, bindparam, delete, func, select
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Select,
+    Table,
+    bindparam,
+    delete,
+    func,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from services.core.facts.db import Facts, now
@@ -207,6 +218,16 @@ def ids_of(facts: Facts, fingerprint: str | None = None) -> set[str]:
     )
     with facts.read() as db:
         return set(db.scalars(query))
+
+
+def those(facts: Facts, ids: Iterable[str], seen: ColumnElement[bool] | None = None) -> list[str]:
+    """Those of `ids` that are stored, and fulfil `seen`."""
+    found = list[str]()
+    with facts.read() as db:
+        for part in _chunks(sorted(set(ids))):
+            query = select(images.c.image_id).where(images.c.image_id.in_(part))
+            found += db.scalars(query if seen is None else query.where(seen))
+    return found
 
 
 def stated_findings(facts: Facts) -> set[str]:

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Iterator
 from itertools import groupby, islice
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from services.core.facts.schema import images, labels, profiles
 
@@ -37,6 +37,12 @@ def unused(db: Connection) -> int:
     """Delete what no film has any more; how many there were."""
     used = select(images.c.profile).where(images.c.profile == profiles.c.profile).exists()
     return db.execute(delete(profiles).where(~used)).rowcount
+
+
+def count_unused(db: Connection) -> int:
+    """How many there are that no film has."""
+    used = select(images.c.profile).where(images.c.profile == profiles.c.profile).exists()
+    return db.scalar(select(func.count()).select_from(profiles).where(~used)) or 0
 
 
 def fill(db: Connection) -> None:

@@ -6,8 +6,9 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Table, delete, func, select
+from sqlalchemy import Connection, Table, delete, func, select, update
 
+from services.core.facts import profiles, sides
 from services.core.facts.db import Facts
 from services.core.facts.reports import listed
 from services.core.facts.reports import unlist as unlist_reports
@@ -23,6 +24,7 @@ from services.core.facts.schema import (
     members,
     reports,
     runs,
+    sets,
 )
 from services.core.types import JobState
 
@@ -92,6 +94,8 @@ def delete_films(facts: Facts, dataset: str, ids: Collection[str], studies: Coll
             theirs = (reports.c.dataset == dataset) & reports.c.study_id.in_(part)
             gone["reports"] += db.execute(delete(reports).where(theirs)).rowcount
         gone["indexed reports"] = unlist_reports(db, dataset, studies)
+        gone["side rows"] = sides.drop_strangers(db, dataset)
+        gone["sets of labels"] = profiles.unused(db)
     return gone
 
 
@@ -106,6 +110,8 @@ def left(facts: Facts, dataset: str, ids: Collection[str], studies: Collection[s
             theirs = (reports.c.dataset == dataset) & reports.c.study_id.in_(part)
             found["reports"] += db.scalar(select(func.count()).select_from(reports).where(theirs)) or 0
         found["indexed reports"] = listed(db, dataset, studies)
+        found["side rows"] = sides.count_strangers(db, dataset)
+        found["sets of labels"] = profiles.count_unused(db)
     return found
 
 
@@ -140,6 +146,23 @@ def says(told: object, sought: re.Pattern[str]) -> bool:
             return any(says(each, sought) for each in told)
         case _:
             return False
+
+
+def unname(facts: Facts, sought: re.Pattern[str]) -> int:
+    """Forget how sets of films came about whose origin says one of what is `sought`; how many there were. The sets
+    themselves stay."""
+    with facts.write() as db:
+        told = db.execute(select(sets.c.set_id, sets.c.title, sets.c.about)).all()
+        found = [set_id for set_id, *said in told if says(said, sought)]
+        for part in _chunks(found):
+            db.execute(update(sets).where(sets.c.set_id.in_(part)).values(title="", about={}))
+    return len(found)
+
+
+def naming_sets(facts: Facts, sought: re.Pattern[str]) -> int:
+    """How many sets of films say one of what is `sought`, be it in their names."""
+    with facts.read() as db:
+        return sum(says(list(row), sought) for row in db.execute(select(sets.c.set_id, sets.c.title, sets.c.about)))
 
 
 def delete_work(facts: Facts, ids: Collection[str]) -> int:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Select, and_, delete, func, insert, literal, or_, select, true, update
+from sqlalchemy import ColumnElement, Select, and_, delete, func, insert, literal, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from services.core.errors import ErrorCode, HilumError, invalid
@@ -48,7 +48,8 @@ def create(
 ) -> None:
     """Make a set of `films`: their ids, or the condition they fulfil now. All of it or nothing.
 
-    Ids of films that are not stored are passed over. Raises ALREADY_EXISTS.
+    Ids of films that are not stored are passed over. Raises ALREADY_EXISTS, and FAILED_PRECONDITION where no film is
+    left: nobody would find a set without films again.
     """
     row = {
         "set_id": set_id, "kind": kind, "state": WRITING, "title": title, "about": dict(about), "created_at": now(),
@@ -56,9 +57,12 @@ def create(
     try:
         with facts.write() as db:
             db.execute(insert(sets), [row])
+            taken = 0
             for query in _parts(films):
                 picked = query.add_columns(literal(set_id))
-                db.execute(insert(members).from_select(["image_id", "set_id"], picked))
+                taken += db.execute(insert(members).from_select(["image_id", "set_id"], picked)).rowcount
+            if not taken:
+                raise HilumError(ErrorCode.FAILED_PRECONDITION, f"no film is selected; a {kind} has at least one")
     except IntegrityError:
         raise HilumError(
             ErrorCode.ALREADY_EXISTS, f"there is a {kind} of this name; delete it first, or choose another name"
@@ -67,7 +71,7 @@ def create(
 
 def _parts(films: Iterable[str] | Condition) -> Iterator[Select[tuple[str]]]:
     picked = select(images.c.image_id)
-    if not isinstance(films, Iterable):
+    if isinstance(films, ColumnElement):
         yield picked.where(films)
         return
     ids = sorted(set(films))
