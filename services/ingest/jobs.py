@@ -120,6 +120,7 @@ class _Heart:
     def __init__(self, facts: Facts, job_id: str, owner: str, tally: Tally, stopping: threading.Event) -> None:
         self._facts, self._job_id, self._owner, self._tally = facts, job_id, owner, tally
         self._stopping, self._halt, self._over = stopping, threading.Event(), threading.Event()
+        self._one = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="ingest-heart", daemon=True)
 
     def stopped(self) -> bool:
@@ -127,8 +128,10 @@ class _Heart:
         return self._halt.is_set() or self._stopping.is_set()
 
     def beat(self) -> None:
-        if not jobs.beat(self._facts, self._job_id, self._owner, self._tally.progress()):
-            self._halt.set()
+        """Also called at the job's end: the last word is then the last that is written, however long others wait."""
+        with self._one:
+            if not jobs.beat(self._facts, self._job_id, self._owner, self._tally.progress()):
+                self._halt.set()
 
     def _run(self) -> None:
         while not self._over.wait(_BEAT_SECONDS):

@@ -8,13 +8,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from services.core.facts import images, jobs, models
+from services.core.facts import Facts, images, jobs, models
 from services.core.facts.schema import metadata
 from services.core.ids import image_id
 from services.core.labels import LabelState
@@ -22,6 +23,8 @@ from services.core.store import VectorStore
 from services.core.types import JobState, Outcome
 from services.engine.supervisor import EngineProcess
 from services.ingest import promotion
+from services.ingest.jobs import KIND, _Heart
+from services.ingest.progress import Tally
 from services.ingest.sources.refs import resolve_refs
 from tests.kit.encoders import TinyEncoder, tiny_registry
 from tests.kit.films import ramp, stored_bytes, write_dicom
@@ -235,6 +238,30 @@ def test_two_jobs_on_the_same_films_at_once_make_one_point_each(
         assert [job.state for job in done] == [JobState.SUCCEEDED] * 2
         assert len(opened.everywhere()) == 60
         assert sum((Counter(job.progress.counts) for job in done), Counter()) == Counter(stored=60, unchanged=60)
+
+
+def test_the_last_word_on_a_jobs_progress_is_the_end_not_a_beat_that_was_held_up(
+    facts: Facts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database under load holds a heartbeat back until after the job's end: what it says is old by then."""
+    job = jobs.submit(facts, KIND, {})
+    jobs.take(facts, KIND, "me")
+    beat, held, entered = jobs.beat, threading.Event(), threading.Event()
+
+    def late(*arguments: Any) -> bool:
+        if not entered.is_set():
+            entered.set()
+            held.wait(0.5)
+        return beat(*arguments)
+
+    monkeypatch.setattr(jobs, "beat", late)
+    tally = Tally(total=60)
+    with _Heart(facts, job.job_id, "me", tally, threading.Event()) as heart:
+        assert entered.wait(10)
+        tally.counts["stored"] = 60
+        heart.beat()
+        held.set()
+    assert jobs.get(facts, job.job_id).progress.counts == {"stored": 60}
 
 
 class Slow(TinyEncoder):
