@@ -31,6 +31,8 @@ def from_rpc(error: grpc.RpcError) -> HilumError:
         return HilumError(
             code, "Hilum does not answer there; start it with `hilum up`, or set HILUM_URL to where it runs"
         )
+    if code == "DEADLINE_EXCEEDED":
+        return HilumError(code, "no answer in time; ask for less, or give the client a larger timeout")
     if code == "RESOURCE_EXHAUSTED":
         return HilumError(code, "the message is too large for one call, or the server is busy; send less or try again")
     return HilumError(code, error.details() or code)

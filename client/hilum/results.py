@@ -174,9 +174,7 @@ class SearchResult(Sequence[Hit]):
 
     def to_pandas(self) -> Any:
         """The rows as a pandas DataFrame."""
-        import pandas
-
-        return pandas.DataFrame(self.rows(), columns=list(showing.COLUMNS))
+        return self.to_arrow().to_pandas()
 
     def to_arrow(self) -> Any:
         """The rows as a pyarrow Table, of the same types whatever was found."""

@@ -25,6 +25,7 @@ from services.app.commands import (
     serve,
     up,
 )
+from services.app.commands.search.options import Panelled
 from services.app.version import VERSION
 
 app = typer.Typer(
@@ -38,7 +39,8 @@ app.command("up")(up.up)
 app.command("serve")(serve.serve)
 app.command("ingest")(ingest.ingest)
 app.command("embeddings")(embeddings.embeddings)
-app.command("search")(search.search)
+app.command("search", cls=Panelled)(search.search)
+app.add_typer(search.kept.app, name="searches")
 app.command("deidentify")(deidentify.deidentify)
 app.command("explain")(explain.explain)
 app.command("classify")(classify.classify)

@@ -29,7 +29,7 @@ def client(data: str | None, ray: str = "") -> Iterator[Client]:
             raise invalid("a Hilum is running, and it decides where it computes: start it with HILUM_RAY set")
         chosen = replace(chosen, ray=ray)
     if os.environ.get("HILUM_URL") and not data:
-        with Client() as remote:
+        with Client(patience=3.0) as remote:  # a person waits for this one
             yield remote
         return
     found = locate.running(chosen.data_dir)

@@ -38,6 +38,11 @@ def emit(value: Any) -> None:
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n")
 
 
+def line(text: str) -> None:
+    """Print one line of data, as it is."""
+    sys.stdout.write(text + "\n")
+
+
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print a small table for people."""
     shown = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")

@@ -1,0 +1,116 @@
+"""``hilum searches``: questions kept by name, judged, and asked again better."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from hilum import Asked, SearchResult
+from services.app import local, output
+from services.app.commands import Data, Json, Where
+from services.app.commands.search import show
+from services.app.commands.search.options import Panelled, asking
+
+app = typer.Typer(
+    no_args_is_help=True, help="Searches kept by name, and marks on their answers.", rich_markup_mode=None
+)
+Search = Annotated[str, typer.Argument(metavar="SEARCH", help="Its id, as `hilum searches list` shows it.")]
+
+
+@app.command(cls=Panelled)
+@asking
+def save(
+    asked: Asked,
+    title: Annotated[str, typer.Argument(help="What it is called.")],
+    search_id: Annotated[str, typer.Option("--replace", help="Keep it in place of this one.")] = "",
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Keep a search."""
+    with output.errors(), local.client(data) as client:
+        kept = client.save_search(title, search_id=search_id, **asked)
+    if json:
+        output.emit({"search_id": kept.search_id, "title": kept.title})
+    else:
+        output.out.print(kept.search_id)
+
+
+@app.command("list")
+def list_searches(data: Data = None, json: Json = False) -> None:
+    """Your searches, latest first."""
+    with output.errors(), local.client(data) as client:
+        kept = client.searches()
+    columns = ("search_id", "title", "marked", "updated_at")
+    rows = [[getattr(one, column) for column in columns] for one in kept]
+    if json:
+        output.emit([dict(zip(columns, row, strict=True)) for row in rows])
+    else:
+        output.table("", columns, rows)
+
+
+@app.command()
+def run(search: Search, data: Data = None, json: Json = False) -> None:
+    """Ask again."""
+    with output.errors(), local.client(data) as client:
+        _answer(client.run_search(search), json)
+
+
+@app.command()
+def mark(
+    search: Search,
+    films: Annotated[list[str], typer.Argument(help="Ids of films.")],
+    grade: Annotated[int, typer.Option(help="1 relevant, up to 3 where degrees are told apart; 0 not relevant.")] = 1,
+    undo: Annotated[bool, typer.Option("--undo", help="Take the marks back instead.")] = False,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Say which films are relevant (--grade 0: which are not)."""
+    with output.errors(), local.client(data) as client:
+        marks = client.unmark(search, *films) if undo else client.mark(search, *films, grade=grade)
+    _marks(marks, json)
+
+
+@app.command()
+def marks(search: Search, data: Data = None, json: Json = False) -> None:
+    """What was said of films."""
+    with output.errors(), local.client(data) as client:
+        _marks(client.marks(search), json)
+
+
+@app.command()
+def refine(
+    search: Search,
+    method: Annotated[str, typer.Option(help="rocchio or recommend.")] = "rocchio",
+    where: Where = "",
+    limit: Annotated[int | None, typer.Option(help="How many films (default: as kept).")] = None,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Ask again, moved towards what is relevant and away from what is not."""
+    changes: Asked = {"where": where} if where else {}
+    if limit is not None:
+        changes["limit"] = limit
+    with output.errors(), local.client(data) as client:
+        _answer(client.refine(search, method=method, **changes), json)
+
+
+@app.command()
+def delete(search: Search, data: Data = None) -> None:
+    """Forget a search and its marks."""
+    with output.errors(), local.client(data) as client:
+        output.out.print(f"forgotten: {client.delete_search(search).title}", markup=False)
+
+
+def _answer(found: SearchResult, json: bool) -> None:
+    if json:
+        output.emit(show.whole(found))
+    else:
+        show.answer(found)
+
+
+def _marks(marks: dict[str, int], json: bool) -> None:
+    if json:
+        output.emit(marks)
+    else:
+        output.table("", ("image_id", "grade"), list(marks.items()))
