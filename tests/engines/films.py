@@ -20,7 +20,7 @@ VECTORS = {
         multivector_config=m.MultiVectorConfig(comparator=m.MultiVectorComparator.MAX_SIM),
     ),
 }
-SPARSE = {"words": m.SparseVectorParams()}
+SPARSE = {"words": m.SparseVectorParams(), "stems": m.SparseVectorParams(modifier=m.Modifier.IDF)}
 INDEXES = {
     "view": m.PayloadSchemaType.KEYWORD,
     "age": m.PayloadSchemaType.INTEGER,
@@ -67,6 +67,16 @@ def payload(i: int) -> dict[str, Any]:
 PAYLOADS = [payload(i) for i in range(N)]
 
 
+def stems(i: int) -> dict[int, float]:
+    """The i-th film's words by weight: 0 is in every report but none of the last forty, 1 in some, others are rare."""
+    return {0: 0.5 + i % 3, 1 + i % 4: 1.0, 4_000_000_000 + i % 30: 2.0} if i < N - 40 else {}
+
+
+def sparse(weights: dict[int, float]) -> m.SparseVector:
+    """Index → weight as a vector."""
+    return m.SparseVector(indices=list(weights), values=list(weights.values()))
+
+
 def points() -> list[m.PointStruct]:
     """All films as points."""
     return [
@@ -76,6 +86,11 @@ def points() -> list[m.PointStruct]:
                 "image": IMAGES[i].tolist(),
                 "patches": PATCHES[i].tolist(),
                 "words": m.SparseVector(indices=[i % 9, 20 + i % 5], values=[1.0, 0.5]),
+                **(
+                    {"stems": m.SparseVector(indices=list(said), values=list(said.values()))}
+                    if (said := stems(i))
+                    else {}
+                ),
             },
             payload=PAYLOADS[i],
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable
 
@@ -97,6 +98,25 @@ def test_sparse(archive: tuple[QdrantClient, str]) -> None:
     answer = client.query_points(name, WORDS, using="words", limit=films.N)
     expected = {films.IDS[i]: (i % 9 == 3) * 1.0 + (20 + i % 5 == 22) * 1.0 for i in range(films.N)}
     assert {str(h.id): h.score for h in answer.points} == {i: s for i, s in expected.items() if s}
+
+
+def test_sparse_with_the_engines_idf(archive: tuple[QdrantClient, str]) -> None:
+    """BM25's: over words, the sum of ln(1 + (N − n + ½) / (n + ½)) × both weights; N counts films that have words."""
+    client, name = archive
+    held = [films.stems(i) for i in range(films.N) if films.stems(i)]
+    asked = {0: 1.0, 2: 1.0, 4_000_000_007: 0.5, 99: 1.0}
+    counts = {word: sum(word in said for said in held) for word in asked}
+    idf = {word: math.log(1 + (len(held) - n + 0.5) / (n + 0.5)) for word, n in counts.items()}
+    expected = {
+        films.IDS[i]: sum(idf[word] * weight * said.get(word, 0) for word, weight in asked.items())
+        for i, said in enumerate(held)
+    }
+    for where, view in ((None, ""), (m.Filter(must=[films.PA]), "PA")):
+        answer = client.query_points(name, films.sparse(asked), using="stems", limit=films.N, query_filter=where)
+        found = {str(hit.id): hit.score for hit in answer.points}
+        wanted = {i: score for i, score in expected.items() if view in ("", films.PAYLOADS[films.IDS.index(i)]["view"])}
+        assert found == pytest.approx(wanted, rel=1e-4, abs=1e-6)
+        assert [hit.score for hit in answer.points] == sorted(found.values(), reverse=True)
 
 
 def test_batch_answers_in_order(archive: tuple[QdrantClient, str]) -> None:

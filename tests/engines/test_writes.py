@@ -106,7 +106,7 @@ def test_update_and_delete_vectors(own: Archive) -> None:
     client.delete_vectors(name, ["patches"], points=[SOME[0]], wait=True)
     record = client.retrieve(name, [SOME[0]], with_vectors=True)[0]
     assert record.vector["image"] == [1.0] + [0.0] * 15
-    assert set(record.vector) == {"image", "words"}
+    assert set(record.vector) == {"image", "words", "stems"}
     assert record.payload == films.PAYLOADS[2]
     without = m.Filter(must_not=[m.HasVectorCondition(has_vector="patches")])
     assert client.count(name, without).count == 1

@@ -35,7 +35,7 @@ from tests.kit.records import make_record, stored
 
 CLIP = "hilum-cxr-clip"
 SEED = 60  # neither the encoder's training nor its validation patients
-FILMS = 90
+FILMS = 72
 
 
 @dataclass
@@ -112,7 +112,7 @@ def test_what_is_said_stands_before_what_is_denied(hospital: Hospital, how: How,
     named = {study for study in hospital.studies if finding in " ".join(hospital.texts(study)).lower()}
     there = {study for study in named if hospital.worst(study, finding) >= SURE}
     denied = {study for study in named if hospital.worst(study, finding) < SEEN}
-    assert len(there) > 2 and len(denied) > 5
+    assert len(there) > 1 and len(denied) >= 5
     found = [study for study in hospital.ask(finding, how=how, limit=200) if study in there | denied]
     assert set(found[: len(there)]) == there
     found = [study for study in hospital.ask(f"no {finding}", how=how, limit=200) if study in there | denied]
@@ -252,5 +252,5 @@ def test_only_what_is_new_is_indexed_again(hospital: Hospital) -> None:
 def test_no_text_of_a_report_leaves_sql(hospital: Hospital) -> None:
     for collection in (WORDS, meaning(hospital.spec)):
         points, _ = hospital.store._client.scroll(collection, limit=1_000, with_payload=True)
-        assert len(points) > 100
+        assert len(points) > 80
         assert all(set(point.payload) <= {"dataset", "patient_id", "study_id", "section"} for point in points)

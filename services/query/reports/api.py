@@ -41,7 +41,8 @@ class ReportsApi:
         return _response(self._search(_query(request), call.cancelled, call.access.condition()))
 
     def index_reports(self, request: reports_pb2.IndexReportsRequest, call: Call) -> jobs_pb2.Job:
-        if request.dataset and request.dataset not in reports.datasets(self._facts):
+        known = filter(call.access.sees, reports.datasets(self._facts))
+        if request.dataset and request.dataset not in known:
             raise HilumError(ErrorCode.NOT_FOUND, "this dataset has no reports; ingest them with its films first")
         return job_message(jobs.submit(self._facts, INDEX_JOB, {"dataset": request.dataset}))
 
