@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from services.core.blobs import Blobs
-from services.core.facts import images, open_facts
+from services.core.facts import densities, images, open_facts
+from services.core.facts.densities import Density
 from services.core.labels import Label, LabelState
 from services.core.store import VectorStore
 from services.core.types import Report
 from services.engine.supervisor import EngineProcess
 from services.query.api import QueryApi
+from services.query.searches_api import SearchesApi
 from services.query.web.pages import web_router
 from services.transport.jobs import JobsApi
 from tests.kit.archive import Archive, spot
@@ -27,11 +29,13 @@ HOSTILE = "<img src=x onerror=\"document.title='pwned'\"><script>document.title=
 
 @dataclass(frozen=True)
 class Site:
-    """Where the pages are, and the films on them: `row` from left to right, `hostile` with markup in its words."""
+    """Where the pages are, and the films on them: `row` from left to right, `hostile` with markup in its words, and
+    `crowd`, dark where the others are bright: its first two are one film, its third is near everything."""
 
     url: str
     row: list[str]
     hostile: str
+    crowd: list[str]
 
 
 @pytest.fixture(scope="session")
@@ -46,7 +50,8 @@ def site(engine: EngineProcess, tmp_path_factory: pytest.TempPathFactory) -> Ite
         archive.add(
             f"film-{i}", spot(0.5, (i + 1) / 11, 96), patient_id=f"p-{i // 2}", study_id=f"s-{i}", rows=2048,
             columns=2048, view="PA" if i % 2 else "AP", sex="F", age=41.0 + i, study_date=f"2021-0{i % 9 + 1}-01",
-            labels={"edema": "present" if i < 4 else "absent", "mass": "uncertain"},
+            labels={"edema": "present" if i < 4 else "absent", "mass": "uncertain"}
+            | ({"fracture": "present"} if i > 6 else {}),
         ).image_id
         for i in range(10)
     ]  # fmt: skip
@@ -55,11 +60,22 @@ def site(engine: EngineProcess, tmp_path_factory: pytest.TempPathFactory) -> Ite
         attribution=HOSTILE,
     )  # fmt: skip
     object.__setattr__(hostile, "labels", (Label(HOSTILE, LabelState.PRESENT, HOSTILE),))
+    crowd = [
+        archive.add(
+            f"crowd-{i}", 255 - spot(max(i, 1) / 30, 0.5, 96), dataset="crowd", pixel_sha256=f"{max(i, 1):064x}",
+            phash="", view="LATERAL",
+        ).image_id
+        for i in range(30)
+    ]  # fmt: skip
     archive.settle()
+    often = [(image_id, Density(0.5, 90 if image_id == crowd[2] else 1)) for image_id in (*row, *crowd)]
+    densities.save(facts, archive.spec("web").fingerprint, often)
     images.save_reports(facts, [Report("other", "s", "findings", HOSTILE)])
     api = QueryApi(facts, store, archive.encode, archive.blobs)
-    with served([api, archive.encode_api, JobsApi(facts)], [web_router(facts, api)]) as where:
-        yield Site(where.url, row, hostile.image_id)
+    with served(
+        [api, SearchesApi(facts, api.pages), archive.encode_api, JobsApi(facts)], [web_router(facts, api)]
+    ) as where:
+        yield Site(where.url, row, hostile.image_id, crowd)
     api.close()
     archive.close()
     for encoder in archive.encoders:

@@ -7,8 +7,8 @@ export class Failure extends Error {
   }
 }
 
-export async function call(path, body, signal) {
-  const options = body === undefined ? { signal } : {
+export async function call(path, body, signal, method = "GET") {
+  const options = body === undefined ? { method, signal } : {
     method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body), signal,
   };
   let answer;

@@ -1,10 +1,18 @@
-// A film as a tile, and the grid of them that the keyboard walks over.
+// A film as a tile.
 
 import { el, words } from "./dom.js";
+import { details } from "./told.js";
+
+const MANY = 5; // so many times more often a neighbour than the mean film: its place says little
 
 const age = (years) => (years === undefined || years === null ? "" : years < 2 ? `${Math.round(years * 12)} mo` : `${Math.floor(years)} y`);
 
 export const title = (film) => [film.view || "view unknown", film.sex, age(film.age)].filter(Boolean).join(" · ");
+
+export const percent = (share) => `${Math.round(share * 100)} %`;
+
+// "72 % (61–81)": of labelled films with such a score, so many share the finding.
+export const chance = ({ probability, low, high }) => `${percent(probability)} (${Math.round(low * 100)}–${Math.round(high * 100)})`;
 
 function chips(labels) {
   const all = Object.entries(labels ?? {}).filter(([, state]) => state !== "absent");
@@ -19,53 +27,56 @@ function chips(labels) {
 
 function spoken(film, hit) {
   const findings = Object.entries(film.labels ?? {}).filter(([, state]) => state !== "absent").map(([name, state]) => `${words(name)} ${state}`);
-  return [hit && `Number ${hit.rank}`, title(film), ...findings, hit?.kin].filter(Boolean).join(", ");
+  return [hit?.rank && `Number ${hit.rank}`, title(film), ...findings, hit?.kin, hit?.why].filter(Boolean).join(", ");
 }
 
-// hit: {rank, score, fused, agree, kin} or nothing when films are only listed.
-export function card(film, hit) {
+const thumb = (way, sign, name) => el("button", { type: "button", tabindex: "-1", class: `thumb ${way}`, "data-way": way, "aria-pressed": "false", title: `${name} (${sign === "−" ? "-" : sign})`, "aria-label": name }, sign);
+
+// hit: {rank, score, fused, kin, why, sure, agree, told} or nothing when films are only listed. marks: with thumbs?
+export function card(film, hit, marks = false) {
+  const copies = hit?.told?.copies?.length ?? 0;
+  const hub = hit?.told?.hub ?? 0;
   const shot = el("span", { class: "shot" },
     el("img", { src: film.thumbnail, alt: "", loading: "lazy", decoding: "async" }),
-    hit && el("span", { class: "badge rank" }, String(hit.rank)),
-    hit && el("span", { class: "badge score", title: hit.fused ? "fused score of several models" : "cosine similarity" }, hit.score),
+    hit?.rank && el("span", { class: "badge rank" }, String(hit.rank)),
     hit?.kin && el("span", { class: "badge kin" }, hit.kin));
-  const meta = el("span", { class: "meta" }, el("span", {}, title(film)), hit?.agree && el("span", { class: "agree", title: hit.agreeing }, hit.agree));
-  return el("li", {}, el("a", { class: "card", href: `/images/${film.image_id}`, "data-id": film.image_id, "aria-label": spoken(film, hit) },
-    shot, meta, el("span", { class: "marks" }, chips(film.labels))));
+  const flags = [hit?.agree, copies && (copies === 1 ? "1 copy" : `${copies} copies`), hub >= MANY && `hub ×${Math.round(hub)}`].filter(Boolean);
+  const meta = el("span", { class: "meta" }, el("span", {}, title(film)),
+    el("span", { class: "flags" }, flags.map((flag) => el("span", { class: `flag${flag.startsWith("hub") ? " hub" : ""}`, title: details(hit) }, flag))));
+  const link = el("a", { class: "card", href: `/images/${film.image_id}`, "data-id": film.image_id, "aria-label": spoken(film, hit) },
+    shot, meta,
+    hit?.sure && el("span", { class: "sure" }, hit.sure),
+    hit?.why && el("span", { class: "why" }, hit.why),
+    el("span", { class: "marks" }, chips(film.labels)));
+  const score = hit?.told && el("button", { type: "button", tabindex: "-1", class: "badge score", title: details(hit), "aria-label": `${hit.score}: details of number ${hit.rank}` }, hit.score);
+  const over = hit && el("div", { class: "over" }, score,
+    marks && el("span", { class: "thumbs" }, thumb("like", "+", "More like this"), thumb("unlike", "−", "Less like this")));
+  return el("li", { class: "tile" }, link, over);
 }
 
-// What each hit says beside its film: score, how many models agree, and who belongs to whom.
-export function hits(answer) {
-  const several = answer.provenance.models.length > 1;
-  const people = new Map();
-  const person = (film) => film.patient_id && JSON.stringify([film.dataset, film.patient_id]);
-  for (const { image } of answer.hits) if (person(image)) people.set(person(image), (people.get(person(image)) ?? 0) + 1);
-  const letters = new Map([...people].filter(([, count]) => count > 1).map(([who], place) => [who, place]));
-  return answer.hits.map((hit, index) => {
-    const who = person(hit.image);
-    const kin = hit.same_patient ? "same patient" : letters.has(who) ? `patient ${letter(letters.get(who))} · ${people.get(who)} films` : "";
-    return card(hit.image, {
-      rank: index + 1, kin, fused: several, score: several ? hit.score.toFixed(4) : hit.score.toFixed(3),
-      agree: several ? `${hit.agreement.length}/${answer.provenance.models.length} models` : "",
-      agreeing: hit.agreement.map((a) => `${a.model}: number ${a.rank}, ${a.score.toFixed(3)}`).join("\n"),
+// What hits say beside their films. Pages of one answer go on counting, and people keep their letters.
+export class Hits {
+  // marks: with thumbs?  why: does what the mode says of a film stand on its tile, or in its details alone?
+  constructor({ marks = false, why = false } = {}) { Object.assign(this, { marks, why, people: new Map(), letters: new Map(), rank: 0 }); }
+
+  of(answer) {
+    const asked = answer.models_asked || answer.provenance.models.length;
+    const person = ({ image }) => image.patient_id && JSON.stringify([image.dataset, image.patient_id]);
+    for (const hit of answer.hits) if (person(hit)) this.people.set(person(hit), (this.people.get(person(hit)) ?? 0) + 1);
+    for (const [who, films] of this.people) if (films > 1 && !this.letters.has(who)) this.letters.set(who, letter(this.letters.size));
+    return answer.hits.map((hit) => {
+      this.rank += 1;
+      const who = person(hit);
+      const kin = hit.same_patient ? "same patient" : this.letters.has(who) && !hit.group ? `patient ${this.letters.get(who)} · ${this.people.get(who)} films` : "";
+      // A fused score says nothing by itself: how many models found the film says more.
+      const agree = asked > 1 ? `${hit.agreement.length} of ${asked}` : "";
+      return card(hit.image, {
+        rank: this.rank, kin, fused: asked > 1, why: this.why && hit.why, told: hit,
+        sure: hit.calibrated && `${chance(hit.calibrated)} share ${hit.calibrated.finding ? words(hit.calibrated.finding) : "a finding"}`,
+        score: hit.calibrated ? percent(hit.calibrated.probability) : agree || hit.score.toFixed(3), agree: hit.calibrated && agree,
+      }, this.marks);
     });
-  });
+  }
 }
 
 const letter = (place) => (place < 26 ? "" : letter(Math.floor(place / 26) - 1)) + String.fromCharCode(65 + (place % 26));
-
-// Arrow keys move over the tiles of `grid` as they lie on the screen. True when the key was ours.
-export function walk(grid, event) {
-  const tiles = [...grid.querySelectorAll(".card")];
-  if (!tiles.length) return false;
-  const at = tiles.indexOf(document.activeElement);
-  const across = tiles.findIndex((tile) => tile.offsetTop > tiles[0].offsetTop);
-  const row = across === -1 ? tiles.length : across;
-  const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: row, ArrowUp: -row, Home: -at, End: tiles.length - 1 - at }[event.key];
-  if (step === undefined || (at === -1 && !event.key.startsWith("Arrow"))) return false;
-  const to = at === -1 ? 0 : at + step;
-  if (to < 0 || to >= tiles.length) return event.key !== "ArrowUp" && event.key !== "ArrowDown";
-  tiles[to].focus();
-  tiles[to].scrollIntoView({ block: "nearest" });
-  return true;
-}

@@ -1,21 +1,34 @@
-// One film: window and level, its neighbours in other patients, and the way through the results.
+// One film: window and level, a prior beside it, a part of it to search by, its neighbours in other patients, and the
+// way through the results.
 
-import { byId, typing } from "./dom.js";
+import { byId, show, typing } from "./dom.js";
 import { call } from "./api.js";
-import { hits, walk } from "./cards.js";
-import { Viewer } from "./viewer.js";
+import { Hits } from "./cards.js";
+import { Compare } from "./compare.js";
+import { Cut } from "./cut.js";
 import { Spot } from "./spot.js";
+import { Viewer } from "./viewer.js";
+import { answer as results, keep, look } from "./seen.js";
+import { walk } from "./walk.js";
 
 const page = byId("film");
 const canvas = byId("view");
-const kept = remembered();
+const { id } = page.dataset;
+const kept = results();
 let viewer = null;
 
-function remembered() {
-  try { return JSON.parse(sessionStorage.getItem("results")); } catch { return null; /* a private window */ }
+if (kept?.back) {
+  byId("back").href = kept.back;
+  const lost = kept.asked && !kept.ids.includes(id);
+  show(byId("lost"), lost);
+  if (lost) byId("lost").href = `${kept.back}${kept.back.includes("?") ? "&" : "?"}whynot=${encodeURIComponent(id)}`;
+  if (kept.ids.includes(id)) keep(kept.ids, kept.back, kept.asked, id);
 }
+look(id);
 
-if (kept?.back) byId("back").href = kept.back;
+const compare = new Compare(() => viewer);
+const cut = new Cut(canvas, id);
+const spot = new Spot(id, kept?.back ?? "");
 
 const picture = new Image();
 picture.onload = () => {
@@ -27,11 +40,10 @@ picture.onload = () => {
   byId("size").textContent = small
     ? `Preview: ${picture.naturalWidth} × ${picture.naturalHeight} of ${columns} × ${rows} pixels are kept`
     : `${picture.naturalWidth} × ${picture.naturalHeight} pixels`;
+  compare.open(new URLSearchParams(location.search).get("beside") ?? "");
 };
 picture.onerror = () => { byId("size").textContent = "No picture of this film is kept. Ingest it again to have one."; };
 picture.src = page.dataset.picture;
-
-const spot = new Spot(page.dataset.id, kept?.back ?? "");
 
 byId("reset").addEventListener("click", () => viewer?.reset());
 byId("invert").addEventListener("click", () => viewer?.invert());
@@ -40,7 +52,7 @@ const here = strip?.querySelector("[aria-current]");
 if (here) strip.scrollLeft = here.offsetLeft - (strip.clientWidth - here.offsetWidth) / 2;
 
 function step(by) {
-  const at = kept?.ids?.indexOf(page.dataset.id) ?? -1;
+  const at = kept?.ids?.indexOf(id) ?? -1;
   const to = at === -1 ? undefined : kept.ids[at + by];
   if (to) location.assign(`/images/${encodeURIComponent(to)}`);
 }
@@ -56,16 +68,18 @@ addEventListener("keydown", (event) => {
   else if (key === "0") viewer?.reset();
   else if (key === "i") viewer?.invert();
   else if (key === "w") { event.preventDefault(); spot.toggle(); }
+  else if (key === "c") compare.toggle();
+  else if (key === "p") { event.preventDefault(); cut.toggle(); }
   else if (key === "j") step(1);
   else if (key === "k") step(-1);
   else if (key === "s") location.assign(onTile ? `/?id=${encodeURIComponent(onTile.dataset.id)}` : byId("similar").href);
-  else if (event.key === "Escape") location.assign(byId("back").href);
+  else if (event.key === "Escape") { if (cut.on) cut.toggle(); else location.assign(byId("back").href); }
   else if (event.key === "/") { event.preventDefault(); location.assign("/"); }
 });
 
 try {
-  const answer = await call("/v1/search", { query: { image_id: page.dataset.id }, limit: 8 });
-  byId("near").replaceChildren(...hits(answer));
+  const answer = await call("/v1/search", { query: { image_id: id }, limit: 8 });
+  byId("near").replaceChildren(...new Hits().of(answer));
   byId("near-status").textContent = answer.hits.length ? `by ${answer.provenance.models.map((model) => model.name).join(" + ")}` : "No film of another patient is stored.";
 } catch (error) {
   byId("near-status").textContent = error.message;

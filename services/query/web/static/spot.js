@@ -29,8 +29,8 @@ export class Spot {
     this.under?.abort();
     this.under = null;
     byId("spot-said").textContent = "";
-    byId("screen").classList.remove("pair");
-    for (const made of byId("screen").querySelectorAll(".layer, .sheet:not(#sheet)")) made.remove();
+    for (const made of byId("screen").querySelectorAll(".layer, .sheet.by")) made.remove();
+    byId("screen").classList.toggle("pair", Boolean(byId("screen").querySelector(".sheet:not(#sheet)")));
   }
 
   async look() {
@@ -52,7 +52,7 @@ export class Spot {
 
   beside(map) {
     const address = `/images/${encodeURIComponent(this.other)}`;
-    byId("screen").append(el("div", { class: "sheet" },
+    byId("screen").append(el("div", { class: "sheet by" },
       el("img", { class: "other", src: `/v1${address}/thumbnail`, alt: "The film that was searched by" }), layer(map),
       el("a", { class: "caption", href: address }, "searched by this film")));
     byId("screen").classList.add("pair");

@@ -4,7 +4,7 @@ const FULL = { width: 255, centre: 127.5, inverted: false };
 
 export class Viewer {
   constructor(canvas, picture, moved) {
-    Object.assign(this, { canvas, moved, ...FULL });
+    Object.assign(this, { canvas, moved, twin: null, master: null, ...FULL });
     const { naturalWidth: w, naturalHeight: h } = picture;
     Object.assign(canvas, { width: w, height: h });
     this.context = canvas.getContext("2d", { willReadFrequently: true });
@@ -12,6 +12,13 @@ export class Viewer {
     this.shown = this.context.getImageData(0, 0, w, h);
     this.grey = Uint8Array.from({ length: w * h }, (_, i) => this.shown.data[4 * i]);
     this.hold();
+    this.draw();
+  }
+
+  // Another film is seen under the same window; hands on either move both.
+  pair(other) {
+    this.twin = other;
+    other.master = this;
     this.draw();
   }
 
@@ -25,15 +32,17 @@ export class Viewer {
     for (let i = 0; i < this.grey.length; i += 1) out[4 * i] = out[4 * i + 1] = out[4 * i + 2] = table[this.grey[i]];
     this.context.putImageData(this.shown, 0, 0);
     this.moved(this);
+    if (this.twin) { Object.assign(this.twin, { width: this.width, centre: this.centre, inverted: this.inverted }); this.twin.draw(); }
   }
 
   change(width, centre) {
-    this.width = Math.min(512, Math.max(2, this.width + width));
-    this.centre = Math.min(255, Math.max(0, this.centre + centre));
-    this.draw();
+    const one = this.master ?? this;
+    one.width = Math.min(512, Math.max(2, one.width + width));
+    one.centre = Math.min(255, Math.max(0, one.centre + centre));
+    one.draw();
   }
 
-  reset() { Object.assign(this, FULL); this.draw(); }
+  reset() { const one = this.master ?? this; Object.assign(one, FULL); one.draw(); }
 
   invert() { this.inverted = !this.inverted; this.draw(); }
 

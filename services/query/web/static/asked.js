@@ -1,0 +1,40 @@
+// The film that is asked with: in the line of words, large beside the results, and any part of it to search by.
+
+import { byId, el, show, thumbnail } from "./dom.js";
+import { boxOf, boxText } from "./state.js";
+import { Region } from "./region.js";
+
+export class Asked {
+  // changes: {take(): ask without the film, part(text): ask by a part of it}
+  constructor(changes) {
+    Object.assign(this, { changes, shown: undefined, region: null });
+    byId("whole").addEventListener("click", () => this.changes.part(""));
+  }
+
+  // state.id, or an opened file {url}; url is empty where browsers cannot show it (DICOM).
+  show(state, upload) {
+    const picture = upload ? upload.url : state.id && thumbnail(state.id);
+    const there = Boolean(upload || state.id);
+    show(byId("subject"), there);
+    show(byId("asked"), there);
+    byId("words").placeholder = there ? "and words, if you like" : "Describe a film, or drop one anywhere on this page";
+    if (!there) byId("file").value = "";
+    const which = `${upload ? "upload" : state.id} ${picture}`;
+    if (which !== this.shown) this.draw(state, upload, picture);
+    this.shown = which;
+    this.region?.set(boxOf(state.box));
+    byId("part-said").textContent = !picture ? "Browsers cannot show this file. It is searched by all the same." : state.box ? "Only this part is searched by." : "Drag over a part to search by it.";
+    show(byId("whole"), Boolean(state.box));
+  }
+
+  draw(state, upload, picture) {
+    byId("subject").replaceChildren(...(picture ? [el("img", { src: picture, alt: "" })] : []), upload ? "films like the opened one" : "films like this one",
+      el("button", { type: "button", "aria-label": "Search by something else", onclick: () => this.changes.take() }, "×"));
+    this.region = null;
+    const holder = el("div", { class: "part" }, picture && el("img", { src: picture, alt: "The film asked with", draggable: "false" }));
+    byId("asked-film").replaceChildren(holder);
+    if (picture) this.region = new Region(holder, (box) => this.changes.part(box ? boxText(box) : ""), (said) => { byId("part-said").textContent = said; });
+    show(byId("open-asked"), !upload);
+    if (!upload) byId("open-asked").href = `/images/${encodeURIComponent(state.id)}`;
+  }
+}
