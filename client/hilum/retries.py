@@ -20,7 +20,7 @@ AGAIN = frozenset({
     "Search", "SearchStream", "SearchBatch", "WhyNot", "GetImage", "GetThumbnail", "QueryImages", "FacetImages",
     "ExplainMatch", "SearchReports",
     "GetSearch", "ListSearches", "RunSearch", "RefineSearch", "MarkHits", "ListMarks",
-    "ListModels", "EncodeImages", "EncodeTexts", "EncodePrompts", "EncodeRegions", "Classify", "Explain",
+    "ListModels", "EncodeImages", "EncodeTexts", "EncodePrompts", "Classify", "Explain",
     "FindDuplicates", "ListPromotions",
     "GetJob", "ListJobs", "ListJobItems", "WatchJob", "CancelJob",
     "GetRun", "GetRunFile", "ListRuns", "ListSets", "ListSideTables",
@@ -28,8 +28,8 @@ AGAIN = frozenset({
 # Rpcs that do something each time they come. Those with a request_id are known by it, and come once whatever happens.
 ONCE = frozenset({
     "CreateIngestJob", "ForgetPatient", "Reconcile", "CreateEmbeddingsJob", "FillModel", "PromoteModel",
-    "RollbackModel", "CreateRun", "SaveSearch", "DeleteSearch", "IndexReports",
-    "CreateSet", "DeleteSet", "StoreSideTable", "DeleteSideTable",
+    "RollbackModel", "CreateRun", "SaveSearch", "DeleteSearch", "IndexReports", "CreateSet", "DeleteSet",
+    "StoreSideTable", "DeleteSideTable",
 })  # fmt: skip
 _FIRST, _MOST = 0.1, 2.0  # seconds: the longest first pause, and the longest of all
 _BUSY = {"UNAVAILABLE", "RESOURCE_EXHAUSTED"}

@@ -17,6 +17,7 @@ from services.app.commands import (
     forget,
     ingest,
     jobs,
+    mcp,
     models,
     phantom,
     plan,
@@ -49,6 +50,7 @@ app.add_typer(atlas.app, name="atlas")
 app.add_typer(models.app, name="models")
 app.add_typer(reports.app, name="reports")
 app.add_typer(jobs.app, name="jobs")
+app.command("mcp")(mcp.mcp)
 app.command("duplicates")(duplicates.duplicates)
 app.command("forget")(forget.forget)
 app.command("doctor")(doctor.doctor)

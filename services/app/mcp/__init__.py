@@ -1,0 +1,1 @@
+"""Hilum for assistants: the Model Context Protocol over stdio, for reading alone."""
