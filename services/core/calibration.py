@@ -13,8 +13,8 @@ FILM, WORDS = "film", "words"  # what asked
 class Curve:
     """scores: rising.  probability, low, high: at each score, rising; low and high are the 95 % interval.
 
-    threshold: the score below which a film shares the finding no more surely than any film would; infinite where no
-    score tells anything.
+    threshold: below it a film shares the finding no more surely than any film would, or is farther than 99 in 100 films
+    have their nearest; infinite where no score tells anything.
     """
 
     scores: tuple[float, ...]

@@ -89,7 +89,7 @@ def test_a_curve_recovers_the_truth_and_says_how_surely() -> None:
 def test_the_curve_is_that_of_scikit_learn_on_the_bins() -> None:
     some = known(4)
     scores, rising = fit.rising(some, np.ones(len(some.score)))
-    bins = fit._bins(some.score)
+    bins = fit._bins(some)
     total, shares = np.bincount(bins), np.bincount(bins, some.shares)
     theirs = IsotonicRegression().fit_transform(scores, (shares + 0.1) / (total + 1), sample_weight=total + 1)
     assert rising == pytest.approx(theirs, abs=1e-9)

@@ -21,7 +21,7 @@ from services.core.calibration import Curve
 
 MIN_PAIRS, MIN_PATIENTS = 200, 20  # of those who ask; with fewer there is no curve
 DRAWS = 200
-_BINS, _IN_BIN = 60, 25
+_BINS, _IN_BIN, _IN_BIN_PATIENTS = 60, 25, 3  # pairs of one patient go together: bins are fewer where patients are
 _RELIABILITY = 10
 
 Numbers = NDArray[np.float64]
@@ -30,16 +30,18 @@ Numbers = NDArray[np.float64]
 @dataclass(frozen=True)
 class Pairs:
     """P pairs of what asked and a film. score, shares: (P,).  one, other: (P,) patients of the two; the same where
-    words asked.  base: how often any film shares it, near or not."""
+    words asked.  base: how often any film shares it, near or not.  usual: the score that the best film shown for one
+    that asks has, but for one in a hundred."""
 
     score: Numbers
     shares: NDArray[np.bool_]
     one: NDArray[np.int32]
     other: NDArray[np.int32]
     base: float
+    usual: float = float("-inf")
 
     def __getitem__(self, mask: NDArray[np.bool_]) -> Pairs:
-        return Pairs(self.score[mask], self.shares[mask], self.one[mask], self.other[mask], self.base)
+        return Pairs(self.score[mask], self.shares[mask], self.one[mask], self.other[mask], self.base, self.usual)
 
     @property
     def enough(self) -> bool:
@@ -74,7 +76,7 @@ def fit(pairs: Pairs, folds: int, seed: int) -> Fitted:
     sure = np.flatnonzero(low > pairs.base)
     curve = Curve(
         *(tuple(round(float(v), 5) for v in line) for line in (scores, probability, low, high)),
-        threshold=round(float(scores[sure[0]]), 5) if len(sure) else float("inf"),
+        threshold=round(max(float(scores[sure[0]]), pairs.usual), 5) if len(sure) else float("inf"),
     )
     promised = _out_of_fold(pairs, folds, seed)
     raw = np.clip(pairs.score, 0.0, 1.0)
@@ -95,7 +97,7 @@ def fit(pairs: Pairs, folds: int, seed: int) -> Fitted:
 
 def rising(pairs: Pairs, weight: Numbers) -> tuple[Numbers, Numbers]:
     """The isotonic curve of weighted pairs: mean scores of its bins, rising, and their probabilities."""
-    bins = _bins(pairs.score)
+    bins = _bins(pairs)
     total = np.bincount(bins, weight)
     centre = np.bincount(bins, weight * pairs.score) / np.maximum(total, 1e-12)
     there = total > 0
@@ -159,11 +161,11 @@ def _rates(bins: NDArray[np.intp], weight: Numbers, pairs: Pairs) -> Numbers:
     return rates
 
 
-def _bins(score: Numbers) -> NDArray[np.intp]:
+def _bins(pairs: Pairs) -> NDArray[np.intp]:
     """(P,) the bin of each pair; equal scores share one."""
-    count = int(np.clip(len(score) // _IN_BIN, 2, _BINS))
-    edges = np.unique(np.quantile(score, np.linspace(0, 1, count + 1)[1:-1]))
-    return np.searchsorted(edges, score, side="right")
+    most = min(len(pairs.score) // _IN_BIN, len(np.unique(pairs.one)) // _IN_BIN_PATIENTS, _BINS)
+    edges = np.unique(np.quantile(pairs.score, np.linspace(0, 1, max(most, 2) + 1)[1:-1]))
+    return np.searchsorted(edges, pairs.score, side="right")
 
 
 def _equal(promised: Numbers) -> list[NDArray[np.intp]]:

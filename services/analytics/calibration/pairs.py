@@ -14,6 +14,7 @@ from services.analytics.sample import Sample
 
 NEAR = 30  # films shown for each that asks
 FARTHER = 30  # films drawn for each, whatever their score: how often *any* film shares the finding
+NOVEL = 0.01  # of films have no film as near as that; a film that asks and has none nearer is unlike all of them
 MIN_VIEW = 50  # films of a view that ask, for a curve of its own
 
 
@@ -55,7 +56,9 @@ def by_films(films: Labelled, near: Graph, seed: int) -> Iterator[tuple[str, str
             mine, mine_any = judged & of_view[asks], judged_any & of_view[asks_any]
             if mine.any() and mine_any.any():
                 people = films.patients[asks[mine]], films.patients[found[mine]]
-                yield name, view, Pairs(score[mine], shares[mine], *people, float(shares_any[mine_any].mean()))
+                best = 1.0 - near.distances[of_view & films.has[:, of].any(axis=1), 0]
+                base, usual = float(shares_any[mine_any].mean()), float(np.quantile(best, NOVEL))
+                yield name, view, Pairs(score[mine], shares[mine], *people, base, usual)
 
 
 def by_words(films: Labelled, score: NDArray[np.float32], finding: int) -> Pairs:

@@ -24,9 +24,9 @@ from services.core.models import ModelSpec
 ABOUT = (
     "A cosine is no probability. Here it is given a meaning: among pairs of a film and what a search shows for it "
     f"(the {pairs.NEAR} nearest films of other patients), how often does a score go with a shared finding? The curve "
-    "may only rise. Errors are of patients on whom it was not fitted. Where the lower end of its interval is no higher "
-    "than the share among any two films, a score says nothing: below that, a search tells that there is no comparable "
-    "case. The labels are taken as true, and so are their mistakes."
+    "may only rise. Errors are of patients on whom it was not fitted. A search tells that there is no comparable case "
+    "when its best film's score says nothing (the lower end of the curve's interval is no higher than the share among "
+    "any two films), or is below that of 99 in 100 films here. Labels are taken as true, and so are their mistakes."
 )
 Key = tuple[str, str, str]  # asked by, finding, view
 
