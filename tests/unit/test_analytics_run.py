@@ -15,6 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 from google.protobuf import json_format
 
+from hilum import HilumError as ClientError
+from hilum import requests
 from hilum.v1 import analytics_pb2
 from services.analytics import atlas, manifest, vectors
 from services.analytics.api import AnalyticsApi
@@ -154,6 +156,40 @@ def _check_atlas(folder: Path) -> None:
     metadata = json.loads((folder / "atlas" / "sharp" / "metadata.json").read_text())
     assert metadata["database"] == {"type": "wasm", "load": True}
     assert metadata["isStatic"] is True
+
+
+def test_another_kind_from_request_to_files_and_again_from_its_manifest(lab: Lab) -> None:
+    given = requests.analyze("hubs", models=["sharp"], k=5, where='sex = "F"')
+    job_id = lab.api.create_run(given, Call("test")).job_id
+    waiting = lab.api.get_run(analytics_pb2.GetRunRequest(run_id=job_id), Call("test"))
+    assert (waiting.kind, list(waiting.files)) == ("hubs", [])
+    job = lab.until(job_id, JobState.SUCCEEDED)
+    assert job.result == {"run_id": job_id, "report": f"/v1/runs/{job_id}/report"}
+    run = lab.api.get_run(analytics_pb2.GetRunRequest(run_id=job_id), Call("test"))
+    assert (run.kind, run.report, run.atlas) == ("hubs", f"/v1/runs/{job_id}/report", "")
+    assert list(run.files) == [
+        "densities.parquet", "manifest.json", "metrics.json", "report.html", "sample.parquet", "tables.json",
+    ]  # fmt: skip
+    told = analytics_pb2.GetRunFileRequest(run_id=job_id, name="tables.json")
+    tables = json.loads(lab.api.get_run_file(told, Call("test")).data)["tables"]
+    assert tables[0]["rows"][0][0] == "sharp"
+    with pytest.raises(HilumError, match="no such file"):
+        lab.api.get_run_file(analytics_pb2.GetRunFileRequest(run_id=job_id, name="../facts.db"), Call("test"))
+    asked = json.loads((manifest.folder(lab.runs, job_id) / "manifest.json").read_text())["asked"]
+    assert asked["hubs"] == {}
+    again = lab.submit(**asked)
+    lab.until(again, JobState.SUCCEEDED)
+    assert runs.get(lab.facts, again).metrics == runs.get(lab.facts, job_id).metrics
+
+
+def test_a_request_names_a_kind_there_is_and_its_own_options() -> None:
+    assert requests.analyze("retrieval", relevance="view", depths=[1, 3]).retrieval.depths == [1, 3]
+    assert requests.analyze("hubs").WhichOneof("analysis") == "hubs"
+    assert requests.analyze().WhichOneof("analysis") is None
+    for kind, options in (("cubes", {}), ("hubs", {"depths": [1]}), ("map", {"folds": 3})):
+        with pytest.raises(ClientError) as caught:
+            requests.analyze(kind, **options)
+        assert caught.value.code == "INVALID_ARGUMENT"
 
 
 def test_cancel_kills_the_child_and_leaves_nothing(lab: Lab) -> None:
