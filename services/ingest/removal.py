@@ -127,6 +127,7 @@ class Removal:
         named = removal.naming(self.facts, self._words())
         self._trace("jobs and runs in SQL").removed += removal.delete_work(self.facts, gone | named)
         self._trace("origins of sets").removed += removal.unname(self.facts, self._words())
+        self._trace("saved searches").removed += removal.unask(self.facts, self._words())
 
     def _holds(self, run: Path) -> bool:
         """Does a run have one of the films, or name one? One that cannot be read cannot be shown to be free of them."""
@@ -177,6 +178,7 @@ class Removal:
         self._trace("analysis runs").left = sum(self._holds(run) for run in _run_folders(home))
         self._trace("jobs and runs in SQL").left = len(removal.naming(self.facts, self._words()))
         self._trace("origins of sets").left = removal.naming_sets(self.facts, self._words())
+        self._trace("saved searches").left = removal.asking(self.facts, self._words())
         own = removal.unshared(self.facts, self.pictures, self.ids)
         self._trace("thumbnails").left = sum(self.blobs.holds(digest) for digest in own)
         cache = PixelCache.at(self.settings)

@@ -18,6 +18,7 @@ from services.query.batch import Outcome, SearchBatch
 from services.query.explain import Explain
 from services.query.facets import facets
 from services.query.images import Images
+from services.query.quality import quality
 from services.query.search import Search
 from services.query.search.pages import Pages
 from services.query.search.why_not import WhyNot
@@ -35,6 +36,7 @@ class QueryApi:
         Route("POST", "/v1/search:stream", "SearchStream"),
         Route("POST", "/v1/search:batch", "SearchBatch"),
         Route("POST", "/v1/search:whyNot", "WhyNot"),
+        Route("GET", "/v1/quality", "GetQuality"),
         Route("GET", "/v1/images/{image_id}", "GetImage"),
         Route("GET", "/v1/images/{image_id}/thumbnail", "GetThumbnail"),
         Route("POST", "/v1/images:query", "QueryImages"),
@@ -70,6 +72,9 @@ class QueryApi:
         query = convert.search_query(request.search)
         return convert.why_not_response(self._why_not(query, request.image_id, call.cancelled, call.access.condition()))
 
+    def get_quality(self, request: query_pb2.GetQualityRequest, call: Call) -> query_pb2.Quality:
+        return quality(self._facts)
+
     def search_batch(self, request: query_pb2.SearchBatchRequest, call: Call) -> query_pb2.SearchBatchResponse:
         outcomes = self._batch([_read(one) for one in request.requests], call.cancelled, call.access.condition())
         return query_pb2.SearchBatchResponse(outcomes=[_outcome(outcome, call) for outcome in outcomes])
@@ -82,7 +87,9 @@ class QueryApi:
         return common_pb2.Blob(content_type=picture.content_type, data=picture.data)
 
     def query_images(self, request: query_pb2.QueryImagesRequest, call: Call) -> query_pb2.QueryImagesResponse:
-        return convert.page_response(self.images.page(request.filter, request.page_size, request.page_token, call.access))
+        return convert.page_response(
+            self.images.page(request.filter, request.page_size, request.page_token, call.access)
+        )
 
     def facet_images(self, request: query_pb2.FacetImagesRequest, call: Call) -> query_pb2.FacetImagesResponse:
         return convert.facets_response(facets(self._facts, request.filter, request.fields, call.access))

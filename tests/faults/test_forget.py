@@ -17,7 +17,7 @@ from hilum import Client, HilumError
 from hilum.locate import Endpoint
 from services.core.blobs import Blobs
 from services.core.config import Settings
-from services.core.facts import images, jobs, removal, runs
+from services.core.facts import images, jobs, removal, runs, searches
 from services.core.ids import image_id, pseudonym
 from services.core.store.reports import WORDS, meaning, report_point
 from services.core.types import JobProgress, JobState, Outcome, Report, ReportKey
@@ -126,6 +126,8 @@ def spread(mine: Mine, gone: list[str]) -> None:
     run(mine, "00000000-0000-4000-8000-000000000003", kept, {"filter": f'patient_id = "{mine.name}"'})
     (mine.data / "runs" / ".part-00000000-0000-4000-8000-000000000004-ab").mkdir()
     jobs.submit(facts, "analyze", {"filter": f'NOT patient_id = "{mine.name}"'})
+    searches.save(facts, "local", "alike", {"query": {"image_id": gone[0]}})
+    searches.save(facts, "local", "others", {"query": {"image_id": kept[0]}})
     mine.room.store._client.create_snapshot(mine.room.registry.specs()["tiny"].collection)
     # A vector that no fact knows, as a killed ingest leaves it.
     spec = mine.room.registry.specs()["small"]
@@ -168,6 +170,9 @@ def test_nothing_is_left_in_any_byte_and_the_others_are_untouched(mine: Mine) ->
     assert removed["SQL: indexed reports"] == 3 and removed[f"vectors: {WORDS}"] == 1
     assert all(removed[f"vectors: {meaning(spec)}"] == 1 for spec in specs.values())
     assert mine.room.store.count_reports(WORDS) == 1
+    assert removed["saved searches"] == 1 and [one.title for one in searches.listed(mine.room.facts, "local")] == [
+        "others"
+    ]
     assert removed["analysis runs"] == 2 and removed["engine snapshots"] == 1 and removed["pixel cache"] == 1
     assert "byte strings" in done.traces["raw files of the data folder"].note
     assert mine.room.everywhere() == kept and images.get(mine.room.facts, kept) == records

@@ -331,3 +331,35 @@ class ExplainMatchRequest(_message.Message):
     model: str
     method: str
     def __init__(self, image_id: _Optional[str] = ..., query: _Optional[_Union[Query, _Mapping]] = ..., model: _Optional[str] = ..., method: _Optional[str] = ...) -> None: ...
+
+class GetQualityRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ModelQuality(_message.Message):
+    __slots__ = ("model", "fingerprint", "questions", "recall", "filtered_questions", "filtered_recall", "least_recall", "hubs_measured", "calibrated")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    FINGERPRINT_FIELD_NUMBER: _ClassVar[int]
+    QUESTIONS_FIELD_NUMBER: _ClassVar[int]
+    RECALL_FIELD_NUMBER: _ClassVar[int]
+    FILTERED_QUESTIONS_FIELD_NUMBER: _ClassVar[int]
+    FILTERED_RECALL_FIELD_NUMBER: _ClassVar[int]
+    LEAST_RECALL_FIELD_NUMBER: _ClassVar[int]
+    HUBS_MEASURED_FIELD_NUMBER: _ClassVar[int]
+    CALIBRATED_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    fingerprint: str
+    questions: int
+    recall: float
+    filtered_questions: int
+    filtered_recall: float
+    least_recall: float
+    hubs_measured: int
+    calibrated: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, model: _Optional[str] = ..., fingerprint: _Optional[str] = ..., questions: _Optional[int] = ..., recall: _Optional[float] = ..., filtered_questions: _Optional[int] = ..., filtered_recall: _Optional[float] = ..., least_recall: _Optional[float] = ..., hubs_measured: _Optional[int] = ..., calibrated: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Quality(_message.Message):
+    __slots__ = ("models",)
+    MODELS_FIELD_NUMBER: _ClassVar[int]
+    models: _containers.RepeatedCompositeFieldContainer[ModelQuality]
+    def __init__(self, models: _Optional[_Iterable[_Union[ModelQuality, _Mapping]]] = ...) -> None: ...

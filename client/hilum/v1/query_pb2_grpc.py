@@ -51,6 +51,11 @@ class QueryServiceStub:
                 request_serializer=hilum_dot_v1_dot_query__pb2.WhyNotRequest.SerializeToString,
                 response_deserializer=hilum_dot_v1_dot_query__pb2.WhyNotResponse.FromString,
                 _registered_method=True)
+        self.GetQuality = channel.unary_unary(
+                '/hilum.v1.QueryService/GetQuality',
+                request_serializer=hilum_dot_v1_dot_query__pb2.GetQualityRequest.SerializeToString,
+                response_deserializer=hilum_dot_v1_dot_query__pb2.Quality.FromString,
+                _registered_method=True)
         self.SearchBatch = channel.unary_unary(
                 '/hilum.v1.QueryService/SearchBatch',
                 request_serializer=hilum_dot_v1_dot_query__pb2.SearchBatchRequest.SerializeToString,
@@ -100,6 +105,12 @@ class QueryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WhyNot(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetQuality(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -158,6 +169,11 @@ def add_QueryServiceServicer_to_server(servicer, server):
                     servicer.WhyNot,
                     request_deserializer=hilum_dot_v1_dot_query__pb2.WhyNotRequest.FromString,
                     response_serializer=hilum_dot_v1_dot_query__pb2.WhyNotResponse.SerializeToString,
+            ),
+            'GetQuality': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetQuality,
+                    request_deserializer=hilum_dot_v1_dot_query__pb2.GetQualityRequest.FromString,
+                    response_serializer=hilum_dot_v1_dot_query__pb2.Quality.SerializeToString,
             ),
             'SearchBatch': grpc.unary_unary_rpc_method_handler(
                     servicer.SearchBatch,
@@ -271,6 +287,33 @@ class QueryService:
             '/hilum.v1.QueryService/WhyNot',
             hilum_dot_v1_dot_query__pb2.WhyNotRequest.SerializeToString,
             hilum_dot_v1_dot_query__pb2.WhyNotResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetQuality(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hilum.v1.QueryService/GetQuality',
+            hilum_dot_v1_dot_query__pb2.GetQualityRequest.SerializeToString,
+            hilum_dot_v1_dot_query__pb2.Quality.FromString,
             options,
             channel_credentials,
             insecure,

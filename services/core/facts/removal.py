@@ -24,6 +24,7 @@ from services.core.facts.schema import (
     members,
     reports,
     runs,
+    searches,
     sets,
 )
 from services.core.types import JobState
@@ -163,6 +164,23 @@ def naming_sets(facts: Facts, sought: re.Pattern[str]) -> int:
     """How many sets of films say one of what is `sought`, be it in their names."""
     with facts.read() as db:
         return sum(says(list(row), sought) for row in db.execute(select(sets.c.set_id, sets.c.title, sets.c.about)))
+
+
+def unask(facts: Facts, sought: re.Pattern[str]) -> int:
+    """Delete the saved searches that name one of what is `sought`, with their marks; how many there were."""
+    with facts.write() as db:
+        told = db.execute(select(searches.c.search_id, searches.c.title, searches.c.request)).all()
+        found = [search_id for search_id, *said in told if says(said, sought)]
+        for part in _chunks(found):
+            db.execute(delete(marks).where(marks.c.search_id.in_(part)))
+            db.execute(delete(searches).where(searches.c.search_id.in_(part)))
+    return len(found)
+
+
+def asking(facts: Facts, sought: re.Pattern[str]) -> int:
+    """How many saved searches name one of what is `sought`."""
+    with facts.read() as db:
+        return sum(says(list(row), sought) for row in db.execute(select(searches.c.title, searches.c.request)))
 
 
 def delete_work(facts: Facts, ids: Collection[str]) -> int:
