@@ -24,6 +24,8 @@ from services.app.commands import (
     reports,
     search,
     serve,
+    sets,
+    side,
     up,
 )
 from services.app.commands.search.options import Panelled
@@ -50,6 +52,8 @@ app.add_typer(atlas.app, name="atlas")
 app.add_typer(models.app, name="models")
 app.add_typer(reports.app, name="reports")
 app.add_typer(jobs.app, name="jobs")
+app.add_typer(sets.app, name="sets")
+app.add_typer(side.app, name="side")
 app.command("mcp")(mcp.mcp)
 app.command("duplicates")(duplicates.duplicates)
 app.command("forget")(forget.forget)
