@@ -112,7 +112,8 @@ _MESSAGES = {
     Reason.NO_VECTORS: "the file does not say which of its arrays holds vectors and which their names, one each; state "
     "`array` and `names` in the model's specification",
     Reason.PICKLED_VECTORS: "the file holds Python objects, which run code when they are read; save vectors as numbers "
-    "and names as text: numpy.savez(file, filenames=numpy.array(names, dtype=str), embeddings=vectors)",
+    "and names, where they are more than text, as text: "
+    "numpy.savez(file, filenames=numpy.array(names, dtype=str), embeddings=vectors)",
     Reason.BROKEN_VECTORS: "the file of vectors cannot be read: cut off or damaged; copy it again",
     Reason.WRONG_SHAPE: "the array is not what the model's specification states; check `dim`, `shape` and `reduce`",
     Reason.NOT_FINITE: "a number of the vector is NaN, infinite or beyond float32",

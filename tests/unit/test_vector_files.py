@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import pickle
 import tracemalloc
@@ -12,9 +14,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.core.errors import HilumError
 from services.ingest.reasons import BadFilm, Reason
+from services.ingest.sources import object_names
 from services.ingest.sources.tfrecord import masked
 from services.ingest.sources.vectors import VectorFile, list_vectors, naming
 from services.ingest.stated_model import StatedModel, read_stated
@@ -96,6 +101,51 @@ def test_pickles_are_refused_and_never_run(tmp_path: Path, monkeypatch: pytest.M
     assert not (tmp_path / "ran").exists()
     pickle.loads((tmp_path / "raw.npy").read_bytes())  # the bomb is a real one
     assert (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+def test_names_in_an_object_array_are_read_without_unpickling(tmp_path: Path, protocol: int) -> None:
+    """As pandas and lists of paths make them, and as MIT-LCP's parts may have them."""
+    told = ["p10/a.jpg", "Röntgen-€", np.str_("numpy's own"), b"bytes", "p10/a.jpg", ""]
+    names = np.array(told, dtype=object)
+    vectors = RNG.standard_normal((6, 4)).astype(np.float32)
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, np.lib.format.header_data_from_array_1_0(names))
+    np.save(tmp_path / "embeddings.npy", vectors)
+    with zipfile.ZipFile(tmp_path / "part.npz", "w") as archive:
+        archive.writestr("filenames.npy", header.getvalue() + pickle.dumps(names, protocol=protocol))
+        archive.write(tmp_path / "embeddings.npy", "embeddings.npy")
+    found = [name for part in VectorFile(tmp_path, "part.npz").read() for name in part.names or ()]
+    assert found == ["p10/a.jpg", "Röntgen-€", "numpy's own", "bytes", "p10/a.jpg", ""]
+    assert VectorFile(tmp_path, "part.npz").count() == 6
+    np.savez(tmp_path / "numpy.npz", filenames=names[:4], embeddings=vectors[:4])
+    assert list(rows(tmp_path / "numpy.npz")) == found[:4]
+
+
+def test_many_names_in_an_object_array(tmp_path: Path) -> None:
+    """Beyond a thousand, pickles write lists in pieces; beyond 64 KiB in frames."""
+    names = [f"files/p10/p{i:08d}/s{i}/film-{i}.jpg" for i in range(5_000)]
+    np.savez(tmp_path / "a.npz", filenames=np.array(names, dtype=object), embeddings=np.ones((5_000, 2)))
+    assert list(rows(tmp_path / "a.npz")) == names
+
+
+@pytest.mark.parametrize("item", [7, None, ["a"], {"a": 1}, np.float64(1.5), Path("a"), bytearray(b"a")])
+def test_object_arrays_of_anything_but_texts_are_refused(tmp_path: Path, item: object) -> None:
+    names = np.empty(2, dtype=object)
+    names[:] = ["a", item] if not isinstance(item, list) else ["a", "b"]
+    if isinstance(item, list):
+        names[1] = item
+    np.savez(tmp_path / "a.npz", filenames=names, embeddings=np.ones((2, 4)))
+    assert refused(tmp_path / "a.npz") is Reason.PICKLED_VECTORS
+
+
+@given(st.integers(0, 10_000), st.binary(min_size=1, max_size=4))
+def test_damaged_object_arrays_never_do_more_than_fail(at: int, other: bytes) -> None:
+    whole = pickle.dumps(np.array(["film-a", "film-b"], dtype=object), protocol=4)
+    at %= len(whole)
+    with contextlib.suppress(ValueError):
+        found = object_names.texts(whole[:at] + other + whole[at + len(other) :], 2)
+        assert len(found) == 2 and all(isinstance(name, str) for name in found)
 
 
 def test_several_arrays_need_to_be_told_apart(tmp_path: Path) -> None:

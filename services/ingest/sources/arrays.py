@@ -1,7 +1,8 @@
 """NumPy's files without its pickles: one film's vector in an ``.npy``, many with their names in an ``.npz``.
 
 Rows are read as they stand in the file, some at a time, so that a part of gigabytes needs no gigabytes. An array of
-Python objects is a pickle, which runs what it pleases when it is read: it is refused, never opened.
+Python objects is a pickle, which runs what it pleases when it is read: none is ever opened. Vectors that come so are
+refused; names are read from it as text (`object_names`).
 """
 
 from __future__ import annotations
@@ -19,12 +20,14 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from services.ingest.reasons import BadFilm, Reason
+from services.ingest.sources import object_names
 
 BATCH_BYTES = 8 * 2**20
 BATCH_ROWS = 256
 NAMES = ("filenames", "filename", "names", "image_id", "image_ids", "dicom_id", "sop_instance_uid", "ids", "key",
          "path", "file", "image")  # fmt: skip
 _MOST_NAMES = 512 * 2**20  # bytes of one file's names
+_MOST_PICKLED = 64 * 2**20  # bytes of names that stand in an object array
 _MOST_TURNED = 2**30  # bytes of an array that stands column by column, which cannot be read in rows
 _BROKEN = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError)
 
@@ -128,10 +131,22 @@ def _chosen(heads: dict[str, _Head], asked: str, named: str | None) -> str:
 def _texts(archive: zipfile.ZipFile, name: str) -> list[str]:
     with archive.open(f"{name}.npy") as member:
         head = _head(member)
+        if head.dtype == object and len(head.shape) == 1:
+            return _object_texts(member, head.shape[0])
         if head.dtype.kind not in "US" or len(head.shape) != 1 or head.bytes > _MOST_NAMES:
             raise BadFilm(Reason.PICKLED_VECTORS if head.dtype.hasobject else Reason.NO_VECTORS)
         texts = _whole(member, head)
     return [str(text, "utf-8", "replace") if isinstance(text, bytes) else str(text) for text in texts.tolist()]
+
+
+def _object_texts(file: IO[bytes], count: int) -> list[str]:
+    data = file.read(_MOST_PICKLED + 1)
+    try:
+        if len(data) > _MOST_PICKLED:
+            raise ValueError("too long")
+        return object_names.texts(data, count)
+    except ValueError:
+        raise BadFilm(Reason.PICKLED_VECTORS) from None
 
 
 def _numbers(head: _Head) -> _Head:
