@@ -6,33 +6,55 @@ HILUM_TEST_SCRATCH  folder to use instead; pytest's own --basetemp and TMPDIR co
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import os
 import shutil
 import tempfile
 from pathlib import Path
 
 NAMED = "HILUM_TEST_SCRATCH"
+DISK = tempfile.gettempdir()  # the ordinary place, for a test that measures a disk
 _MEMORY = Path("/dev/shm")
-_NEEDED = 6 * 2**30  # bytes; the tests use 2 GiB at most at a time
+_PREFIX = "hilum-tests-"
+_NEEDED = 8 * 2**30  # bytes
 
 
 def take() -> Path | None:
     """Make a folder and have everybody's temporary files go there, also those of processes started from here. None
     where the ordinary place serves: without room, or because the user has named one."""
     named = os.environ.get(NAMED)
-    if "TMPDIR" in os.environ or not (named or _room() >= _NEEDED):
+    if "TMPDIR" in os.environ:
         return None
-    folder = Path(tempfile.mkdtemp(prefix="hilum-tests-", dir=named or _MEMORY))
+    home = Path(named) if named else _MEMORY
+    _sweep(home)
+    if not named and _room() < _NEEDED:
+        return None
+    folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=home))
     folder.chmod(0o755)  # PostgreSQL runs as another user
     os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
+    atexit.register(_leave, folder)
     return folder
 
 
 def give_back(folder: Path) -> None:
-    """Delete it with all that is in it."""
-    os.environ.pop("TMPDIR", None)
-    tempfile.tempdir = None
-    shutil.rmtree(folder, ignore_errors=True)
+    """Delete what is in it, but for what multiprocessing deletes at the very end."""
+    for path in folder.glob("*"):
+        if not path.name.startswith("pymp-"):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _leave(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        folder.rmdir()
+
+
+def _sweep(home: Path) -> None:
+    """Folders of sessions that were killed: they would fill the memory."""
+    for path in home.glob(f"{_PREFIX}*"):
+        owner = path.name.removeprefix(_PREFIX).split("-")[0]
+        if owner.isdigit() and not Path("/proc", owner).exists():
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _room() -> int:
