@@ -106,7 +106,7 @@ def _tests(page: Page, tests: Mapping[str, Mapping[str, Any]]) -> None:
         "Compared",
         "The difference on the same films with its interval; a t-test of patients' mean differences, and a "
         "randomisation test that swaps the two retrievers patient by patient (10,000 times, so that 0.0001 is the "
-        "least there can be).",
+        "least there can be). The difference weighs films alike, the tests patients.",
     )
     rows = [
         (f"{name} − {other}", measure, test["difference"], test["t"], _p(test["p_t"]), _p(test["p_permutation"]))
