@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +12,23 @@ from numpy.typing import NDArray
 from services.analytics.progress import Progress
 from services.core.config import Settings
 from services.core.errors import ErrorCode, HilumError
-from services.core.models import ModelSpec
 from services.transport.encode_client import EncodeClient
 
 _BATCH = 64  # texts in one call: a text tower takes some milliseconds for each, and others ask, too
 _PATIENCE = 120.0  # seconds for which an encoder may be busy
+
+
+class Reads(Protocol):
+    """A model that reads words: its spec, or what the Encode RPC says of it."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def fingerprint(self) -> str: ...
+
+    @property
+    def dim(self) -> int: ...
 
 
 def client(settings: Settings) -> EncodeClient | None:
@@ -24,7 +37,7 @@ def client(settings: Settings) -> EncodeClient | None:
 
 
 def texts(
-    encode: EncodeClient, spec: ModelSpec, words: Sequence[str], progress: Progress, stage: str = "words"
+    encode: EncodeClient, spec: Reads, words: Sequence[str], progress: Progress, stage: str = "words"
 ) -> NDArray[np.float32]:
     """(N, D) float32, L2-normalised, row i of words[i]; a text that comes twice is asked for once.
 
@@ -45,7 +58,7 @@ def texts(
     return found[[place[text] for text in words]]
 
 
-def _asked(encode: EncodeClient, spec: ModelSpec, part: Sequence[str]) -> list[NDArray[np.float32] | HilumError]:
+def _asked(encode: EncodeClient, spec: Reads, part: Sequence[str]) -> list[NDArray[np.float32] | HilumError]:
     """One call, again while the encoder is busy."""
     deadline, pause = time.monotonic() + _PATIENCE, 0.5
     while True:

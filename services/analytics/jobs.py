@@ -89,10 +89,20 @@ class AnalyticsWorker:
         figures = manifest.read_json(final / "metrics.json") if final else {}
         runs.save(self._facts, job.job_id, job.job_id, state.value, about, figures)
         result = {"run_id": job.job_id, "report": report_path(job.job_id)} if final else {}
+        if follow := self._follow(job, about) if final else []:
+            result["follow"] = follow
         if final and (final / "atlas").is_dir():
             result["atlas"] = atlas_path(job.job_id)
         jobs.finish(self._facts, job.job_id, self._owner, state, result, error)
         log.info("run.finished", job_id=job.job_id, state=state.value)
+
+    def _follow(self, job: Job, about: Mapping[str, Any]) -> list[str]:
+        """Submit the jobs that the run's manifest asks for now that its files are in place, once; their ids."""
+        asked: Any = about.get("follow") or []
+        return [
+            jobs.submit(self._facts, one["kind"], one["spec"], f"{job.job_id}-{number}").job_id
+            for number, one in enumerate(asked)
+        ]
 
     def _in_child(self, job: Job, part: Path) -> tuple[JobState | None, str | None]:
         """How the work in the child ended; None when the job is to be left for another start."""

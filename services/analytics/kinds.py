@@ -16,6 +16,7 @@ import importlib
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from services.analytics.align.asked import AlignAsked
 from services.analytics.asked import MAP, Asked
 from services.analytics.calibration.asked import CalibrationAsked
 from services.analytics.hubs.asked import HubsAsked
@@ -26,7 +27,9 @@ from services.core.errors import invalid
 if TYPE_CHECKING:
     from services.analytics.bench import Bench
 
-KINDS: dict[str, type[Asked]] = {kind.kind: kind for kind in (MapAsked, HubsAsked, RetrievalAsked, CalibrationAsked)}
+KINDS: dict[str, type[Asked]] = {
+    kind.kind: kind for kind in (MapAsked, HubsAsked, RetrievalAsked, CalibrationAsked, AlignAsked)
+}
 
 
 def parse(asked: Mapping[str, Any]) -> Asked:

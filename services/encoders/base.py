@@ -79,3 +79,15 @@ class ScalesCosines(Protocol):
     def logit_scale(self) -> float | None:
         """That scale; None where none was trained."""
         ...
+
+
+@runtime_checkable
+class Derived(Protocol):
+    """An encoder whose vectors follow from those of another: no film need be read again for them."""
+
+    @property
+    def base(self) -> Encoder: ...
+
+    def derive(self, vectors: NDArray[np.floating]) -> NDArray[np.float32]:
+        """N stored vectors of `base` → ``(N, D) float32``, as from the films themselves."""
+        ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,15 +28,18 @@ class Installed:
         """Where the files lie."""
         return Path(self.manifest.folder) if self.manifest.folder else self.home
 
-    def load(self) -> Encoder:
-        """The encoder that was added, and no other. Raises FAILED_PRECONDITION when anything about it has changed."""
+    def load(self, lend: Callable[[str], Encoder] | None = None) -> Encoder:
+        """The encoder that was added, and no other. lend: as for `Checkpoint`.
+
+        Raises FAILED_PRECONDITION when anything about it has changed.
+        """
         from services.encoders.families import load
         from services.encoders.network import Checkpoint
 
         m = self.manifest
         if any(changed(self, path, small=True) for path in m.files):
             raise _changed(m.name)
-        encoder = load(m.family, Checkpoint(self.folder, m.name, m.origin.revision, m.options))
+        encoder = load(m.family, Checkpoint(self.folder, m.name, m.origin.revision, m.options, lend))
         if encoder.spec != m.spec:
             raise _changed(m.name)
         return encoder

@@ -67,6 +67,11 @@ class Memory:
                 slot.used = time.monotonic()
                 self._freed.notify_all()
 
+    def forget(self, name: str) -> None:
+        """Another encoder has this name from now on; who is at work with the former keeps it for that."""
+        with self._freed:
+            self._slots.pop(name, None)
+
     def sizes(self) -> dict[str, int]:
         """Name → bytes of what is in memory now."""
         with self._freed:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from services.core.errors import ErrorCode, HilumError, invalid
 from services.core.models import ModelSpec
 from services.core.types import Film
-from services.encoders.base import Frame, Patches, Prepared
+from services.encoders.base import Encoder, Frame, Patches, Prepared
 from services.encoders.checkpoint import sha256
 from services.encoders.preprocess import Recipe
 from services.encoders.rows import Rows
@@ -31,12 +31,16 @@ Image = Callable[[torch.Tensor], torch.Tensor]
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Where a family finds what it loads. options: the family's own settings, from the model's manifest."""
+    """Where a family finds what it loads. options: the family's own settings, from the model's manifest.
+
+    lend: gives the encoder of a name that is at hand, for a family that builds on others. Raises UNKNOWN_MODEL.
+    """
 
     folder: Path
     name: str
     revision: str
     options: Mapping[str, Any] = field(default_factory=dict)
+    lend: Callable[[str], Encoder] | None = None
 
     def option(self, name: str, *choices: str) -> str:
         """One of `choices`; the first where nothing is chosen. Raises INVALID_ARGUMENT naming them."""

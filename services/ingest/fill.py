@@ -1,4 +1,5 @@
-"""Vectors of another model for films that are stored already, from their cached pixels: no source is read.
+"""Vectors of another model for films that are stored already, from their cached pixels: no source is read. A model
+whose vectors follow from another's is filled from those.
 
 A dataset is held while its films are filled, as an ingest holds it: nobody forgets a film of it in between.
 """
@@ -16,7 +17,7 @@ from services.core.facts import Facts, images, jobs, models
 from services.core.sets import store_films
 from services.core.store import VectorStore
 from services.core.types import Film, ImageRecord, JobItem, Outcome
-from services.encoders.base import Encoder
+from services.encoders.base import Derived, Encoder
 from services.encoders.registry import Registry
 from services.ingest import promotion
 from services.ingest.claim import claimed
@@ -29,7 +30,7 @@ from services.ingest.reasons import Reason
 from services.ingest.sources.refs import ref_of
 
 KIND = "fill"
-_PAGE = 64
+_PAGE, _MAPPED = 64, 1_024  # films at a time, encoded or taken from stored vectors
 _READERS = 4
 
 
@@ -80,7 +81,8 @@ class Fill:
         stopped: Callable[[], bool],
     ) -> None:  # fmt: skip
         lacking, after = images.lacking(encoder.spec.fingerprint, dataset), ""
-        while not stopped() and (page := images.page(self.facts, lacking, after, _PAGE)):
+        size = _MAPPED if isinstance(encoder, Derived) else _PAGE
+        while not stopped() and (page := images.page(self.facts, lacking, after, size)):
             after = page[-1].image_id
             films = [_Film(record) for record in page]
             self._fill(job_id, films, encoder, threads)
@@ -88,8 +90,11 @@ class Fill:
 
     def _fill(self, job_id: str, films: Sequence[_Film], encoder: Encoder, threads: ThreadPoolExecutor) -> None:
         cache, spec = PixelCache.at(self.settings), encoder.spec
+        followed = self._derived(encoder, [film.record.image_id for film in films])
 
         def prepared(film: _Film) -> object:
+            if film.record.image_id in followed:
+                return None
             pixels: Film | None = cache.get(film.record.pixel_sha256) if film.record.pixel_sha256 else None
             if pixels is None:
                 film.outcome, film.reason = Outcome.QUARANTINED, Reason.NOT_CACHED
@@ -104,6 +109,10 @@ class Fill:
         pixels = [one for one in batch if one is not None]
         vectors = patiently(lambda: encode(encoder, pixels))  # type: ignore[arg-type]
         done: list[tuple[_Film, Vector]] = []
+        for film in films:
+            if film.record.image_id in followed:
+                film.outcome = Outcome.STORED
+                done.append((film, followed[film.record.image_id]))
         for film, vector in zip([film for film in films if film.outcome is None], vectors, strict=True):
             if isinstance(vector, Reason):
                 film.outcome, film.reason = Outcome.QUARANTINED, vector
@@ -117,6 +126,17 @@ class Fill:
         with self.facts.write():
             images.hold(self.facts, [film.record.image_id for film, _ in done], spec.fingerprint)
             jobs.record_items(self.facts, job_id, [self._item(film) for film in films])
+
+    def _derived(self, encoder: Encoder, ids: Sequence[str]) -> dict[str, Vector]:
+        """Vectors that follow from stored ones of another model."""
+        if not isinstance(encoder, Derived):
+            return {}
+        base = encoder.base.spec
+        held = [one for one, known in images.ledger(self.facts, ids).items() if base.fingerprint in known]
+        if not held:
+            return {}
+        found, vectors = patiently(lambda: self.store.vectors(base, ids=held))
+        return dict(zip(found, encoder.derive(vectors), strict=True))
 
     def _item(self, film: _Film) -> JobItem:
         assert film.outcome is not None

@@ -19,7 +19,7 @@ from services.core.logs import get_logger
 from services.core.store import VectorStore
 from services.core.types import Job, JobState
 from services.encoders.registry import Registry
-from services.ingest import embeddings, fill, promotion, promotions, report_index
+from services.ingest import embeddings, fill, promotion, promotions, register, report_index
 from services.ingest.crash import Reached, nowhere
 from services.ingest.decode_pool import DecodePool
 from services.ingest.pipeline import Pipeline, Plan
@@ -48,9 +48,12 @@ class IngestWorker:
         reading = report_index.ReportIndex(settings, facts, store, registry, reached)
         promoting = promotions.Promotions(facts, store, reached)
         storing: dict[str, Run] = {
-            KIND: lambda job_id, spec, tally, stopped: pipeline.run(job_id, Plan.of(spec, secret), tally, stopped),
+            KIND: lambda job_id, spec, tally, stopped: self._followed(
+                job_id, registry, pipeline.run(job_id, Plan.of(spec, secret), tally, stopped)
+            ),
             embeddings.KIND: ready_made.run,
             fill.KIND: filling.run,
+            register.KIND: register.Register(settings, registry, filling).run,
             report_index.KIND: reading.run,
         }
         self._owner = uuid.uuid4().hex
@@ -90,6 +93,17 @@ class IngestWorker:
             except Exception as error:  # the worker outlives whatever a job, or the database, does to it
                 log.exception("worker.failed", error)
             self._stopping.wait(_LOOK_SECONDS)
+
+    def _followed(self, job_id: str, registry: Registry, result: dict[str, object]) -> dict[str, object]:
+        """Have models filled whose vectors follow from those that an ingest has just stored."""
+        stored = result.get("models")
+        fingerprints = set(stored.values()) if isinstance(stored, dict) else set()
+        for spec in [spec for spec in registry.specs().values() if spec.fingerprint in fingerprints]:
+            for name in registry.derived(spec):
+                jobs.submit(
+                    self._facts, fill.KIND, {"model": name, "dataset": ""}, str(uuid.uuid5(uuid.UUID(job_id), name))
+                )
+        return result
 
     def _work(self, job: Job, run: Run) -> None:
         log.info("job.started", job_id=job.job_id, kind=job.kind)

@@ -27,7 +27,7 @@ from hilum.v1 import common_pb2 as hilum_dot_v1_dot_common__pb2
 from hilum.v1 import jobs_pb2 as hilum_dot_v1_dot_jobs__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18hilum/v1/analytics.proto\x12\x08hilum.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x15hilum/v1/common.proto\x1a\x13hilum/v1/jobs.proto\"\xde\x02\n\x10\x43reateRunRequest\x12\x0e\n\x06models\x18\x01 \x03(\t\x12\x0e\n\x06\x66ilter\x18\x02 \x01(\t\x12\x13\n\x0bsample_size\x18\x03 \x01(\x05\x12\x0c\n\x04seed\x18\x04 \x01(\x05\x12\t\n\x01k\x18\x05 \x01(\x05\x12\x13\n\x0bresolutions\x18\x06 \x03(\x01\x12\x0e\n\x06labels\x18\x07 \x03(\t\x12\x12\n\nrequest_id\x18\x08 \x01(\t\x12\x30\n\tretrieval\x18\x14 \x01(\x0b\x32\x1b.hilum.v1.RetrievalAnalysisH\x00\x12\x34\n\x0b\x63\x61libration\x18\x15 \x01(\x0b\x32\x1d.hilum.v1.CalibrationAnalysisH\x00\x12%\n\x04hubs\x18\x16 \x01(\x0b\x32\x15.hilum.v1.HubAnalysisH\x00\x12(\n\x05\x61lign\x18\x17 \x01(\x0b\x32\x17.hilum.v1.AlignAnalysisH\x00\x42\n\n\x08\x61nalysis\"f\n\x11RetrievalAnalysis\x12\x0e\n\x06\x64\x65pths\x18\x01 \x03(\x05\x12\x0f\n\x07queries\x18\x02 \x01(\x05\x12\x11\n\trelevance\x18\x03 \x01(\t\x12\x0c\n\x04\x66use\x18\x04 \x01(\x08\x12\x0f\n\x07\x63orrect\x18\x05 \x01(\x08\"$\n\x13\x43\x61librationAnalysis\x12\r\n\x05\x66olds\x18\x01 \x01(\x05\"\r\n\x0bHubAnalysis\"s\n\rAlignAnalysis\x12\x12\n\ntext_model\x18\x01 \x01(\t\x12\x0e\n\x06method\x18\x02 \x01(\t\x12\x0f\n\x07section\x18\x03 \x01(\t\x12\r\n\x05pairs\x18\x04 \x03(\x05\x12\x10\n\x08register\x18\x05 \x01(\x08\x12\x0c\n\x04name\x18\x06 \x01(\t\"\xc9\x01\n\x03Run\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12\x12\n\ncreated_at\x18\x03 \x01(\t\x12)\n\x08manifest\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\x12(\n\x07metrics\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\r\n\x05\x61tlas\x18\x06 \x01(\t\x12\x0c\n\x04kind\x18\x07 \x01(\t\x12\x0e\n\x06report\x18\x08 \x01(\t\x12\r\n\x05\x66iles\x18\t \x03(\t\"\x1f\n\rGetRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"1\n\x11GetRunFileRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"8\n\x0fListRunsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"H\n\x10ListRunsResponse\x12\x1b\n\x04runs\x18\x01 \x03(\x0b\x32\r.hilum.v1.Run\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xfa\x01\n\x10\x41nalyticsService\x12\x36\n\tCreateRun\x12\x1a.hilum.v1.CreateRunRequest\x1a\r.hilum.v1.Job\x12\x30\n\x06GetRun\x12\x17.hilum.v1.GetRunRequest\x1a\r.hilum.v1.Run\x12\x39\n\nGetRunFile\x12\x1b.hilum.v1.GetRunFileRequest\x1a\x0e.hilum.v1.Blob\x12\x41\n\x08ListRuns\x12\x19.hilum.v1.ListRunsRequest\x1a\x1a.hilum.v1.ListRunsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18hilum/v1/analytics.proto\x12\x08hilum.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x15hilum/v1/common.proto\x1a\x13hilum/v1/jobs.proto\"\xde\x02\n\x10\x43reateRunRequest\x12\x0e\n\x06models\x18\x01 \x03(\t\x12\x0e\n\x06\x66ilter\x18\x02 \x01(\t\x12\x13\n\x0bsample_size\x18\x03 \x01(\x05\x12\x0c\n\x04seed\x18\x04 \x01(\x05\x12\t\n\x01k\x18\x05 \x01(\x05\x12\x13\n\x0bresolutions\x18\x06 \x03(\x01\x12\x0e\n\x06labels\x18\x07 \x03(\t\x12\x12\n\nrequest_id\x18\x08 \x01(\t\x12\x30\n\tretrieval\x18\x14 \x01(\x0b\x32\x1b.hilum.v1.RetrievalAnalysisH\x00\x12\x34\n\x0b\x63\x61libration\x18\x15 \x01(\x0b\x32\x1d.hilum.v1.CalibrationAnalysisH\x00\x12%\n\x04hubs\x18\x16 \x01(\x0b\x32\x15.hilum.v1.HubAnalysisH\x00\x12(\n\x05\x61lign\x18\x17 \x01(\x0b\x32\x17.hilum.v1.AlignAnalysisH\x00\x42\n\n\x08\x61nalysis\"f\n\x11RetrievalAnalysis\x12\x0e\n\x06\x64\x65pths\x18\x01 \x03(\x05\x12\x0f\n\x07queries\x18\x02 \x01(\x05\x12\x11\n\trelevance\x18\x03 \x01(\t\x12\x0c\n\x04\x66use\x18\x04 \x01(\x08\x12\x0f\n\x07\x63orrect\x18\x05 \x01(\x08\"$\n\x13\x43\x61librationAnalysis\x12\r\n\x05\x66olds\x18\x01 \x01(\x05\"\r\n\x0bHubAnalysis\"\x85\x01\n\rAlignAnalysis\x12\x12\n\ntext_model\x18\x01 \x01(\t\x12\x0f\n\x07methods\x18\x02 \x03(\t\x12\x10\n\x08sections\x18\x03 \x03(\t\x12\r\n\x05pairs\x18\x04 \x03(\x05\x12\x10\n\x08register\x18\x05 \x01(\x08\x12\x0c\n\x04name\x18\x06 \x01(\t\x12\x0e\n\x06splits\x18\x07 \x01(\x05\"\xc9\x01\n\x03Run\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12\x12\n\ncreated_at\x18\x03 \x01(\t\x12)\n\x08manifest\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\x12(\n\x07metrics\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\r\n\x05\x61tlas\x18\x06 \x01(\t\x12\x0c\n\x04kind\x18\x07 \x01(\t\x12\x0e\n\x06report\x18\x08 \x01(\t\x12\r\n\x05\x66iles\x18\t \x03(\t\"\x1f\n\rGetRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"1\n\x11GetRunFileRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"8\n\x0fListRunsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"H\n\x10ListRunsResponse\x12\x1b\n\x04runs\x18\x01 \x03(\x0b\x32\r.hilum.v1.Run\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xfa\x01\n\x10\x41nalyticsService\x12\x36\n\tCreateRun\x12\x1a.hilum.v1.CreateRunRequest\x1a\r.hilum.v1.Job\x12\x30\n\x06GetRun\x12\x17.hilum.v1.GetRunRequest\x1a\r.hilum.v1.Run\x12\x39\n\nGetRunFile\x12\x1b.hilum.v1.GetRunFileRequest\x1a\x0e.hilum.v1.Blob\x12\x41\n\x08ListRuns\x12\x19.hilum.v1.ListRunsRequest\x1a\x1a.hilum.v1.ListRunsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,18 +42,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CALIBRATIONANALYSIS']._serialized_end=605
   _globals['_HUBANALYSIS']._serialized_start=607
   _globals['_HUBANALYSIS']._serialized_end=620
-  _globals['_ALIGNANALYSIS']._serialized_start=622
-  _globals['_ALIGNANALYSIS']._serialized_end=737
-  _globals['_RUN']._serialized_start=740
-  _globals['_RUN']._serialized_end=941
-  _globals['_GETRUNREQUEST']._serialized_start=943
-  _globals['_GETRUNREQUEST']._serialized_end=974
-  _globals['_GETRUNFILEREQUEST']._serialized_start=976
-  _globals['_GETRUNFILEREQUEST']._serialized_end=1025
-  _globals['_LISTRUNSREQUEST']._serialized_start=1027
-  _globals['_LISTRUNSREQUEST']._serialized_end=1083
-  _globals['_LISTRUNSRESPONSE']._serialized_start=1085
-  _globals['_LISTRUNSRESPONSE']._serialized_end=1157
-  _globals['_ANALYTICSSERVICE']._serialized_start=1160
-  _globals['_ANALYTICSSERVICE']._serialized_end=1410
+  _globals['_ALIGNANALYSIS']._serialized_start=623
+  _globals['_ALIGNANALYSIS']._serialized_end=756
+  _globals['_RUN']._serialized_start=759
+  _globals['_RUN']._serialized_end=960
+  _globals['_GETRUNREQUEST']._serialized_start=962
+  _globals['_GETRUNREQUEST']._serialized_end=993
+  _globals['_GETRUNFILEREQUEST']._serialized_start=995
+  _globals['_GETRUNFILEREQUEST']._serialized_end=1044
+  _globals['_LISTRUNSREQUEST']._serialized_start=1046
+  _globals['_LISTRUNSREQUEST']._serialized_end=1102
+  _globals['_LISTRUNSRESPONSE']._serialized_start=1104
+  _globals['_LISTRUNSRESPONSE']._serialized_end=1176
+  _globals['_ANALYTICSSERVICE']._serialized_start=1179
+  _globals['_ANALYTICSSERVICE']._serialized_end=1429
 # @@protoc_insertion_point(module_scope)

@@ -62,20 +62,22 @@ class HubAnalysis(_message.Message):
     def __init__(self) -> None: ...
 
 class AlignAnalysis(_message.Message):
-    __slots__ = ("text_model", "method", "section", "pairs", "register", "name")
+    __slots__ = ("text_model", "methods", "sections", "pairs", "register", "name", "splits")
     TEXT_MODEL_FIELD_NUMBER: _ClassVar[int]
-    METHOD_FIELD_NUMBER: _ClassVar[int]
-    SECTION_FIELD_NUMBER: _ClassVar[int]
+    METHODS_FIELD_NUMBER: _ClassVar[int]
+    SECTIONS_FIELD_NUMBER: _ClassVar[int]
     PAIRS_FIELD_NUMBER: _ClassVar[int]
     REGISTER_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
+    SPLITS_FIELD_NUMBER: _ClassVar[int]
     text_model: str
-    method: str
-    section: str
+    methods: _containers.RepeatedScalarFieldContainer[str]
+    sections: _containers.RepeatedScalarFieldContainer[str]
     pairs: _containers.RepeatedScalarFieldContainer[int]
     register: bool
     name: str
-    def __init__(self, text_model: _Optional[str] = ..., method: _Optional[str] = ..., section: _Optional[str] = ..., pairs: _Optional[_Iterable[int]] = ..., register: _Optional[bool] = ..., name: _Optional[str] = ...) -> None: ...
+    splits: int
+    def __init__(self, text_model: _Optional[str] = ..., methods: _Optional[_Iterable[str]] = ..., sections: _Optional[_Iterable[str]] = ..., pairs: _Optional[_Iterable[int]] = ..., register: _Optional[bool] = ..., name: _Optional[str] = ..., splits: _Optional[int] = ...) -> None: ...
 
 class Run(_message.Message):
     __slots__ = ("run_id", "state", "created_at", "manifest", "metrics", "atlas", "kind", "report", "files")

@@ -18,7 +18,7 @@ DECAY = 1e-2
 _HELD = 6  # one patient in so many says when to stop
 
 
-def contrastive(images: Array, texts: Array, pairs: NDArray[np.int64], patients: NDArray[np.int64], seed: int) -> Map:
+def contrastive(images: Array, texts: Array, pairs: NDArray[np.int64], patients: NDArray[np.integer], seed: int) -> Map:
     """Heads that begin as ridge regression's and are changed for as long as left-out patients gain.
 
     A batch has each report once: two films of a study would be each other's mistake.

@@ -25,7 +25,7 @@ LEAST = 10  # pairs that any other method needs
 
 def fit(
     method: str, images: Array, texts: Array, pairs: NDArray[np.int64] | None = None,
-    patients: NDArray[np.int64] | None = None, seed: int = 0,
+    patients: NDArray[np.integer] | None = None, seed: int = 0,
 ) -> Map:  # fmt: skip
     """Learn a map from film vectors to report vectors.
 

@@ -13,7 +13,7 @@ FOLDS = 5
 _MOST = 5_000  # pairs on which the penalty is chosen
 
 
-def ridge(images: Array, texts: Array, pairs: NDArray[np.int64], patients: NDArray[np.int64], seed: int) -> Map:
+def ridge(images: Array, texts: Array, pairs: NDArray[np.int64], patients: NDArray[np.integer], seed: int) -> Map:
     """W = (XᵀX + αI)⁻¹ XᵀY. α is the one under which left-out patients' films find their reports, and reports their
     films, at the best mean reciprocal rank."""
     mean_x, mean_y = images.mean(0, dtype=np.float64), texts.mean(0, dtype=np.float64)
@@ -29,7 +29,7 @@ def ridge(images: Array, texts: Array, pairs: NDArray[np.int64], patients: NDArr
     )
 
 
-def folds(patients: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64]:
+def folds(patients: NDArray[np.integer], count: int, seed: int) -> NDArray[np.int64]:
     """Which of `count` folds each pair is in: all pairs of a patient in the same."""
     people, place = np.unique(patients, return_inverse=True)
     return (np.random.default_rng(seed).permutation(len(people)) % count)[place]
@@ -43,7 +43,7 @@ def reciprocal_rank(images: Array, texts: Array) -> float:
     return float(np.mean([np.mean(1 / rank) for rank in ranks]))
 
 
-def _choose(x: Array, y: Array, patients: NDArray[np.int64], seed: int) -> float:
+def _choose(x: Array, y: Array, patients: NDArray[np.integer], seed: int) -> float:
     fold = folds(patients, FOLDS, seed)
     found = np.zeros(len(PENALTIES))
     for held in range(FOLDS):

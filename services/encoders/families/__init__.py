@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 # family → the module of this package whose `load(at: Checkpoint) -> Encoder` reads it. Imported when first needed.
 FAMILIES: Mapping[str, str] = {
+    "aligned": "aligned",
     "ark": "ark",
     "biovil-t": "biovil_t",
     "chexagent": "chexagent",
@@ -38,6 +39,9 @@ FAMILIES: Mapping[str, str] = {
 
 # Those that send films to somebody else's machine: used only where they are named, never by default.
 REMOTE = frozenset({"cxr-foundation-endpoint", "medimageinsight-endpoint"})
+
+# Those that turn the vectors of another encoder into theirs: filled from what is stored, never encoded by default.
+DERIVED = frozenset({"aligned"})
 
 
 def load(family: str, at: Checkpoint) -> Encoder:
