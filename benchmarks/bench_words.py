@@ -134,10 +134,12 @@ def questions(truths: Truths) -> dict[str, list[Question]]:
     return {kind: [question for question in asked if question.decided] for kind, asked in out.items()}
 
 
-def compare(films: Films, asked: Sequence[Question], encode: Encode, seed: int = 0) -> tuple[Gain, Gain]:
+def compare(
+    films: Films, asked: Sequence[Question], encode: Encode, seed: int = 0, resamples: int = RESAMPLES
+) -> tuple[Gain, Gain]:
     """(AUROC, precision among the first ten) of the questions, plain and understood, means over questions."""
     people, owner = np.unique(films.patients, return_inverse=True)
-    draws = np.random.default_rng(seed).multinomial(len(people), np.full(len(people), 1 / len(people)), RESAMPLES)
+    draws = np.random.default_rng(seed).multinomial(len(people), np.full(len(people), 1 / len(people)), resamples)
     weights = np.vstack([np.ones(len(owner)), draws[:, owner]])  # the first row is the sample itself
     areas, tens = np.zeros((2, len(asked), len(weights))), np.zeros((2, len(asked), len(weights)))
     for row, reading in enumerate((plain, understood)):

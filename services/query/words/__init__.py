@@ -1,7 +1,7 @@
 """Search words understood: negation, doubt, side and size, and what that makes of a vector to search by.
 
 plan = understood("small left effusion but no pneumothorax")      # or plain(text)
-vector = plan.vector(encode.encode_texts(model, plan.texts))
+vector = plan.vector(encode.encode_prompts(plan.request(model)))  # of a plain one: encode_texts(model, plan.texts)
 answer.understood = [message(mention) for mention in plan.mentions]
 """
 

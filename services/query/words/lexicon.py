@@ -112,7 +112,7 @@ FINDINGS: Mapping[str, tuple[str, ...]] = {
     ),
     "scar": ("scar(s|ring|red)?", "cicatri~"),
     "bone_lesion": ("(bony|osseous|bone|lytic|sclerotic|blastic) (lesion~|metasta~)",),
-    "scoliosis": ("scolio~", "levoscolio~", "dextroscolio~"),
+    "scoliosis": ("(levo|dextro)?scolio~", "(levo|dextro)curvature", "curvature ... spine", "spin(e|al) curvature"),
     "pneumoperitoneum": (
         "pneumoperitoneum", "free air", "(free )?(intraperitoneal|subdiaphragmatic|abdominal) (free )?air",
         "(free )?air (beneath|under|below) ... (hemi)?diaphragm~",
@@ -132,8 +132,9 @@ FINDINGS: Mapping[str, tuple[str, ...]] = {
         "(aorta|aortic (arch|knob))( is)? ... calcified",
     ),
     "tortuous_aorta": (
-        "tortuo~ ... aorta", "(thoracic )?aorta( is| appears)? ... (tortuous|ectatic|unfolded)",
-        "aortic (tortuosity|ectasia)", "ectatic ... aorta",
+        "(tortuo~|unfolding|unfolded|ectasia) ... aorta", "(tortuo~|unfolding|ectasia) (of|to) ... aorta",
+        "(thoracic )?aorta( is| appears)? ... (tortuous|ectatic|unfolded)", "aortic (tortuosity|ectasia)",
+        "ectatic ... aorta",
     ),
     "elevated_diaphragm": (
         "elevat~ ... (hemi)?diaphragm~", "(hemi)?diaphragm~( is)? ... elevated", "(diaphragm~ )?eventration",

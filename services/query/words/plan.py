@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hilum.v1 import encode_pb2
 from services.core.errors import invalid
 from services.query.words.lexicon import name_of
 from services.query.words.polarity import Polarity
@@ -52,6 +53,12 @@ class WordsPlan:
     def texts(self) -> list[str]:
         """What to encode, in order."""
         return [part.text for part in self.parts]
+
+    def request(self, model: str) -> encode_pb2.EncodePromptsRequest:
+        """The texts for the EncodePrompts RPC, which puts the model's own template around each: one vector per text."""
+        return encode_pb2.EncodePromptsRequest(
+            model=model, prompts=[encode_pb2.Prompt(positive=[text]) for text in self.texts]
+        )
 
     def vector(self, encoded: Sequence[Vector]) -> Vector:
         """One ``(D,)`` per text → the unit vector ``(D,)`` to search by. INVALID_ARGUMENT when nothing is left."""

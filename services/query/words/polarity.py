@@ -19,6 +19,7 @@ _OWN = frozenset(
     {Kind.BEGIN, Kind.SIZE, Kind.SIDE, Kind.DENIED, Kind.DOUBTED, Kind.NO_DENIAL, Kind.NORMAL, Kind.HEALTHY}
 )
 _TURNS = frozenset({Kind.END, Kind.DENIED, Kind.NO_DENIAL, Kind.DENIED_AFTER, Kind.DOUBTED_AFTER, Kind.BEGIN})
+_REACH = 60  # phrases
 _VERB = re.compile(r"\b(is|are|appears?|remains?|was|were)\b", re.IGNORECASE)
 _OPENS = re.compile(r"^(no|without)\b|\bclear of$", re.IGNORECASE)
 
@@ -85,7 +86,7 @@ def _kind(items: Sequence[Item], at: int, says: Set[int]) -> Kind:
 
 def _finding_before(items: Sequence[Item], at: int, says: Set[int]) -> bool:
     only_modifiers = True  # since the finding: ", right, is not seen" still speaks of it
-    for place in range(at - 1, -1, -1):
+    for place in _back(at):
         item = items[place]
         if place in says:
             return True
@@ -99,7 +100,7 @@ def _finding_before(items: Sequence[Item], at: int, says: Set[int]) -> bool:
 
 def _goes_on(items: Sequence[Item], at: int, says: Set[int], written: bool) -> bool:
     """Does what was said before a comma, *and* or *or* hold after it too?"""
-    joint, after = items[at].kind, items[at + 1 :]
+    joint, after = items[at].kind, items[at + 1 : at + _REACH]
     if not after:
         return False
     if joint is Kind.OR or (joint is Kind.COMMA and after[0].kind in (Kind.OR, Kind.AND)):
@@ -111,7 +112,7 @@ def _goes_on(items: Sequence[Item], at: int, says: Set[int], written: bool) -> b
 
 def _cue_before(items: Sequence[Item], at: int) -> int:
     cues = (Kind.DENIED, Kind.DOUBTED, Kind.END)
-    return next((place for place in range(at - 1, -1, -1) if items[place].kind in cues), 0)
+    return next((place for place in _back(at) if items[place].kind in cues), max(at - _REACH, 0))
 
 
 def _listed(after: Sequence[Item], written: bool) -> bool:
@@ -128,6 +129,11 @@ def _listed(after: Sequence[Item], written: bool) -> bool:
     return written and not own
 
 
+def _back(at: int) -> range:
+    """The places before, nearest first, as far as a sentence goes on about one thing."""
+    return range(at - 1, max(at - _REACH, 0) - 1, -1)
+
+
 def _clause(item: Item) -> bool:
     """Does it have a verb, as "heart is enlarged"?"""
     return item.kind in SAYS and bool(_VERB.search(item.text))
@@ -137,7 +143,7 @@ def _list_before(items: Sequence[Item], at: int, says: Set[int]) -> list[int]:
     """Places of the findings that a phrase behind them speaks of."""
     found: list[int] = []
     joined = False  # by *and* or *or*: then a comma before it belongs to the list
-    for place in range(at - 1, -1, -1):
+    for place in _back(at):
         item = items[place]
         if place in says:
             found.append(place)

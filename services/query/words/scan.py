@@ -16,7 +16,7 @@ from services.query.words import cues, lexicon
 
 _WORDS_BETWEEN = r"(?:(?!(?:no|not|nor|and|or|but|with|without|which|otherwise|for)\b)[\w'/]+[\s-]+){0,3}?"
 _STOP = re.compile(r"(?<=[.;!])\s+|(?<=\?)\s+(?=[A-Z])|\n+|;|(?<=[a-z])\.(?=[A-Z][a-z])")
-_NUMBERED = re.compile(r"(?:^|\s)\d{1,2}[.)]\s*$|\b(?:Dr|Mr|Mrs|Ms|vs|approx|cf|e\.g|i\.e|No)\.\s*$")
+_SHORT = re.compile(r"\b(?:Dr|Mr|Mrs|Ms|vs|approx|cf|e\.g|i\.e|No)\.\s*$")
 
 
 class Kind(StrEnum):
@@ -98,10 +98,10 @@ _INITIAL = re.compile(r"\b[LR]\b(?!\.)")
 
 
 def sentences(text: str) -> Iterator[tuple[int, str]]:
-    """(where it starts, the sentence) in order; numbers of a list, titles and decimals end none."""
+    """(where it starts, the sentence) in order; titles, abbreviations and decimals end none."""
     start = 0
     for stop in _STOP.finditer(text):
-        if _NUMBERED.search(text, start, stop.start()):
+        if _SHORT.search(text, start, stop.start()):
             continue
         if text[start : stop.start()].strip():
             yield start, text[start : stop.start()]
