@@ -39,10 +39,11 @@ def unseen(done: int, total: int) -> None:
 def add(
     home: Path, name: str, source: Path, family: str = "", options: Mapping[str, Any] | None = None,
     entry: Known | None = None, variant: str = "default", in_place: bool = False, seen: Seen = unseen,
-    isolated: bool = True,
+    isolated: bool = True, licence: Licence | None = None,
 ) -> tuple[Manifest, list[Check]]:  # fmt: skip
     """Install the checkpoint in the folder `source` as `name`. What it is comes from `family` and `options`; else from
     the manifest that lies in it, when it was carried over from another installation; else from the catalogue's `entry`.
+    licence: of a family's checkpoint, where it is known.
 
     Returns what was found and the answers to all checks; when one is bad, nothing is installed. Raises ALREADY_EXISTS,
     INVALID_ARGUMENT, and FAILED_PRECONDITION for a checkpoint that cannot be used.
@@ -51,6 +52,8 @@ def add(
         raise invalid("--path is no folder; name the one that holds the checkpoint's files")
     source = source.resolve()
     draft = _draft(name, source, family, options or {}, entry, variant)
+    if family and licence:
+        draft = replace(draft, licence=licence)
     paths = list(draft.files) or listed(source, _patterns(entry))
     with adding(home, name) as staging:
         try:
