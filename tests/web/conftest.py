@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from services.core.blobs import Blobs
-from services.core.facts import densities, images, open_facts
+from services.core.calibration import FILM, Curve
+from services.core.facts import calibrations, densities, images, open_facts
+from services.core.facts.calibrations import Calibration
 from services.core.facts.densities import Density
 from services.core.labels import Label, LabelState
 from services.core.store import VectorStore
@@ -30,7 +32,8 @@ HOSTILE = "<img src=x onerror=\"document.title='pwned'\"><script>document.title=
 @dataclass(frozen=True)
 class Site:
     """Where the pages are, and the films on them: `row` from left to right, `hostile` with markup in its words, and
-    `crowd`, dark where the others are bright: its first two are one film, its third is near everything."""
+    `crowd`, dark where the others are bright: its first two are one film, its third is near everything. Scores of
+    web-mute mean something to lateral films, which those of the crowd are, and nothing where edema is asked for."""
 
     url: str
     row: list[str]
@@ -70,6 +73,12 @@ def site(engine: EngineProcess, tmp_path_factory: pytest.TempPathFactory) -> Ite
     archive.settle()
     often = [(image_id, Density(0.5, 90 if image_id == crowd[2] else 1)) for image_id in (*row, *crowd)]
     densities.save(facts, archive.spec("web").fingerprint, often)
+    line, some = (0.0, 1.0), {"labelled": 2}
+    known = Curve((-1.0, 1.0), (0.5, 0.999), (0.4, 0.99), (0.6, 1.0), threshold=0.1)
+    calibrations.save(facts, archive.spec("web-mute").fingerprint, FILM, [
+        Calibration(FILM, "", "LATERAL", known, some),
+        Calibration(FILM, "edema", "", Curve(line, line, line, line), some),
+    ])  # fmt: skip
     images.save_reports(facts, [Report("other", "s", "findings", HOSTILE)])
     api = QueryApi(facts, store, archive.encode, archive.blobs)
     with served(

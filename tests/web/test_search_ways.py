@@ -71,6 +71,36 @@ def test_a_hit_tells_its_copies_and_that_it_is_a_hub(browser: Browser, site: Sit
     assert not browser.run("return document.querySelector('#told').matches(':popover-open')")
 
 
+def test_words_are_read_and_can_be_taken_as_typed(browser: Browser, site: Site) -> None:
+    start(browser, site, "?q=left+effusion+without+pneumothorax&where=dataset+%3D+demo")
+    told = " ".join(browser.find("#reading").text.split())
+    assert told == "Read as left pleural effusion — present pneumothorax — absent as typed"
+    browser.find("#reading button").click()
+    came(browser, "plain=1")
+    assert "as typed" in browser.find("#reading").text and "absent" not in browser.find("#reading").text
+    browser.find("#reading button").click()
+    browser.wait("return !location.search.includes('plain')")
+    settle(browser)
+    browser.find("#words").type(f" {HOSTILE}", ENTER)
+    browser.wait("return location.search.includes('pwned')")
+    settle(browser)
+    assert not browser.run("return document.querySelector('[onerror]')")
+
+
+def test_scores_mean_something_where_they_were_calibrated(browser: Browser, site: Site) -> None:
+    start(browser, site, f"?id={site.crowd[9]}&models=web-mute&where=dataset+%3D+crowd")
+    assert browser.run(TEXT, "#grid .score") == "> 99 %"
+    assert browser.run(TEXT, "#grid .sure") == "> 99 % (99–100) share a finding"
+    assert not browser.run("return document.querySelector('#nothing').offsetParent")
+    browser.wait("return document.querySelectorAll('[data-key=about] option').length > 1")
+    choose(browser, "about", "edema")
+    came(browser, "about=edema")
+    assert "No comparable case here" in browser.wait(
+        "const n = document.querySelector('#nothing'); return !n.hidden && n.innerText"
+    )
+    assert "share edema" in browser.run(TEXT, "#grid .sure")
+
+
 def test_marks_move_the_answer_and_the_back_button_takes_them_back(browser: Browser, site: Site) -> None:
     first = start(browser, site, "?q=centre&where=dataset+%3D+demo")
     right, left = site.row[9], site.row[0]

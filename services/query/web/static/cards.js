@@ -9,10 +9,11 @@ const age = (years) => (years === undefined || years === null ? "" : years < 2 ?
 
 export const title = (film) => [film.view || "view unknown", film.sex, age(film.age)].filter(Boolean).join(" · ");
 
-export const percent = (share) => `${Math.round(share * 100)} %`;
+// Nothing here is certain: 99.7 % is more than 99 %, not 100 %.
+const percent = (share) => (share > 0.99 ? "> 99 %" : share < 0.01 ? "< 1 %" : `${Math.round(share * 100)} %`);
 
 // "72 % (61–81)": of labelled films with such a score, so many share the finding.
-export const chance = ({ probability, low, high }) => `${percent(probability)} (${Math.round(low * 100)}–${Math.round(high * 100)})`;
+const chance = ({ probability, low, high }) => `${percent(probability)} (${Math.round(low * 100)}–${Math.round(high * 100)})`;
 
 function chips(labels) {
   const all = Object.entries(labels ?? {}).filter(([, state]) => state !== "absent");
@@ -38,11 +39,11 @@ export function card(film, hit, marks = false) {
   const hub = hit?.told?.hub ?? 0;
   const shot = el("span", { class: "shot" },
     el("img", { src: film.thumbnail, alt: "", loading: "lazy", decoding: "async" }),
-    hit?.rank && el("span", { class: "badge rank" }, String(hit.rank)),
-    hit?.kin && el("span", { class: "badge kin" }, hit.kin));
+    hit?.rank && el("span", { class: "badge rank" }, String(hit.rank)));
   const flags = [hit?.agree, copies && (copies === 1 ? "1 copy" : `${copies} copies`), hub >= MANY && `hub ×${Math.round(hub)}`].filter(Boolean);
   const meta = el("span", { class: "meta" }, el("span", {}, title(film)),
-    el("span", { class: "flags" }, flags.map((flag) => el("span", { class: `flag${flag.startsWith("hub") ? " hub" : ""}`, title: details(hit) }, flag))));
+    // Beside the film, not on it: effusions lie low.
+    el("span", { class: "flags" }, hit?.kin && el("span", { class: "kin" }, hit.kin), flags.map((flag) => el("span", { class: `flag${flag.startsWith("hub") ? " hub" : ""}`, title: details(hit) }, flag))));
   const link = el("a", { class: "card", href: `/images/${film.image_id}`, "data-id": film.image_id, "aria-label": spoken(film, hit) },
     shot, meta,
     hit?.sure && el("span", { class: "sure" }, hit.sure),
@@ -67,7 +68,7 @@ export class Hits {
     return answer.hits.map((hit) => {
       this.rank += 1;
       const who = person(hit);
-      const kin = hit.same_patient ? "same patient" : this.letters.has(who) && !hit.group ? `patient ${this.letters.get(who)} · ${this.people.get(who)} films` : "";
+      const kin = hit.same_patient ? "same patient" : this.letters.has(who) && !hit.group ? `patient ${this.letters.get(who)}` : "";
       // A fused score says nothing by itself: how many models found the film says more.
       const agree = asked > 1 ? `${hit.agreement.length} of ${asked}` : "";
       return card(hit.image, {

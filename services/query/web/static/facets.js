@@ -9,9 +9,12 @@ const MOST = 18;
 const MOST_FINDINGS = 40;
 const STATES = [["present", "+"], ["absent", "−"], ["uncertain", "?"]];
 
+const findingsOf = (facets) => facets.filter(({ field }) => field.startsWith("labels."));
+const nameOf = ({ field }) => field.slice("labels.".length);
+
 export class Facets {
   // turn(field, value): a choice was made.  names: told of all findings there are.
-  constructor(turn, names) { Object.assign(this, { turn, names, under: null, told: null, text: "" }); }
+  constructor(turn, names) { Object.assign(this, { turn, names, under: null, told: null, named: false }); }
 
   async load(text) {
     const place = byId("facets");
@@ -24,7 +27,10 @@ export class Facets {
       const ask = (filter, fields) => call("/v1/images:facets", { filter, ...(fields && { fields }) }, mine.signal);
       // Of a field that is chosen from, the other choices are counted as if it were not.
       const others = Object.keys(NAMES).map((field) => [field, without(text, field)]).filter(([, rest]) => rest.said);
+      const whole = this.named ? null : ask(""); // the findings of the whole archive, for choices that are no filter
       const [all, ...rest] = await Promise.all([ask(text), ...others.map(([field, left]) => ask(left.text, [field]))]);
+      if (whole) this.names(findingsOf((await whole).facets).map(nameOf).sort());
+      this.named = true;
       const beside = new Map(rest.map(({ facets: [facet] }) => [facet.field, facet]));
       this.draw(place, all.facets.map((facet) => beside.get(facet.field) ?? facet), beside);
       this.told = text;
@@ -38,9 +44,8 @@ export class Facets {
 
   draw(place, facets, chosen) {
     const plain = facets.filter((facet) => facet.field in NAMES && facet.counts.length && (facet.counts.length > 1 || facet.field === "dataset" || chosen.has(facet.field)));
-    const findings = facets.filter((facet) => facet.field.startsWith("labels."));
+    const findings = findingsOf(facets);
     const { field, value } = place.contains(document.activeElement) ? document.activeElement.dataset : {};
-    if (this.told === null) this.names(findings.map(({ field }) => field.slice("labels.".length)).sort());
     place.replaceChildren(
       ...plain.map((facet) => el("section", { class: "facet" }, el("h3", {}, NAMES[facet.field]), el("div", { class: "chips" },
         facet.counts.slice(0, MOST).map(({ value, count }) => this.chip(facet.field, value, [value, el("small", {}, count.toLocaleString("en"))]))))),
@@ -61,7 +66,7 @@ export class Facets {
   findings(facets) {
     const head = ["Findings", ...STATES.map(([, sign]) => sign)];
     const rows = facets.slice(0, MOST_FINDINGS).flatMap(({ field, counts }) => {
-      const name = words(field.slice("labels.".length));
+      const name = words(nameOf({ field }));
       const of = Object.fromEntries(counts.map(({ value, count }) => [value, count]));
       return [el("span", { title: name }, name), ...STATES.map(([state]) => of[state]
         ? this.chip(field, state, of[state].toLocaleString("en"), { class: `choice ${state}`, "aria-label": `${name} ${state}: ${of[state]} films`, title: state })

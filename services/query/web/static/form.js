@@ -30,7 +30,7 @@ export function write(state) {
 
 // A choice that is not in the list yet (a finding whose counts are still under way) is put there.
 function choose(control, value) {
-  if (control.id === "finding" && value && ![...control.options].some((option) => option.value === value)) control.append(el("option", { value }, words(value)));
+  if (control.classList.contains("findable") && value && ![...control.options].some((option) => option.value === value)) control.append(el("option", { value }, words(value)));
   control.value = value;
   if (control.selectedIndex === -1) control.value = DEFAULTS[control.dataset.key];
 }
@@ -48,10 +48,11 @@ function turn(state) {
 
 // The findings there are, for the modes that are about one.
 export function findings(names) {
-  const select = byId("finding");
-  const { value } = select;
-  select.replaceChildren(select.options[0], ...names.map((name) => el("option", { value: name }, words(name))));
-  choose(select, value);
+  for (const select of document.querySelectorAll(".findable")) {
+    const { value } = select;
+    select.replaceChildren(select.options[0], ...names.map((name) => el("option", { value: name }, words(name))));
+    choose(select, value);
+  }
 }
 
 // Calls `asked` when a choice was made; words wait for Enter.

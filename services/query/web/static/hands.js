@@ -7,7 +7,7 @@ import { walk } from "./walk.js";
 const SIGNS = { "+": "like", "=": "like", "-": "unlike", "−": "unlike" };
 const carries = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
 
-export function hands({ grid, tiles, marks, opened, like, alone }) {
+export function hands({ grid, tiles, marks, opened, like, free }) {
   const box = byId("words");
   const told = (tile) => {
     const hit = tile && grid.byId.get(tile.dataset.id);
@@ -36,7 +36,7 @@ export function hands({ grid, tiles, marks, opened, like, alone }) {
     const key = event.key.toLowerCase();
     if (event.key === "Escape") {
       if (byId("told").matches(":popover-open")) return; // the browser closes it
-      if (document.activeElement === box && !box.value && alone()) return;
+      if (document.activeElement === box && !box.value && free()) return;
       if (typing(event)) document.activeElement.blur();
       else box.focus();
     } else if (event.key === "ArrowDown" && document.activeElement === box) {

@@ -7,7 +7,7 @@ export function priors(answer, own) {
   const day = own?.study_date;
   const strip = answer.priors.map((hit) => item(hit.image, apart(hit.image.study_date, day) || hit.image.study_date || "undated", `cosine ${hit.score.toFixed(3)}`));
   if (own) {
-    const later = answer.priors.findIndex((hit) => !hit.image.study_date || hit.image.study_date > (day ?? "~"));
+    const later = answer.priors.findIndex((hit) => day && (!hit.image.study_date || hit.image.study_date > day));
     strip.splice(later === -1 ? strip.length : later, 0, item(own, "this film", "", true));
   }
   byId("priors-films").replaceChildren(...strip);

@@ -5,7 +5,7 @@ import { byId, el, show, words } from "./dom.js";
 function phrase({ finding, words: given, polarity, side, severity }) {
   const what = [severity, side, finding ? words(finding) : `“${given}”`].filter(Boolean).join(" ");
   if (!finding) return [el("span", { class: "plain" }, what)];
-  return [el("span", { class: `read ${polarity}` }, what), el("b", { class: polarity }, polarity)];
+  return [el("span", { class: `read ${polarity}` }, what), " — ", el("b", { class: polarity }, polarity)];
 }
 
 // plain: were words taken as typed?  switched: ask the other way.
@@ -15,5 +15,5 @@ export function reading(state, understood, switched) {
   show(place, Boolean(state.q.trim()) && (state.plain || told.length > 0));
   if (place.hidden) return;
   const turn = el("button", { type: "button", class: "link", "aria-pressed": String(state.plain), onclick: switched }, state.plain ? "understand them" : "as typed");
-  place.replaceChildren(...(state.plain ? ["Words taken as typed. "] : ["Read as ", ...understood.map((one) => el("span", { class: "mention" }, phrase(one)))]), turn);
+  place.replaceChildren(...(state.plain ? ["Words taken as typed. "] : ["Read as ", ...understood.flatMap((one) => [el("span", { class: "mention" }, phrase(one)), " "])]), turn);
 }

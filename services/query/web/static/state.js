@@ -5,7 +5,7 @@ export const PAGE = 24;
 const MOST_MARKS = 15;
 
 export const DEFAULTS = Object.freeze({
-  q: "", id: "", box: "", lean: "50", like: [], unlike: [], models: [], where: "", mode: "nearest", finding: "", exclude: "patient", priors: false,
+  q: "", id: "", box: "", lean: "50", like: [], unlike: [], models: [], where: "", mode: "nearest", finding: "", about: "", exclude: "patient", priors: false,
   fusion: "rrf", group: "", cap: "", copies: false, diversity: "0", hubs: "keep", sure: "0", exact: false, limit: "", plain: false, saved: "", run: "",
 });
 
@@ -72,7 +72,7 @@ export function request(state, upload, marked = true) {
   const few = Number(state.diversity) > 0 || state.mode === "disagree";
   const sent = {
     models: state.models, filter: state.where, exclude: state.exclude, exact: state.exact, limit: Number(state.limit) || (few ? PAGE : 4 * PAGE),
-    page_size: PAGE, mode: state.mode, finding: state.finding, fusion: state.fusion, group_by: state.group, per_patient: Number(state.cap) || 0,
+    page_size: PAGE, mode: state.mode, finding: state.mode === "nearest" ? state.about : state.finding, fusion: state.fusion, group_by: state.group, per_patient: Number(state.cap) || 0,
     keep_duplicates: state.copies, priors: state.priors, diversity: Number(state.diversity) || 0, hubs: state.hubs, at_least: Number(state.sure) || 0,
     reading: state.plain ? "plain" : "understood",
   };
@@ -83,7 +83,7 @@ export function request(state, upload, marked = true) {
 export function fromRequest(sent) {
   const state = {
     ...DEFAULTS, models: sent.models ?? [], where: sent.filter ?? "", exclude: sent.exclude || "patient", exact: Boolean(sent.exact), mode: sent.mode || "nearest",
-    finding: sent.finding ?? "", fusion: sent.fusion || "rrf", group: sent.group_by ?? "", cap: String(sent.per_patient || ""), copies: Boolean(sent.keep_duplicates),
+    [sent.mode && sent.mode !== "nearest" ? "finding" : "about"]: sent.finding ?? "", fusion: sent.fusion || "rrf", group: sent.group_by ?? "", cap: String(sent.per_patient || ""), copies: Boolean(sent.keep_duplicates),
     priors: Boolean(sent.priors), diversity: String(sent.diversity || 0), hubs: sent.hubs || "keep", sure: String(sent.at_least || 0), plain: sent.reading === "plain",
     limit: sent.limit && sent.limit !== 4 * PAGE ? String(sent.limit) : "",
   };

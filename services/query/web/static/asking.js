@@ -1,0 +1,120 @@
+// One question to the service and everything its answer fills: films, status, priors, banner, provenance.
+
+import { byId, el, plural, show } from "./dom.js";
+import { Failure, call } from "./api.js";
+import { ofFinding, request } from "./state.js";
+import { priors } from "./priors.js";
+import { provenance } from "./provenance.js";
+import { reading } from "./reading.js";
+import { answer as kept, keep } from "./seen.js";
+
+const BROWSED = 48;
+const SAY_WHY = ["lookalike", "disagree"]; // modes that have something to say of each film
+const status = byId("status");
+const address = () => location.pathname + location.search;
+
+// What can be shown on a film: one stored film, or words.
+const onFilms = (query) => Boolean(query?.text || query?.image_id);
+
+export class Asking {
+  // parts: {grid, tiles, filter, marks, whyNot}.  plain(on): take words as typed, or understand them.
+  constructor(parts, plain) {
+    Object.assign(this, parts, { plain, under: null, shown: 0 });
+    this.last = kept()?.back === address() ? kept().at : null; // the film that one comes back from
+  }
+
+  async ask(state, upload) {
+    this.under?.abort();
+    const mine = (this.under = new AbortController());
+    const sent = request(state, upload);
+    Object.assign(this, { state, upload, sent });
+    this.grid.busy = true;
+    this.grid.start(SAY_WHY.includes(state.mode));
+    this.filter.refuse("");
+    for (const id of ["alert", "nothing", "priors", "reading"]) show(byId(id), false);
+    this.whyNot.about(null);
+    status.textContent = state.id || upload ? "Looking for similar films…" : "Looking…";
+    try {
+      if (ofFinding(state) && !state.finding) throw new Failure("", "Choose the finding whose typical or atypical films are wanted.");
+      if (state.run) await this.search(call(`/v1/searches/${encodeURIComponent(state.run)}:run`, {}, mine.signal));
+      else if (sent) await this.search(call("/v1/search", sent, mine.signal));
+      else await this.browse(mine.signal);
+    } catch (error) { this.fail(error); }
+    if (this.under === mine) this.grid.busy = false;
+  }
+
+  async search(answering) {
+    const { state, sent } = this;
+    const answer = await answering;
+    const own = answer.priors.length && state.id ? await call(`/v1/images/${encodeURIComponent(state.id)}`) : null;
+    this.shown = 0;
+    this.page(answer, true);
+    const { models, exact, elapsed_ms: took, notes } = answer.provenance;
+    const by = `by ${models.map((model) => model.name).join(" + ")} in ${took < 10 ? took.toFixed(1) : Math.round(took)} ms${exact ? ", compared with every film" : ""}`;
+    status.textContent = answer.hits.length ? `${this.count(answer)} ${by}` : "No film passes.";
+    if (!answer.hits.length) this.grid.empty(state.where ? ["No film is left by this filter. Take a condition away.", ...notes].join(" Note: ") : "There is no other film to compare with. Leave out less, or ingest more films.");
+    show(byId("nothing"), answer.nothing_comparable && answer.hits.length > 0);
+    priors(answer, own);
+    reading(state, answer.understood, () => this.plain(!state.plain));
+    provenance(answer.provenance, state, state.id || this.upload);
+    this.tiles.ask(answer.hits.length && onFilms(sent?.query) ? { query: sent.query, model: models[0].name } : null);
+    this.whyNot.about(sent);
+    this.arrive();
+  }
+
+  count(answer) { return `${answer.next_page_token ? "The first " : ""}${plural(this.shown, "film")}`; }
+
+  page(answer, first) {
+    this.grid.answer(answer, first);
+    this.grid.end(answer.next_page_token);
+    this.shown += answer.hits.length;
+    this.marks.press();
+    keep(this.grid.ids, address(), true);
+  }
+
+  // Without a question, the films that the filter leaves.
+  async browse(signal, token = "") {
+    const { where } = this.state;
+    const found = await call("/v1/images:query", { filter: where, page_size: BROWSED, page_token: token }, signal);
+    this.grid.films(found.images, !token);
+    this.grid.end(found.next_page_token);
+    keep(this.grid.ids, address(), false);
+    if (token) return;
+    this.tiles.ask(null);
+    status.textContent = `${plural(found.total, "film")} ${where ? "pass the filter" : "in the archive"}`;
+    if (!found.total) this.grid.empty(where ? "No film passes this filter. Take a condition away." : "The archive is empty. Store films with “hilum ingest FOLDER --dataset NAME”.");
+    show(byId("how"), false);
+    this.arrive();
+  }
+
+  async further(token) {
+    const { signal } = this.under;
+    try {
+      if (!this.sent && !this.state.run) { await this.browse(signal, token); return; }
+      const answer = await call("/v1/search", { page_token: token }, signal);
+      this.page(answer, false);
+      status.textContent = status.textContent.replace(/^.*? by /, `${this.count(answer)} by `);
+    } catch (error) { this.fail(error); }
+  }
+
+  fail(error) {
+    if (error.name === "AbortError") return;
+    this.grid.end("");
+    if (error.code === "INVALID_FILTER") { this.filter.refuse(error.message); status.textContent = "The filter cannot be read."; return; }
+    const known = error instanceof Failure;
+    if (!known) console.error(error);
+    byId("alert").replaceChildren(known ? error.message : "This page failed. Reload it.", ...(known && error.request ? [el("br"), el("small", {}, `request ${error.request}`)] : []));
+    show(byId("alert"), true);
+    if (!this.grid.busy) return; // what is there already is right
+    this.tiles.ask(null);
+    show(byId("how"), false);
+    status.textContent = "";
+    this.grid.place.replaceChildren();
+  }
+
+  // Back from a film, its tile has the focus again.
+  arrive() {
+    if (this.last) this.grid.place.querySelector(`.card[data-id="${CSS.escape(this.last)}"]`)?.focus();
+    this.last = null;
+  }
+}
