@@ -129,6 +129,23 @@ def test_a_fused_ranking_is_the_sum_of_reciprocal_ranks() -> None:
     assert found.first["fused"][0].tolist() == np.argsort(-score, kind="stable")[:5].tolist()
 
 
+def test_how_far_a_ranking_is_read_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(2)
+    unit = random.standard_normal((300, 8)).astype(np.float32)
+    states = random.choice(np.array(["present", "absent", ""], dtype=object), 300, p=[0.05, 0.05, 0.9])
+    films = sample.assemble([make_record(f"f{n}", labels={"edema": s} if s else {}) for n, s in enumerate(states)])
+    questions, found = relevance.by_findings(films, ["edema"]), []
+    for reach in (1, 64):
+        monkeypatch.setattr(rankings, "_REACH", reach)
+        scores = rankings.evaluate(
+            [Space("m", unit)], questions, np.flatnonzero(questions[0].asks), films.patients, [3], [""], False, 0,
+            Progress(),
+        )  # fmt: skip
+        found.append((scores["edema"].first["m"].tolist(), scores["any"].values["nDCG@3"]["m"].tolist()))
+    assert found[0] == found[1]
+    assert -1 not in np.array(found[0][0])
+
+
 def test_intervals_and_tests_know_patients() -> None:
     random = np.random.default_rng(1)
     patients = np.repeat(np.arange(40, dtype=np.int32), 25)

@@ -17,6 +17,7 @@ RANDOM = "random films"
 FIRST = 5  # films of each answer that are kept, to be shown
 RANK_CONSTANT = 60  # of reciprocal-rank fusion, as searches use it: Cormack, Clarke & Büttcher 2009
 _BLOCK = 2**22  # scores at a time
+_REACH = 64  # times the films wanted: how far down a ranking they are looked for first
 
 
 @dataclass(frozen=True)
@@ -132,9 +133,15 @@ class _Parts:
     def add(self, retriever: str, order: NDArray[np.int64], depths: Sequence[int]) -> None:
         """One retriever's ranking (B, N) for them."""
         deepest = self._ideal.shape[1]
-        found = np.take_along_axis(self._grades, order, axis=1)
-        place = np.cumsum(found >= 0, axis=1) - 1  # among the judged
-        row, column = np.nonzero((found >= 0) & (place < max(deepest, FIRST)))
+        wanted, reach = max(deepest, FIRST), _REACH * max(deepest, FIRST)
+        judged = (self._grades >= 0).sum(axis=1)
+        while True:  # as far down the ranking as the judged films wanted are: mostly near its top
+            found = np.take_along_axis(self._grades, order[:, :reach], axis=1)
+            place = np.cumsum(found >= 0, axis=1) - 1  # among the judged
+            if reach >= order.shape[1] or (place[:, -1] + 1 >= np.minimum(wanted, judged)).all():
+                break
+            reach *= 8
+        row, column = np.nonzero((found >= 0) & (place < wanted))
         at = place[row, column]
         gains = np.zeros((len(order), deepest), dtype=np.float32)
         gains[row[at < deepest], at[at < deepest]] = found[row, column][at < deepest]
