@@ -64,6 +64,7 @@ class Connection(_Dialled):
         self.close()
 
     def close(self) -> None:
+        """Hang up; those made by `within` end with it."""
         self._channel.close()
 
     @staticmethod
@@ -107,6 +108,7 @@ class AsyncConnection(_Dialled):
         await self.close()
 
     async def close(self) -> None:
+        """Hang up; those made by `within` end with it."""
         await self._channel.close()
 
     @staticmethod

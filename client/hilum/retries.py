@@ -23,7 +23,7 @@ AGAIN = frozenset({
     "ListModels", "EncodeImages", "EncodeTexts", "EncodePrompts", "Classify", "Explain",
     "FindDuplicates", "ListPromotions",
     "GetJob", "ListJobs", "ListJobItems", "WatchJob", "CancelJob",
-    "GetRun", "GetRunFile", "ListRuns", "ListSets", "ListSideTables",
+    "GetRun", "GetRunFile", "ListRuns", "GetQuality", "ListSets", "ListSideTables",
 })  # fmt: skip
 # Rpcs that do something each time they come. Those with a request_id are known by it, and come once whatever happens.
 ONCE = frozenset({
