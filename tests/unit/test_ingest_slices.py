@@ -27,13 +27,16 @@ from services.ingest.encode_api import EncodeApi
 from services.ingest.reasons import BadFilm, Reason
 from services.ingest.sources.files import list_films
 from services.ingest.sources.series import Refused, middles
-from services.query.asked import SearchQuery, UploadedFilm, Words
+from services.ingest.sources.source import open_source
+from services.query.asked import SearchQuery
+from services.query.by import UploadedFilm, Words
 from services.query.models import choose
 from services.transport.edge import Call
 from services.transport.encode_client import EncodeClient
 from tests.kit.encoders import TinyEncoder, tiny_registry
 from tests.kit.films import ramp, stored_bytes, write_dicom
 from tests.kit.ingesting import Room, room
+from tests.kit.published import write
 from tests.kit.slices import CORONAL, slice_bytes, units, write_series
 
 LINE = [2.5 * n for n in range(20)]
@@ -277,6 +280,82 @@ def test_series_become_images_beside_films_and_apart_from_them(engine: EnginePro
         bone = held(ingesting, ingesting.registry.get("tiny-ct-bone").spec)
         assert bone.keys() == ids
         assert all(not np.allclose(bone[i], vector) for i, vector in held(ingesting, lung).items())
+
+
+def nlst_tables(folder: Path) -> Path:
+    """The trial's tables in miniature, as the Imaging Data Commons names their columns."""
+    write(
+        folder / "nlst_780_prsn_idc_20210527.csv",
+        """\
+pid,gender,age,race,cancyr,can_scr,scr_days0,scr_days1,scr_days2,dataset_version
+100012,1,61,1,,0,20,400,,2021
+100158,2,74,4,1,1,-5,,,2021
+100999,2,55,99,,0,,,,2021
+""",
+    )
+    write(folder / "nlst_780_screen_idc_20210527.csv", "pid,study_yr\n100012,0\n100012,1\n100158,1\n")
+    write(folder / "nlst_780_ctab_idc_20210527.csv", """\
+pid,study_yr,sct_ab_num,sct_ab_desc,sct_long_dia
+100012,0,1,51,7
+100012,0,2,51,5
+100012,0,3,59,
+100158,1,1,63,
+""")  # fmt: skip
+    write(folder / "nlst_780_ctabc_idc_20210527.csv", "pid,study_yr,sct_ab_code\n100012,0,51\n")
+    return folder
+
+
+def test_tables_of_the_lung_screening_trial_go_by_person_and_year(engine: EngineProcess, tmp_path: Path) -> None:
+    tables, source = nlst_tables(tmp_path / "tables"), tmp_path / "scans"
+    scans = {
+        "soft": ("100012", "19990102"), "sharp": ("100012", "19990102"), "later": ("100012", "20000102"),
+        "cancer": ("100158", "20010102"), "other": ("100158", "20000102"), "unread": ("100999", "19990102"),
+        "stranger": ("200000", "19990102"), "undated": ("100012", "19700101"),
+    }  # fmt: skip
+    uids = {
+        name: write_series(source / name, LINE, seed=n, PatientID=pid, StudyDate=day, PatientSex=None, PatientAge=None)
+        for n, (name, (pid, day)) in enumerate(scans.items())
+    }
+    with room(tmp_path / "data", engine.url, tiny_registry(TinyEncoder())) as ingesting:
+        job = ingesting.ingest(source, "nlst", layout="ct", window="lung", tables=tables)
+        assert job.state is JobState.SUCCEEDED, job.error
+        assert job.progress.counts == {"stored": 8}
+        found = {name: images.get(ingesting.facts, [image_id("nlst", uid)])[image_id("nlst", uid)]
+                 for name, uid in uids.items()}  # fmt: skip
+        people = {name: (r.patient_id, r.sex, r.age, r.race, r.study_order) for name, r in found.items()}
+        assert people == {
+            "soft": ("100012", "M", 61.0, "White", 0), "sharp": ("100012", "M", 61.0, "White", 0),
+            "later": ("100012", "M", 62.0, "White", 1),
+            "cancer": ("100158", "F", 76.0, "American Indian or Alaskan Native", 2),
+            "other": ("100158", "F", 75.0, "American Indian or Alaskan Native", 1),
+            "unread": ("100999", "F", 55.0, None, 0),
+            "stranger": ("200000", None, None, None, None), "undated": ("100012", None, None, None, None),
+        }  # fmt: skip
+        said = {name: {(label.name, label.state.value, label.implicit) for label in record.labels}
+                for name, record in found.items()}  # fmt: skip
+        assert {row for row in said["soft"] if row[1] == "present"} == {
+            ("nodule", "present", False), ("emphysema", "present", False),
+        }  # fmt: skip
+        assert said["soft"] == said["sharp"] and len(said["soft"]) == 15 + 1
+        assert ("consolidation", "absent", True) in said["soft"] and ("lung_cancer", "absent", False) in said["soft"]
+        assert ("no_finding", "present", False) in said["later"] and ("nodule", "absent", True) in said["later"]
+        assert said["cancer"] == set(), "the cancer is another year's, and nobody read this scan"
+        assert ("lung_cancer", "present", False) in said["other"]
+        assert ("no_finding", "present", False) not in said["other"], "it has an abnormality, if no common one"
+        assert said["unread"] == {("lung_cancer", "absent", False)} and said["stranger"] == said["undated"] == set()
+        assert {label.level for label in found["soft"].labels} == {"study"} and found["soft"].date_kind == "ordinal"
+        again = ingesting.ingest(source, "nlst", layout="ct", window="lung", tables=tables)
+        assert again.progress.counts == {"unchanged": 8}
+        write(tables / "nlst_780_ctab_idc_20210527.csv", "pid,study_yr,sct_ab_desc\n100012,1,58\n")
+        news = ingesting.ingest(source, "nlst", layout="ct", window="lung", tables=tables)
+        assert news.progress.counts == {"stored": 4, "unchanged": 4}, "what the tables say anew of stored series"
+
+
+def test_slices_take_labels_or_tables_of_a_trial(tmp_path: Path) -> None:
+    with pytest.raises(HilumError, match="not both"):
+        open_source(tmp_path, "ct", str(tmp_path / "t.csv"), "", str, str(tmp_path))
+    with pytest.raises(HilumError, match="prsn"):
+        open_source(tmp_path, "ct", "", "", str, str(tmp_path))
 
 
 def held(ingesting: Room, spec: ModelSpec) -> dict[str, np.ndarray]:

@@ -49,7 +49,7 @@ def middles(files: Iterable[Listed]) -> list[Listed]:
     found: list[Listed] = []
     for file in files:
         try:
-            elements = _header(file).elements
+            elements = header(file).elements
             series[series_uid(elements) or file.name].append(_placed(file, elements))
         except BadFilm as error:
             found.append(Refused(file.root, file.name, error.reason))
@@ -57,16 +57,16 @@ def middles(files: Iterable[Listed]) -> list[Listed]:
     return sorted(found, key=lambda file: file.name)
 
 
-def _header(file: Listed) -> Header:
+def header(file: Listed) -> Header:
     """Of the start of the file where that holds it, else of the whole. Raises BadFilm: not a slice of a chest CT."""
     try:
-        header = read_header(file.read(_HEAD))
+        found = read_header(file.read(_HEAD))
     except BadFilm:
-        header = None
-    if header is None or "Rows" not in header.elements:  # which stands behind all that is asked here
-        header = read_header(file.read())
-    gate.check_slice_kind(header)
-    return header
+        found = None
+    if found is None or "Rows" not in found.elements:  # which stands behind all that is asked here
+        found = read_header(file.read())
+    gate.check_slice_kind(found)
+    return found
 
 
 def _placed(file: Listed, elements: Dataset) -> _Slice:

@@ -6,14 +6,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from services.core.errors import invalid
 from services.encoders.slices import LAYOUT as CT
-from services.ingest.sources import layouts
+from services.ingest.reasons import BadFilm
+from services.ingest.sources import layouts, series
+from services.ingest.sources.dicom import stated_in_header
 from services.ingest.sources.files import LAYOUTS as FOLDERS
 from services.ingest.sources.files import Listed, list_endings, list_films
 from services.ingest.sources.joined import JoinedRows
 from services.ingest.sources.layout import Layout, StudyReports
+from services.ingest.sources.layouts import nlst_ct
 from services.ingest.sources.mapped import read_map
-from services.ingest.sources.series import middles
 from services.ingest.sources.tables import FilmTable, Row, read_films, read_reports
 
 Named = Callable[[str], str]  # a film's own key → image_id
@@ -58,6 +61,10 @@ def open_source(
     root = Path(tables) if tables else source
     if columns:
         return Published(read_map(Path(columns)), source, root, image_id)
+    if layout == CT and tables:
+        if labels:
+            raise invalid("for CT slices name labels or tables, not both")
+        return Screened(source, Path(tables), image_id)
     if layout in FOLDERS and layout != "auto":
         return (Slices if layout == CT else Folder)(source, layout, labels, reports, image_id)
     if layout == "auto":
@@ -101,7 +108,40 @@ class Slices(Folder):
     """Series of CT slices, each one image with the key SeriesInstanceUID."""
 
     def films(self) -> list[Listed]:
-        return middles(super().films())
+        return series.middles(super().films())
+
+
+class Screened(Slices):
+    """CT series of a trial whose tables go by person and year of screening: a slice's header says both."""
+
+    keep_ids = True
+
+    def __init__(self, source: Path, tables: Path, image_id: Named) -> None:
+        super().__init__(source, CT, "", "", image_id)
+        self._rows = JoinedRows(nlst_ct.LAYOUT, tables, image_id)
+        self.rows, self.findings = self._rows.rows, self._rows.findings()
+
+    def find(self, names: Sequence[str], uids: Sequence[str | None] = ()) -> list[Row | None]:
+        return self._rows.find([self._scan(name) for name in names])
+
+    def of(self, image_ids: Sequence[str]) -> list[Row | None]:
+        """Ids are of series, which no table names: only `find` knows."""
+        return [None] * len(image_ids)
+
+    def key(self, name: str, uid: str | None, row: Row | None) -> str:
+        """SeriesInstanceUID: a scan has several series, and each is an image."""
+        return uid or name
+
+    def close(self) -> None:
+        self._rows.close()
+
+    def _scan(self, name: str) -> str:
+        root = self._source if self._source.is_dir() else self._source.parent
+        try:
+            told = stated_in_header(series.header(Listed(root, name)).elements)
+        except BadFilm:
+            return ""
+        return nlst_ct.key(told.patient_id or "", told.study_date or "0000") or ""
 
 
 class Published:
