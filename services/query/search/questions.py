@@ -31,7 +31,7 @@ from services.query.by import (
 )
 from services.query.images import Images, png
 from services.query.samples import Samples, unit
-from services.query.words import Mention, plain, understand, understood
+from services.query.words import Mention, understand, understood
 from services.transport.encode_client import EncodeClient
 
 Vector = NDArray[np.float32]
@@ -107,8 +107,10 @@ class Questions:
                 return asks[0].vector
 
     def _words(self, text: str, spec: ModelSpec, reading: Reading) -> Vector:
-        plan = plain(text) if reading is Reading.PLAIN else understood(text)
-        found = encoded(spec, lambda: self._encode.encode_texts(spec.name, plan.texts, spec.fingerprint))
+        if reading is Reading.PLAIN:
+            return encoded(spec, lambda: self._encode.encode_texts(spec.name, [text], spec.fingerprint))[0]
+        plan = understood(text)
+        found = encoded(spec, lambda: self._encode.encode_prompts(plan.request(spec.name), spec.fingerprint))
         return found[0] if len(found) == 1 and plan.parts[0].weight > 0 else plan.vector(found)
 
     def _study(self, study: StudyFilms, spec: ModelSpec) -> list[Ask]:
