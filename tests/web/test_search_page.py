@@ -236,12 +236,18 @@ def test_markup_in_films_words_is_shown_as_text(browser: Browser, site: Site) ->
 
 
 def test_a_tablet_has_all_of_it_without_scrolling_sideways(browser: Browser, site: Site) -> None:
+    asked = f"?id={site.row[4]}&q=left&models=web&priors=1&group=patient"
     try:
         for width, height in ((820, 1180), (1180, 820), (390, 844)):
             browser.resize(width, height)
-            for path in ("", f"images/{site.row[4]}", "about", "jobs", "runs"):
+            for path in ("", asked, f"images/{site.row[4]}", "about", "jobs", "runs"):
                 browser.open(f"{site.url}/{path}")
                 browser.wait("return document.readyState === 'complete'")
+                if path == asked:
+                    browser.wait(
+                        "return document.querySelector('#grid .group') && !document.querySelector('#priors').hidden"
+                    )
+                    browser.find("#further summary").click()
                 over = "const d = document.documentElement; return d.scrollWidth - d.clientWidth"
                 assert browser.run(over) == 0, (width, path)
     finally:
@@ -249,9 +255,10 @@ def test_a_tablet_has_all_of_it_without_scrolling_sideways(browser: Browser, sit
 
 
 def test_every_control_has_a_name_and_every_picture_a_text(browser: Browser, site: Site) -> None:
-    for path in ("", f"images/{site.row[4]}", "about", "jobs", "runs"):
+    for path in ("", f"?id={site.row[4]}&priors=1", f"images/{site.row[4]}", "about", "jobs", "runs"):
         browser.open(f"{site.url}/{path}")
         browser.wait("return document.readyState === 'complete'")
+        browser.wait("return document.querySelector('#grid')?.getAttribute('aria-busy') !== 'true'")
         nameless = browser.run("""
         const named = (e) => e.getAttribute('aria-label') || e.labels?.length || e.textContent.trim() || e.title;
         return [...document.querySelectorAll('a, button, input, select, textarea, [tabindex="0"]')]
