@@ -10,7 +10,6 @@ import pytest
 
 from hilum import AsyncClient, Client, HilumError, SearchResult, Stored, Words
 from hilum.locate import Endpoint
-from hilum.v1 import analytics_pb2
 from tests.sdk.conftest import FILMS, Library
 
 SDK = {"models": ["sdk"]}
@@ -136,4 +135,4 @@ def test_the_async_client_answers_alike(library: Library, client: Client) -> Non
     assert told["marks"] == {library.films[0]: 1} and told["unmarked"] == told["left"] == {}
     assert len(told["refined"]) == 3 and told["listed"]
     assert told["images"] == [film.image_id for film in client.images()]
-    assert told["jobs"] == [] and told["runs"] == list[analytics_pb2.Run]()
+    assert told["jobs"] == [] and told["runs"] == client.runs()

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
+import numpy as np
 import typer
 from typer.core import TyperCommand
 
@@ -39,6 +40,8 @@ def _options(
     text: Annotated[str | None, _option("Words, e.g. 'large left pleural effusion'.", WHAT)] = None,
     image: Annotated[str | None, _option("A film as a file: DICOM, PNG or JPEG.", WHAT)] = None,
     id: Annotated[str | None, _option("A stored film.", WHAT, "--id")] = None,
+    vector: Annotated[str | None, _option("A vector of the one model in --model, as a NumPy file.", WHAT,
+                                          metavar="FILE.npy")] = None,
     study: Annotated[str | None, _option("All films of a study.", WHAT, metavar="DATASET/STUDY")] = None,
     region: Annotated[str | None, _option("With --id or --image, the part that counts, in fractions from the top left.",
                                           WHAT, metavar="X,Y,WIDTH,HEIGHT")] = None,
@@ -122,13 +125,20 @@ def _read(said: dict[str, Any]) -> Asked:
     asked = {name: value for name, value in said.items() if value not in (None, "", [], False)}
     reads: dict[str, Callable[[Any], Any]] = {
         "models": names, "study": _study, "region": _region, "weights": _weights, "mix": _each(_part),
-        "like": _each(thing), "unlike": _each(thing),
+        "like": _each(thing), "unlike": _each(thing), "vector": _vector,
     }  # fmt: skip
     return {name: reads[name](value) if name in reads else value for name, value in asked.items()}  # type: ignore[return-value]
 
 
 def _each(read: Callable[[str], Any]) -> Callable[[list[str]], list[Any]]:
     return lambda texts: [read(text) for text in texts]
+
+
+def _vector(path: str) -> Any:
+    try:
+        return np.load(path, allow_pickle=False)
+    except (OSError, ValueError):
+        raise invalid("cannot read the vector: save it with numpy.save, as numbers") from None
 
 
 def _study(text: str) -> tuple[str, str]:

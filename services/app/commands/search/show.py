@@ -37,12 +37,14 @@ def answer(found: SearchResult) -> None:
 def told(found: SearchResult) -> None:
     """Notes and provenance."""
     for words in found.understood:
-        output.err.print(f"read {words}", markup=False)
+        output.err.print(f"read {words}", markup=False, soft_wrap=True)
     for note in found.provenance["notes"]:
-        output.err.print(f"note: {note}", markup=False)
+        output.err.print(f"note: {note}", markup=False, soft_wrap=True)
     used = ", ".join(f"{name} {use['fingerprint'][:8]}" for name, use in found.provenance["models"].items())
     how = "exact" if found.provenance["exact"] else "approximate index"
-    output.err.print(f"{used} · {how} · {found.provenance['elapsed_ms']:.1f} ms · research use only", markup=False)
+    output.err.print(
+        f"{used} · {how} · {found.provenance['elapsed_ms']:.1f} ms · research use only", markup=False, soft_wrap=True
+    )
 
 
 def stream(pieces: Iterator[SearchResult], as_json: bool) -> None:
