@@ -73,11 +73,11 @@ def site(engine: EngineProcess, tmp_path_factory: pytest.TempPathFactory) -> Ite
     archive.settle()
     often = [(image_id, Density(0.5, 90 if image_id == crowd[2] else 1)) for image_id in (*row, *crowd)]
     densities.save(facts, archive.spec("web").fingerprint, often)
-    line, some = (0.0, 1.0), {"labelled": 2}
+    few, some = (0.1, 0.3), {"labelled": 2}
     known = Curve((-1.0, 1.0), (0.5, 0.999), (0.4, 0.99), (0.6, 1.0), threshold=0.1)
     calibrations.save(facts, archive.spec("web-mute").fingerprint, FILM, [
         Calibration(FILM, "", "LATERAL", known, some),
-        Calibration(FILM, "edema", "", Curve(line, line, line, line), some),
+        Calibration(FILM, "edema", "", Curve((0.0, 1.0), few, few, few), some),
     ])  # fmt: skip
     images.save_reports(facts, [Report("other", "s", "findings", HOSTILE)])
     api = QueryApi(facts, store, archive.encode, archive.blobs)

@@ -25,8 +25,8 @@ def came(browser: Browser, *parts: str) -> list[str]:
     return settle(browser)
 
 
-def drag(browser: Browser, selector: str, *points: tuple[float, float]) -> None:
-    """A real pointer over the element, at fractions of it."""
+def drag(browser: Browser, selector: str, *points: tuple[float, float], kind: str = "mouse") -> None:
+    """A real mouse, or a finger (touch), over the element, at fractions of it."""
     left, top, width, height = browser.run(
         "const b = document.querySelector(arguments[0]).getBoundingClientRect(); return [b.x, b.y, b.width, b.height]",
         selector,
@@ -36,7 +36,9 @@ def drag(browser: Browser, selector: str, *points: tuple[float, float]) -> None:
         for x, y in points
     ]
     hand = [moves[0], {"type": "pointerDown", "button": 0}, *moves[1:], {"type": "pointerUp", "button": 0}]
-    browser.send("/actions", {"actions": [{"type": "pointer", "id": "mouse", "actions": hand}]})
+    browser.send(
+        "/actions", {"actions": [{"type": "pointer", "id": kind, "parameters": {"pointerType": kind}, "actions": hand}]}
+    )
 
 
 def test_a_long_answer_comes_in_pages_without_a_gap(browser: Browser, site: Site) -> None:
@@ -99,6 +101,9 @@ def test_scores_mean_something_where_they_were_calibrated(browser: Browser, site
         "const n = document.querySelector('#nothing'); return !n.hidden && n.innerText"
     )
     assert "share edema" in browser.run(TEXT, "#grid .sure")
+    choose(browser, "sure", "0.9")
+    came(browser, "sure=0.9")
+    assert "Ask for a lower probability" in browser.find("#grid").text
 
 
 def test_marks_move_the_answer_and_the_back_button_takes_them_back(browser: Browser, site: Site) -> None:
@@ -145,12 +150,12 @@ def test_a_saved_search_keeps_its_marks_and_opens_again(browser: Browser, site: 
     browser.find("#saved summary").click()
     browser.wait("return document.querySelector('.saved-one')")
     assert HOSTILE in browser.run("return document.querySelector('.saved-one').textContent")
-    browser.find(".saved-one").click()
+    browser.run("document.querySelector('.saved-one').click()")
     assert came(browser, "q=left", "models=web", f"saved={search}") == found
     browser.wait("return document.querySelectorAll('.thumb[aria-pressed=true]').length === 2")
     browser.find("#saved summary").click()
     browser.wait("return document.querySelector('.saved-list .link')")
-    browser.find(".saved-list .link").click()
+    browser.run("document.querySelector('.saved-list .link').click()")
     browser.wait("return document.querySelector('#saved-list').textContent.includes('Nothing saved')")
     assert httpx.get(marks).status_code == 404
 
@@ -291,11 +296,11 @@ def test_a_prior_lies_beside_its_film_under_one_window(browser: Browser, site: S
     assert not browser.run("return document.querySelector('.compared')") and "beside" not in browser.url
 
 
-def test_a_part_is_drawn_on_the_large_film(browser: Browser, site: Site) -> None:
+def test_a_finger_draws_a_part_on_the_large_film(browser: Browser, site: Site) -> None:
     browser.open(f"{site.url}/images/{site.row[5]}")
     browser.wait("return document.querySelector('#size').textContent.includes('96')")
     browser.press("p")
-    drag(browser, ".part-of", (0.25, 0.5), (0.75, 0.9))
+    drag(browser, ".part-of", (0.25, 0.5), (0.5, 0.7), (0.75, 0.9), kind="touch")
     browser.wait("return location.pathname === '/' && location.search.includes('box=')")
     settle(browser)
     box = [float(side) for side in browser.run("return new URLSearchParams(location.search).get('box')").split(",")]

@@ -52,7 +52,7 @@ export class Asking {
     const { models, exact, elapsed_ms: took, notes } = answer.provenance;
     const by = `by ${models.map((model) => model.name).join(" + ")} in ${took < 10 ? took.toFixed(1) : Math.round(took)} ms${exact ? ", compared with every film" : ""}`;
     status.textContent = answer.hits.length ? `${this.count(answer)} ${by}` : "No film passes.";
-    if (!answer.hits.length) this.grid.empty(state.where ? ["No film is left by this filter. Take a condition away.", ...notes].join(" Note: ") : "There is no other film to compare with. Leave out less, or ingest more films.");
+    if (!answer.hits.length) this.grid.empty(this.lack(notes));
     show(byId("nothing"), answer.nothing_comparable && answer.hits.length > 0);
     priors(answer, own);
     reading(state, answer.understood, () => this.plain(!state.plain));
@@ -60,6 +60,12 @@ export class Asking {
     this.tiles.ask(answer.hits.length && onFilms(sent?.query) ? { query: sent.query, model: models[0].name } : null);
     this.whyNot.about(sent);
     this.arrive();
+  }
+
+  lack(notes) {
+    if (Number(this.state.sure)) return "No film is that likely to share the finding. Ask for a lower probability.";
+    if (this.state.where) return ["No film is left by this filter. Take a condition away.", ...notes].join(" Note: ");
+    return "There is no other film to compare with. Leave out less, or ingest more films.";
   }
 
   count(answer) { return `${answer.next_page_token ? "The first " : ""}${plural(this.shown, "film")}`; }
