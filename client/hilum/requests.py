@@ -95,7 +95,7 @@ def analyze(
     sample: int = 0,
     seed: int = 0,
     k: int = 15,
-    resolutions: Sequence[float] = (1.0,),
+    resolutions: Sequence[float] = (),
     labels: Sequence[str] = (),
     request_id: str = "",
     **options: Any,
@@ -103,7 +103,7 @@ def analyze(
     """An analysis of a sample (0: of every film that matches).
 
     kind: ``map`` (of each model one kNN graph, clusters, a map, metrics and an atlas), ``retrieval``, ``calibration``,
-    ``hubs`` or ``align``, whose options are the fields of its message in the contract.
+    ``hubs``, ``align`` or ``structure``, whose options are the fields of its message in the contract.
     """
     request = analytics_pb2.CreateRunRequest(
         models=models, filter=where, sample_size=sample, seed=seed, k=k, resolutions=resolutions, labels=labels,

@@ -74,7 +74,7 @@ class Asked:
         plain = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
         if self.kind == MAP:  # its questions came before there were other kinds, and are not in a message of their own
             return plain
-        shared = {field.name for field in fields(Asked)}
+        shared = {field.name for field in fields(Asked)} | {"resolutions"}
         own = {name: value for name, value in plain.items() if name not in shared}
         return {**{name: value for name, value in plain.items() if name in shared}, self.kind: own}
 

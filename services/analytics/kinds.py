@@ -22,13 +22,14 @@ from services.analytics.calibration.asked import CalibrationAsked
 from services.analytics.hubs.asked import HubsAsked
 from services.analytics.map.asked import MapAsked
 from services.analytics.retrieval.asked import RetrievalAsked
+from services.analytics.structure.asked import StructureAsked
 from services.core.errors import invalid
 
 if TYPE_CHECKING:
     from services.analytics.bench import Bench
 
 KINDS: dict[str, type[Asked]] = {
-    kind.kind: kind for kind in (MapAsked, HubsAsked, RetrievalAsked, CalibrationAsked, AlignAsked)
+    kind.kind: kind for kind in (MapAsked, HubsAsked, RetrievalAsked, CalibrationAsked, AlignAsked, StructureAsked)
 }
 
 

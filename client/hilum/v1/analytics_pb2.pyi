@@ -10,7 +10,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class CreateRunRequest(_message.Message):
-    __slots__ = ("models", "filter", "sample_size", "seed", "k", "resolutions", "labels", "request_id", "retrieval", "calibration", "hubs", "align")
+    __slots__ = ("models", "filter", "sample_size", "seed", "k", "resolutions", "labels", "request_id", "retrieval", "calibration", "hubs", "align", "structure")
     MODELS_FIELD_NUMBER: _ClassVar[int]
     FILTER_FIELD_NUMBER: _ClassVar[int]
     SAMPLE_SIZE_FIELD_NUMBER: _ClassVar[int]
@@ -23,6 +23,7 @@ class CreateRunRequest(_message.Message):
     CALIBRATION_FIELD_NUMBER: _ClassVar[int]
     HUBS_FIELD_NUMBER: _ClassVar[int]
     ALIGN_FIELD_NUMBER: _ClassVar[int]
+    STRUCTURE_FIELD_NUMBER: _ClassVar[int]
     models: _containers.RepeatedScalarFieldContainer[str]
     filter: str
     sample_size: int
@@ -35,7 +36,8 @@ class CreateRunRequest(_message.Message):
     calibration: CalibrationAnalysis
     hubs: HubAnalysis
     align: AlignAnalysis
-    def __init__(self, models: _Optional[_Iterable[str]] = ..., filter: _Optional[str] = ..., sample_size: _Optional[int] = ..., seed: _Optional[int] = ..., k: _Optional[int] = ..., resolutions: _Optional[_Iterable[float]] = ..., labels: _Optional[_Iterable[str]] = ..., request_id: _Optional[str] = ..., retrieval: _Optional[_Union[RetrievalAnalysis, _Mapping]] = ..., calibration: _Optional[_Union[CalibrationAnalysis, _Mapping]] = ..., hubs: _Optional[_Union[HubAnalysis, _Mapping]] = ..., align: _Optional[_Union[AlignAnalysis, _Mapping]] = ...) -> None: ...
+    structure: StructureAnalysis
+    def __init__(self, models: _Optional[_Iterable[str]] = ..., filter: _Optional[str] = ..., sample_size: _Optional[int] = ..., seed: _Optional[int] = ..., k: _Optional[int] = ..., resolutions: _Optional[_Iterable[float]] = ..., labels: _Optional[_Iterable[str]] = ..., request_id: _Optional[str] = ..., retrieval: _Optional[_Union[RetrievalAnalysis, _Mapping]] = ..., calibration: _Optional[_Union[CalibrationAnalysis, _Mapping]] = ..., hubs: _Optional[_Union[HubAnalysis, _Mapping]] = ..., align: _Optional[_Union[AlignAnalysis, _Mapping]] = ..., structure: _Optional[_Union[StructureAnalysis, _Mapping]] = ...) -> None: ...
 
 class RetrievalAnalysis(_message.Message):
     __slots__ = ("depths", "queries", "relevance", "fuse", "correct")
@@ -78,6 +80,18 @@ class AlignAnalysis(_message.Message):
     name: str
     splits: int
     def __init__(self, text_model: _Optional[str] = ..., methods: _Optional[_Iterable[str]] = ..., sections: _Optional[_Iterable[str]] = ..., pairs: _Optional[_Iterable[int]] = ..., register: _Optional[bool] = ..., name: _Optional[str] = ..., splits: _Optional[int] = ...) -> None: ...
+
+class StructureAnalysis(_message.Message):
+    __slots__ = ("layouts", "perplexities", "seeds", "draws")
+    LAYOUTS_FIELD_NUMBER: _ClassVar[int]
+    PERPLEXITIES_FIELD_NUMBER: _ClassVar[int]
+    SEEDS_FIELD_NUMBER: _ClassVar[int]
+    DRAWS_FIELD_NUMBER: _ClassVar[int]
+    layouts: _containers.RepeatedScalarFieldContainer[str]
+    perplexities: _containers.RepeatedScalarFieldContainer[float]
+    seeds: int
+    draws: int
+    def __init__(self, layouts: _Optional[_Iterable[str]] = ..., perplexities: _Optional[_Iterable[float]] = ..., seeds: _Optional[int] = ..., draws: _Optional[int] = ...) -> None: ...
 
 class Run(_message.Message):
     __slots__ = ("run_id", "state", "created_at", "manifest", "metrics", "atlas", "kind", "report", "files")
