@@ -8,6 +8,11 @@ Decisions on contradictory headers:
 - three equal colour channels: taken as grey (`pixels`); real colour is refused.
 - MONOCHROME2 that looks inverted: taken as it is; the header is the only witness, and guessing would also flip films
   that are right.
+- PresentationLUTShape that contradicts the photometric interpretation (INVERSE with MONOCHROME2, IDENTITY with
+  MONOCHROME1): refused. PS3.3 C.8.11.1 rules it out, viewers disagree on what to do, and half of them show it inverted.
+  With MONOCHROME1, INVERSE says the same thing a second time: such films are inverted once.
+- presentation states: refused, as they hold no film. What they say of a film elsewhere (window, inversion, rotation,
+  shutter) is not applied: films are taken as they are stored.
 - BurnedInAnnotation YES: refused. Absent is not NO, but most archives never fill it.
 """
 
@@ -29,6 +34,8 @@ SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 MODALITIES = ("CR", "DX")
 SMALLEST_SIDE = 32
 _CHEST = ("CHEST", "THORAX", "TORAX", "LUNG", "RIB")
+_STATES = "1.2.840.10008.5.1.4.1.1.11."  # every kind of presentation state begins so (PS3.4 B.5)
+_CONTRADICTIONS = (("MONOCHROME2", "INVERSE"), ("MONOCHROME1", "IDENTITY"))
 _GREY = ("MONOCHROME1", "MONOCHROME2")
 
 
@@ -42,6 +49,7 @@ def check_with_writing(header: Header) -> None:
     """The same, but writing that the header owns up to is no reason."""
     _kind(header.elements)
     _shape(header.elements)
+    _greys(header.elements)
     _encoding(header.elements, header.syntax)
 
 
@@ -71,6 +79,11 @@ def is_localizer(elements: Dataset) -> bool:
     return "LOCALIZER" in [str(kind).strip().upper() for kind in ([kinds] if isinstance(kinds, str) else kinds)]
 
 
+def is_presentation_state(sop_class: str) -> bool:
+    """Is it no film, but a way to show one?"""
+    return sop_class.startswith(_STATES)
+
+
 def check_size(rows: int, columns: int) -> None:
     """Raise BadFilm when a picture is too large to be decoded or too small to be a film."""
     if rows * columns > MAX_FILM_PIXELS or max(rows, columns) > 65_535:
@@ -83,6 +96,8 @@ def _kind(elements: Dataset) -> None:
     sop, modality = str(elements.get("SOPClassUID") or ""), _code(elements, "Modality")
     if not sop:
         raise BadFilm(Reason.BROKEN_HEADER)
+    if is_presentation_state(sop):
+        raise BadFilm(Reason.PRESENTATION_STATE)
     if sop == DX_PROCESSING or _code(elements, "PresentationIntentType") == "FOR PROCESSING":
         raise BadFilm(Reason.FOR_PROCESSING)
     if modality not in (*MODALITIES, ""):
@@ -115,6 +130,11 @@ def _shape(elements: Dataset) -> None:
     samples, photometric = _number(elements, "SamplesPerPixel") or 1, _code(elements, "PhotometricInterpretation")
     if samples not in (1, 3) or (samples == 1 and photometric not in _GREY):
         raise BadFilm(Reason.COLOUR)
+
+
+def _greys(elements: Dataset) -> None:
+    if (_code(elements, "PhotometricInterpretation"), _code(elements, "PresentationLUTShape")) in _CONTRADICTIONS:
+        raise BadFilm(Reason.CONTRADICTORY_GREYS)
 
 
 def _encoding(elements: Dataset, syntax: UID) -> None:

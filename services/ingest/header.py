@@ -49,6 +49,7 @@ _WANTED = [
         "ImagerPixelSpacing",
         "PixelSpacing",
         "PresentationIntentType",
+        "PresentationLUTShape",
         "SamplesPerPixel",
         "PhotometricInterpretation",
         "PlanarConfiguration",

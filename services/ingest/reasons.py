@@ -23,6 +23,7 @@ class Reason(StrEnum):
     NO_PIXELS = "NO_PIXELS"
     MULTIFRAME = "MULTIFRAME"
     WRONG_SOP_CLASS = "WRONG_SOP_CLASS"
+    PRESENTATION_STATE = "PRESENTATION_STATE"
     FOR_PROCESSING = "FOR_PROCESSING"
     WRONG_MODALITY = "WRONG_MODALITY"
     WRONG_BODY_PART = "WRONG_BODY_PART"
@@ -30,6 +31,7 @@ class Reason(StrEnum):
     TOO_LARGE = "TOO_LARGE"
     TOO_SMALL = "TOO_SMALL"
     CONSTANT = "CONSTANT"
+    CONTRADICTORY_GREYS = "CONTRADICTORY_GREYS"
     BAD_WINDOW = "BAD_WINDOW"
     BURNED_IN_TEXT = "BURNED_IN_TEXT"
     WRITING_SUSPECTED = "WRITING_SUSPECTED"
@@ -84,6 +86,7 @@ _MESSAGES = {
     Reason.NO_PIXELS: "the object holds no pixels",
     Reason.MULTIFRAME: "the object has several frames; a radiograph has one",
     Reason.WRONG_SOP_CLASS: "not a radiograph: only CR and DX objects and secondary captures tagged CR or DX are taken",
+    Reason.PRESENTATION_STATE: "a presentation state: it says how to show a film and holds none; ingest the film",
     Reason.FOR_PROCESSING: "the film is 'for processing', not for viewing; export the 'for presentation' film",
     Reason.WRONG_MODALITY: "not a radiograph: Modality must be CR or DX",
     Reason.WRONG_BODY_PART: "not a chest film: BodyPartExamined names another part",
@@ -91,6 +94,8 @@ _MESSAGES = {
     Reason.TOO_LARGE: "the header claims more than 64 million pixels, more than any radiograph has",
     Reason.TOO_SMALL: "the film is smaller than 32 × 32 pixels",
     Reason.CONSTANT: "every pixel has the same value: there is nothing to see",
+    Reason.CONTRADICTORY_GREYS: "PhotometricInterpretation and PresentationLUTShape contradict each other: nobody can "
+    "tell white from black; mend the header",
     Reason.BAD_WINDOW: "the display window or lookup table is invalid (a width of 0, say); mend the header",
     Reason.BURNED_IN_TEXT: "BurnedInAnnotation is YES: names may be burnt into the pixels; redact the film first",
     Reason.WRITING_SUSPECTED: "there seems to be writing in the pixels, and this installation refuses such films "

@@ -12,6 +12,7 @@ import numpy as np
 import pydicom
 import pytest
 from PIL import Image
+from pydicom.dataset import Dataset
 from pydicom.pixels import apply_modality_lut, apply_voi_lut
 
 from services.ingest.decode import decode
@@ -84,6 +85,40 @@ def test_a_film_and_its_monochrome1_twin_look_the_same() -> None:
 def test_presentation_lut_shape_does_not_invert_a_second_time() -> None:
     tags = {"PhotometricInterpretation": "MONOCHROME1", "PresentationLUTShape": "INVERSE"}
     assert decode(stored_bytes(RAMP, **tags)).film.display[0, 0] == 255
+
+
+def test_nor_with_a_voi_lut_whose_window_says_otherwise() -> None:
+    """The table counts, not the window beside it, and the film is inverted once, after the table."""
+    table = Dataset()
+    table.LUTDescriptor = [4096, 0, 12]
+    table.LUTData = np.minimum(4095, 2 * np.arange(4096)).astype("<u2").tobytes()
+    tags = {"VOILUTSequence": [table], "PhotometricInterpretation": "MONOCHROME1", "PresentationLUTShape": "INVERSE"}
+    film = decode(stored_bytes(RAMP, **tags)).film
+    shown = np.rint(255 * (1 - np.minimum(4095, 2.0 * RAMP) / 4095))
+    assert np.abs(film.display - shown).max() <= 1
+    assert film.full[0, 0] == 65535 and film.full[-1, -1] == 0, "the full range knows no table"
+
+
+@pytest.mark.parametrize(("photometric", "shape"), [("MONOCHROME2", "INVERSE"), ("MONOCHROME1", "IDENTITY")])
+def test_a_header_that_contradicts_itself_about_white_is_refused(photometric: str, shape: str) -> None:
+    with pytest.raises(BadFilm) as caught:
+        decode(stored_bytes(RAMP, PhotometricInterpretation=photometric, PresentationLUTShape=shape))
+    assert caught.value.reason is Reason.CONTRADICTORY_GREYS
+    assert decode(stored_bytes(RAMP, PresentationLUTShape="IDENTITY")).film.display[0, 0] == 0
+
+
+@pytest.mark.parametrize("kind", [1, 2, 3, 4, 5, 11])
+@pytest.mark.parametrize("pixels", [True, False])
+def test_presentation_states_are_no_films(kind: int, pixels: bool) -> None:
+    """Greyscale, colour, pseudo-colour, blending, XA/XRF and advanced ones; with pixels, too, which they never have."""
+    state = chest_dataset(RAMP, SOPClassUID=f"1.2.840.10008.5.1.4.1.1.11.{kind}", Modality="PR")
+    state.PresentationLUTShape = "INVERSE"
+    if not pixels:
+        for name in ("PixelData", "Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit"):
+            delattr(state, name)
+    with pytest.raises(BadFilm) as caught:
+        decode(saved(state))
+    assert caught.value.reason is Reason.PRESENTATION_STATE
 
 
 def test_padding_is_black_and_does_not_stretch_the_film() -> None:
