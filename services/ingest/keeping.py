@@ -93,8 +93,6 @@ def reconciling(
     """Reconcile."""
     if apply and not call.operator:
         raise HilumError(ErrorCode.PERMISSION_DENIED, "only this installation's operator may remove films")
-    if plan.remote:
-        raise HilumError(ErrorCode.UNIMPLEMENTED, "reconcile works on folders; a DICOMweb server is not read for it")
     secret = load_secret(settings.data_dir)
 
     def tell() -> Iterator[ingest_pb2.ReconcileAnswer]:

@@ -1,7 +1,7 @@
 """A dataset's source and the archive, held against each other: what is on one side only, and what disagrees within.
 
-Files are named by keyed references here, as everywhere; films by their keys, which stand in a path, in a table or in a
-DICOM header, so no pixel is read.
+Files are named by keyed references here, as everywhere; films by their keys, which stand in a path, in a table, in a
+DICOM header or in a server's listing, so no pixel is read.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from services.core import dicomweb
 from services.core.blobs import Blobs
 from services.core.config import Settings
 from services.core.errors import ErrorCode, HilumError
@@ -28,6 +29,7 @@ from services.ingest.pipeline import Plan
 from services.ingest.reasons import BadFilm
 from services.ingest.removal import Removal
 from services.ingest.sources.dicom import series_uid, sop_uid
+from services.ingest.sources.dicomweb import DicomWeb, Instance
 from services.ingest.sources.files import Listed
 from services.ingest.sources.refs import ref_of
 from services.ingest.sources.source import Published, Source, open_source
@@ -65,6 +67,7 @@ class _Found:
     stray: set[str] = field(default_factory=set)  # vectors without facts
     lacking: dict[str, set[str]] = field(default_factory=dict)  # fingerprint → films without their vector
     blind: set[str] = field(default_factory=set)  # without their picture
+    withheld: bool = False  # does the source tell of films that it does not list?
 
 
 def reconcile(
@@ -73,18 +76,25 @@ def reconcile(
 ) -> Iterator[JobProgress | Difference | Reconciled]:  # fmt: skip
     """Progress and every difference; with `apply` also remove what is gone and have `requeue` restore what lacks.
 
-    Nothing is removed where more than half of the films seem to be gone: FAILED_PRECONDITION.
+    Nothing is removed where more than half of the films seem to be gone, or where a server holds films back that it
+    says it has: FAILED_PRECONDITION.
     """
     with claimed(facts, settings.data_dir, plan.dataset, lambda: True) as held:
         if not held:
             raise HilumError(ErrorCode.FAILED_PRECONDITION, "an ingest of this dataset is running; wait for its end")
         told, found = Reconciled(), _Found({film for film, _ in alike.looks(facts, plan.dataset)})
-        for item in _differences(facts, store, blobs, secret, plan, found):
+        for item in _differences(settings, facts, store, blobs, secret, plan, found):
             if isinstance(item, Difference):
                 told.counts[item.kind] += 1
             yield item
         told.counts["agree"] = len(found.stored - found.gone)
         if apply:
+            if found.withheld:
+                raise HilumError(
+                    ErrorCode.FAILED_PRECONDITION,
+                    "the server lists fewer films than it says it has, so that nobody can tell which are gone; raise "
+                    "its bound on results. Nothing was removed",
+                )
             if len(found.gone) > _MOST * len(found.stored):
                 raise HilumError(
                     ErrorCode.FAILED_PRECONDITION,
@@ -103,16 +113,14 @@ def reconcile(
 
 
 def _differences(
-    facts: Facts, store: VectorStore, blobs: Blobs, secret: bytes, plan: Plan, found: _Found
+    settings: Settings, facts: Facts, store: VectorStore, blobs: Blobs, secret: bytes, plan: Plan, found: _Found
 ) -> Iterator[JobProgress | Difference]:
     present = set[str]()
     identify = partial(image_id, plan.dataset)
     yield JobProgress("reading tables")
-    opened = open_source(
-        Path(plan.source), plan.layout, plan.labels, plan.reports, identify, plan.tables, plan.columns
-    )  # fmt: skip
-    with closing(opened) as source:
-        files = source.films()
+    with closing(_opened(settings, plan, identify)) as source:
+        files = source.films(everything=True) if isinstance(source, DicomWeb) else source.films()
+        found.withheld = any(isinstance(file, Instance) and not file.found.uid for file in files)
         for start in range(0, len(files), _BATCH):
             yield JobProgress("reading headers", start, len(files))
             part = files[start : start + _BATCH]
@@ -143,8 +151,18 @@ def _differences(
                 yield Difference("no_thumbnail", "", film)
 
 
+def _opened(settings: Settings, plan: Plan, identify: Callable[[str], str]) -> Source:
+    if plan.remote:  # tables are not asked: the listing names films
+        return DicomWeb(dicomweb.find(settings.dicomweb, plan.source), plan.where, "", "", identify)
+    return open_source(
+        Path(plan.source), plan.layout, plan.labels, plan.reports, identify, plan.tables, plan.columns
+    )  # fmt: skip
+
+
 def _ids(facts: Facts, secret: bytes, source: Source, plan: Plan, part: Sequence[Listed]) -> list[str]:
     """The films that files are. Of a header that cannot be read, what an ingest has noted of the file speaks."""
+    if isinstance(source, DicomWeb):
+        return [image_id(plan.dataset, listed.name) for listed in part]
     uids = [None if isinstance(source, Published) else _uid(listed, plan.layout) for listed in part]
     names = [listed.name for listed in part]
     rows = source.find(names, uids)

@@ -9,12 +9,19 @@ from pathlib import Path
 
 import pytest
 
+from services.core.blobs import Blobs
+from services.core.errors import HilumError
 from services.core.facts import images, jobs
 from services.core.facts.schema import metadata
 from services.core.ids import image_id
 from services.core.types import JobState, Outcome
 from services.encoders.base import Encoder
 from services.engine.supervisor import EngineProcess
+from services.ingest.jobs import KIND
+from services.ingest.pipeline import Plan
+from services.ingest.reconcile import Difference, Reconciled, reconcile
+from services.ingest.sources.dicomweb import DicomWeb, Instance
+from services.ingest.sources.files import Listed
 from services.phantom.write import write_archive
 from tests.kit.encoders import TinyEncoder, tiny_registry
 from tests.kit.films import chest_dataset, ramp, saved, stored_bytes
@@ -121,7 +128,7 @@ def test_refused_films_are_named_by_reason_and_not_fetched_again(pacs: Orthanc, 
     mammogram = stored_bytes(ramp(seed=4), SeriesInstanceUID="1.2.4", Modality="MG")
     named = stored_bytes(ramp(seed=5), SeriesInstanceUID="1.2.5", SOPInstanceUID="../../etc/x")
     pacs.store(good, hand, state, mammogram, named)
-    wanted = {"WRONG_BODY_PART": 1, "WRONG_SOP_CLASS": 1, "BROKEN_HEADER": 1}
+    wanted = {"WRONG_BODY_PART": 1, "PRESENTATION_STATE": 1, "BROKEN_HEADER": 1}
     assert ingest(opened) == {"stored": 1, "quarantined": 3}  # of the mammogram nobody asked
     assert reasons(opened) == wanted
     assert pacs.fetched() == 2  # the film and the hand
@@ -209,3 +216,59 @@ def test_a_series_of_which_instances_are_withheld_is_told(opened: Room, tmp_path
             assert found["quarantined"] == 1 and reasons(opened) == {"WITHHELD": 1}
         finally:
             opened.settings = before
+
+
+def test_a_server_is_held_against_the_dataset_that_came_from_it(pacs: Orthanc, opened: Room) -> None:
+    films = [stored_bytes(ramp(seed=n), SOPInstanceUID=f"1.2.{n}", SeriesInstanceUID=f"1.3.{n}") for n in range(5)]
+    pacs.store(*films)
+    assert ingest(opened) == {"stored": 5}
+    pacs.fetched()
+    told, differences = reconciled(opened)
+    assert told.counts == {"agree": 5} and not differences and pacs.fetched() == 0
+    gone = image_id("demo", "1.2.1")
+    for found in pacs.web.post("/tools/find", json={"Level": "Instance", "Query": {"SOPInstanceUID": "1.2.1"}}).json():
+        pacs.web.delete(f"/instances/{found}").raise_for_status()
+    pacs.store(stored_bytes(ramp(seed=9), SOPInstanceUID="1.2.9", SeriesInstanceUID="1.3.9"))
+    opened.store.delete(tiny(opened).spec, [image_id("demo", "1.2.2")])
+    told, differences = reconciled(opened)
+    assert {(d.kind, d.image_id) for d in differences} == {
+        ("gone", gone), ("not_stored", image_id("demo", "1.2.9")),
+        ("facts_without_vector", image_id("demo", "1.2.2")),
+    }  # fmt: skip
+    done, _ = reconciled(opened, apply=True)
+    assert done.removed == 1 and done.job_id
+    worker = opened.worker()
+    worker.start()
+    assert opened.wait(done.job_id).state is JobState.SUCCEEDED
+    worker.stop()
+    assert opened.everywhere() == {image_id("demo", f"1.2.{n}") for n in (0, 2, 3, 4, 9)}
+    assert not reconciled(opened)[1]
+
+
+def test_a_server_that_holds_films_back_removes_none(
+    opened: Room, pacs: Orthanc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pacs.store(stored_bytes(ramp(seed=1), SeriesInstanceUID="1.2.1"))
+    pacs.store(stored_bytes(ramp(seed=2), SeriesInstanceUID="1.2.2"))
+    assert ingest(opened) == {"stored": 2}
+    listed = DicomWeb.films
+
+    def short(self: DicomWeb, everything: bool = False) -> list[Listed]:
+        first, *_ = listed(self, everything)
+        assert isinstance(first, Instance)
+        return [first, replace(first, name="1.2/1.3", found=replace(first.found, uid=""))]
+
+    monkeypatch.setattr(DicomWeb, "films", short)
+    with pytest.raises(HilumError, match="fewer films than it says"):
+        reconciled(opened, apply=True)
+    assert len(opened.everywhere()) == 2
+
+
+def reconciled(opened: Room, apply: bool = False) -> tuple[Reconciled, list[Difference]]:
+    plan = Plan(SOURCE, "demo", "dicomweb")
+    told = list(reconcile(
+        opened.settings, opened.facts, opened.store, Blobs(opened.settings.data_dir / "blobs"), opened.secret, plan,
+        apply, lambda: jobs.submit(opened.facts, KIND, plan.spec(opened.secret)).job_id,
+    ))  # fmt: skip
+    assert isinstance(told[-1], Reconciled)
+    return told[-1], [item for item in told if isinstance(item, Difference)]

@@ -86,7 +86,7 @@ def ingest(
     if reconcile:
         reconciling.reconcile(
             source, dataset, data, apply, json, layout=layout, labels=labels, reports=reports, tables=tables, map=map_,
-            models=names(models), keep_ids=keep_ids, window=window,
+            models=names(models), keep_ids=keep_ids, window=window, where=where,
         )  # fmt: skip
         return
     for one in side or []:

@@ -6,6 +6,7 @@ from typing import Any
 
 from hilum.v1 import jobs_pb2
 from services.app import local, output
+from services.core.dicomweb import is_address
 
 _SHOWN = 200  # rows for a person; --json has all
 _MEANING = {
@@ -30,7 +31,8 @@ def reconcile(source: str, dataset: str, data: str | None, apply: bool, json: bo
 
             found = client.reconcile(source, dataset, apply=apply, seen=seen, **plan)
         secret = load_secret(local.settings(data).data_dir)
-        files = resolve_refs(source, secret, {d.ref for d in found.differences if d.ref})
+        named = {d.ref for d in found.differences if d.ref and not is_address(source)}
+        files = resolve_refs(source, secret, named) if named else {}
         rows = [
             {"difference": d.kind, "file": files.get(d.ref, d.ref), "image_id": d.image_id, "model": d.model}
             for d in found.differences

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from services.core.dicomweb import DicomWebServer
 from services.core.limits import MAX_UPLOAD_BYTES
-from services.ingest.gate import CR, DX_PRESENTATION, DX_PROCESSING, SECONDARY_CAPTURE
+from services.ingest.gate import CR, DX_PRESENTATION, DX_PROCESSING, SECONDARY_CAPTURE, is_presentation_state
 from services.ingest.reasons import BadFilm, Reason
 from services.ingest.sources.files import Listed
 from services.ingest.sources.layout import StudyReports
@@ -49,6 +49,8 @@ class Instance(Listed):
         found = self.found
         if not found.uid:
             raise BadFilm(Reason.WITHHELD)
+        if is_presentation_state(found.sop_class):
+            raise BadFilm(Reason.PRESENTATION_STATE)
         if found.sop_class not in _FILMS:
             raise BadFilm(Reason.WRONG_SOP_CLASS)
         if not usable(found.uid):
