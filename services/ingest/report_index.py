@@ -68,7 +68,7 @@ class Meaning:
     """The collection of one encoder, whose tower reads sentences."""
 
     recipe = RECIPE
-    page = 64  # between two looks whether to stop
+    page = 128  # between two looks whether to stop
 
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder

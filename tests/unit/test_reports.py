@@ -27,8 +27,7 @@ from services.phantom.reports import report_rng, write_report
 from services.phantom.truth import SEEN, SURE
 from services.query.asked import Exclude
 from services.query.by import StoredFilm, UploadedFilm, Words
-from services.query.reports import How, ReportQuery, SearchReports, report_query
-from services.query.reports import search as searching
+from services.query.reports import How, ReportQuery, SearchReports, rankings, report_query
 from services.transport.encode_client import EncodeClient
 from tests.kit.archive import png
 from tests.kit.records import make_record, stored
@@ -170,11 +169,11 @@ def test_an_uploaded_film_is_asked_with_as_it_is(hospital: Hospital) -> None:
     assert [hit.key for hit in asked][:5] == [hit.key for hit in stored][:5]
 
 
-@pytest.mark.parametrize("listed", [4_096, 3])
+@pytest.mark.parametrize("listed", [1_024, 3])
 def test_filters_on_films_choose_reports(hospital: Hospital, monkeypatch: pytest.MonkeyPatch, listed: int) -> None:
     """A narrow filter is told to the engine, of a wide one what is read is sifted: the same answer."""
-    monkeypatch.setattr(searching, "_LISTED", listed)
-    monkeypatch.setattr(searching, "_POOLED", 5)
+    monkeypatch.setattr(rankings, "_LISTED", listed)
+    monkeypatch.setattr(rankings, "_POOLED", 5)
     answer = hospital.search(ReportQuery(Words("effusion"), filter="sex = F", section="impression", limit=12))
     assert {hit.key.section for hit in answer.hits} == {"impression"}
     assert {hospital.films[hit.key.study_id].sex for hit in answer.hits} == {"F"} and len(answer.hits) == 12
@@ -182,6 +181,13 @@ def test_filters_on_films_choose_reports(hospital: Hospital, monkeypatch: pytest
     women = [hit.key for hit in every if hospital.films[hit.key.study_id].sex == "F"]
     lexical = [key for key in women if key in {hit.key for hit in answer.hits if hit.lexical_rank}]
     assert [hit.key for hit in answer.hits if hit.lexical_rank][: len(lexical)] == lexical
+
+
+def test_a_filter_that_was_not_seen_to_its_end_is_told(hospital: Hospital, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("_LISTED", 3), ("_POOLED", 5), ("DEEPEST", 20)):
+        monkeypatch.setattr(rankings, name, value)
+    answer = hospital.search(ReportQuery(Words("effusion"), filter="sex = F", limit=60))
+    assert 0 < len(answer.hits) < 60 and any("narrow it" in note for note in answer.provenance.notes)
 
 
 def test_nobody_sees_reports_of_films_that_he_may_not_see(hospital: Hospital) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select
 
 from services.core.facts.db import Facts, now
 from services.core.facts.images import insert
@@ -17,7 +17,7 @@ from services.core.models import ModelSpec
 from services.core.types import ReportKey
 
 WORDS = "bm25"
-_CHUNK = 150  # keys of three parts: below SQLite's bound on variables in a statement
+_CHUNK = 500  # below SQLite's bound on variables in a statement
 _OF_TEXT = (reports.c.dataset, reports.c.study_id, reports.c.section)
 _OF_INDEX = (report_vectors.c.dataset, report_vectors.c.study_id, report_vectors.c.section)
 
@@ -47,8 +47,10 @@ def count(facts: Facts, dataset: str = "") -> int:
 
 def count_within(facts: Facts, films: ColumnElement[bool]) -> int:
     """How many sections have a study with a film that passes `films`, a condition on `schema.images`."""
+    passed = select(images.c.dataset, images.c.study_id).where(films).distinct().subquery()
+    same = and_(passed.c.dataset == reports.c.dataset, passed.c.study_id == reports.c.study_id)
     with facts.read() as db:
-        return db.scalar(select(func.count()).select_from(_keys_of(films).subquery())) or 0
+        return db.scalar(select(func.count()).select_from(reports.join(passed, same))) or 0
 
 
 def mean_letters(facts: Facts) -> float:
@@ -62,19 +64,27 @@ def page(facts: Facts, dataset: str, index: str, after: ReportKey | None, size: 
     held = and_(
         *(one == other for one, other in zip(_OF_INDEX, _OF_TEXT, strict=True)), report_vectors.c.fingerprint == index
     )
-    whose = (
-        select(func.min(images.c.patient_id))
-        .where(images.c.dataset == reports.c.dataset, images.c.study_id == reports.c.study_id)
-        .scalar_subquery()
-    )
-    query = select(*_OF_TEXT, reports.c.text, whose, report_vectors.c.text_sha256).outerjoin(report_vectors, held)
+    query = select(*_OF_TEXT, reports.c.text, report_vectors.c.text_sha256).outerjoin(report_vectors, held)
     query = query.where(reports.c.dataset == dataset)
     if after is not None:
-        further = and_(reports.c.study_id == after.study_id, reports.c.section > after.section)
-        query = query.where(or_(reports.c.study_id > after.study_id, further))
+        further = or_(reports.c.study_id > after.study_id, reports.c.section > after.section)
+        query = query.where(reports.c.study_id >= after.study_id, further)  # a range of the key, not a scan
     with facts.read() as db:
         rows = db.execute(query.order_by(reports.c.study_id, reports.c.section).limit(size)).all()
-    return [Section(ReportKey(*row[:3]), row[3], row[4], row[5] or "") for row in rows]
+        whose = _patients(db, dataset, {row.study_id for row in rows})
+    return [Section(ReportKey(*row[:3]), row[3], whose.get(row.study_id), row[4] or "") for row in rows]
+
+
+def _patients(db: Connection, dataset: str, studies: Collection[str]) -> dict[str, str]:
+    """study_id → patient_id. Not by a join: SQLite would seek each study's least patient along all there are."""
+    found = dict[str, str]()
+    for part in _parts(studies):
+        query = select(images.c.study_id, images.c.patient_id).where(
+            images.c.dataset == dataset, images.c.study_id.in_(part), images.c.patient_id.is_not(None)
+        )
+        for study, patient in db.execute(query):
+            found[study] = min(patient, found.get(study, patient))
+    return found
 
 
 def begun(facts: Facts, dataset: str, index: str) -> bool:
@@ -118,21 +128,27 @@ def readers(facts: Facts, dataset: str, active: Iterable[ModelSpec]) -> list[Mod
 
 def texts(facts: Facts, keys: Collection[ReportKey]) -> dict[ReportKey, str]:
     """Key → text, of those that are stored."""
-    found = dict[ReportKey, str]()
+    found, wanted = dict[ReportKey, str](), set(keys)
     with facts.read() as db:
-        for part in _chunks(keys):
-            query = select(*_OF_TEXT, reports.c.text).where(tuple_(*_OF_TEXT).in_(part))
-            found.update((ReportKey(*row[:3]), row[3]) for row in db.execute(query))
+        for dataset, part in _by_dataset({(key.dataset, key.study_id) for key in wanted}):
+            query = select(*_OF_TEXT, reports.c.text).where(reports.c.dataset == dataset, reports.c.study_id.in_(part))
+            found.update((key, text) for *of, text in db.execute(query) if (key := ReportKey(*of)) in wanted)
     return found
 
 
-def keys_of(facts: Facts, films: ColumnElement[bool], section: str, most: int) -> list[ReportKey]:
-    """Keys of the first `most` sections whose study has a film that passes `films`, a condition on `schema.images`."""
-    query = _keys_of(films)
-    if section:
-        query = query.where(reports.c.section == section)
+def keys_of(facts: Facts, films: ColumnElement[bool], most: int) -> list[ReportKey] | None:
+    """Keys of the sections whose study has a film that passes `films`, a condition on `schema.images`; None where more
+    than `most` films do."""
+    passed = select(images.c.dataset, images.c.study_id).where(films, images.c.study_id.is_not(None)).limit(most + 1)
+    found = list[ReportKey]()
     with facts.read() as db:
-        return [ReportKey(*row) for row in db.execute(query.limit(most))]
+        studies = db.execute(passed).all()
+        if len(studies) > most:
+            return None
+        for dataset, part in _by_dataset({(dataset, str(study)) for dataset, study in studies}):
+            query = select(*_OF_TEXT).where(reports.c.dataset == dataset, reports.c.study_id.in_(part))
+            found += [ReportKey(*row) for row in db.execute(query)]
+    return found
 
 
 def films_of(
@@ -140,13 +156,13 @@ def films_of(
 ) -> dict[tuple[str, str], list[str]]:
     """(dataset, study_id) → ids of its films that pass `where`, a condition on `schema.images`; no study without."""
     found: dict[tuple[str, str], list[str]] = {}
-    ordered = sorted(studies)
     with facts.read() as db:
-        for start in range(0, len(ordered), _CHUNK):
-            of = tuple_(images.c.dataset, images.c.study_id).in_(ordered[start : start + _CHUNK])
-            query = select(images.c.dataset, images.c.study_id, images.c.image_id).where(of, where)
-            for dataset, study_id, image_id in db.execute(query.order_by(images.c.image_id)):
-                found.setdefault((dataset, str(study_id)), []).append(image_id)
+        for dataset, part in _by_dataset(studies):
+            query = select(images.c.study_id, images.c.image_id).where(
+                images.c.dataset == dataset, images.c.study_id.in_(part), where
+            )
+            for study, image_id in db.execute(query.order_by(images.c.image_id)):
+                found.setdefault((dataset, str(study)), []).append(image_id)
     return found
 
 
@@ -178,18 +194,13 @@ def listed(db: Connection, dataset: str, studies: Collection[str]) -> int:
     )
 
 
-def _keys_of(films: ColumnElement[bool]) -> Select[tuple[str, str, str]]:
-    passed = select(images.c.dataset, images.c.study_id).where(films, images.c.study_id.is_not(None)).distinct()
-    theirs = passed.subquery()
-    same = and_(theirs.c.dataset == reports.c.dataset, theirs.c.study_id == reports.c.study_id)
-    return select(*_OF_TEXT).join(theirs, same)
-
-
-def _chunks(keys: Collection[ReportKey]) -> Iterator[list[tuple[str, str, str]]]:
-    ordered = [(key.dataset, key.study_id, key.section) for key in sorted(set(keys))]
-    return (ordered[start : start + _CHUNK] for start in range(0, len(ordered), _CHUNK))
+def _by_dataset(studies: Collection[tuple[str, str]]) -> Iterator[tuple[str, list[str]]]:
+    of: dict[str, set[str]] = {}
+    for dataset, study in studies:
+        of.setdefault(dataset, set()).add(study)
+    return ((dataset, part) for dataset, those in of.items() for part in _parts(those))
 
 
 def _parts(values: Collection[str]) -> Iterator[list[str]]:
     ordered = sorted(set(values))
-    return (ordered[start : start + 500] for start in range(0, len(ordered), 500))
+    return (ordered[start : start + _CHUNK] for start in range(0, len(ordered), _CHUNK))

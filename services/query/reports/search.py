@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from qdrant_client import models as qdrant
 from sqlalchemy import select
 
 from services.core import filters
@@ -19,38 +19,28 @@ from services.core.facts.schema import images
 from services.core.filters import Expr
 from services.core.models import ModelSpec
 from services.core.store import VectorStore, check_question
-from services.core.store.reports import WORDS, FoundReport, meaning, report_point
+from services.core.store.reports import WORDS, meaning
 from services.core.text import bm25
 from services.core.text.meaning import pieces, together
 from services.core.text.sentences import sentences
 from services.core.types import ImageRecord, ReportKey
 from services.query import own
-from services.query.asked import DEFAULT_LIMIT, Exclude, Provenance
+from services.query.asked import DEFAULT_LIMIT, Provenance
 from services.query.by import StoredFilm, Words
 from services.query.films import shown
 from services.query.reports.asked import How, ReportAnswer, ReportHit, ReportQuery
 from services.query.reports.models import NOT_INDEXED, reader
+from services.query.reports.rankings import DEEPEST, Rankings
 from services.query.reports.words import Asked, best, matching
 from services.transport.encode_client import EncodeClient
 
 _RANKS = 60  # Cormack, Clarke and Büttcher 2009: how gently the weight falls with the rank
-_POOLED = 50  # how deep each ranking is read before they are fused
-_SPARE = 8  # read beyond what is wanted, in case some texts have gone
-_DEEPEST = 16_384
-_LISTED = 4_096  # sections that a filter leaves and the engine is told one by one; of more, what is read is sifted
 _READ = 100  # texts that are held against what is asked
+_COUNTED = 60.0  # seconds
 _QUOTED = 64  # sentences that are encoded to see which of them answer best
 
 Vector = NDArray[np.float32]
 Cancelled = Callable[[], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class _Scope:
-    """Which sections count: by the engine, and, of a wide filter, by what SQL says of those that were read."""
-
-    where: qdrant.Filter
-    sift: Expr | None = None
 
 
 class SearchReports:
@@ -58,6 +48,8 @@ class SearchReports:
 
     def __init__(self, facts: Facts, store: VectorStore, encode: EncodeClient) -> None:
         self._facts, self._store, self._encode = facts, store, encode
+        self._rankings = Rankings(facts, store)
+        self._counted: dict[str, tuple[float, int]] = {}
 
     def __call__(
         self, query: ReportQuery, cancelled: Cancelled = lambda: False, within: Expr | None = None
@@ -74,16 +66,21 @@ class SearchReports:
         lexical = query.how is not How.MEANING
         indexed, notes = self._indexed(query, spec, lexical)
         if within is not None:
-            indexed = min(indexed, reports.count_within(self._facts, filters.to_sql(within)))
-        scope = self._scope(query, condition, films)
+            indexed = min(indexed, self._count(within))
+        scope = self._rankings.scope(query, condition, films)
         limit = query.limit or DEFAULT_LIMIT
         vectors = self._vectors(query.by, spec) if spec else np.empty((0, 0), np.float32)
         if cancelled():
             raise HilumError(ErrorCode.CANCELLED, "the client went away")
         words = bm25.question(query.by.text) if lexical and isinstance(query.by, Words) else None
+        lists: dict[str, list[bm25.Sparse] | list[Vector]] = {WORDS: [words]} if words and words.indices else {}
+        lists |= {meaning(spec): list(vectors)} if spec else {}
+        found = {name: self._rankings(name, asked, scope, limit) for name, asked in lists.items()}
+        if not all(far for _, far in found.values()):
+            notes.append(f"of the {DEEPEST} best reports alone, those that pass the filter; narrow it to see all")
         rankings = {
-            How.WORDS: self._ranking(WORDS, [words], scope, limit) if words and words.indices else {},
-            How.MEANING: self._ranking(meaning(spec), list(vectors), scope, limit) if spec else {},
+            How.WORDS: found.get(WORDS, ({}, True))[0],
+            How.MEANING: found[meaning(spec)][0] if spec else {},
         }
         hits = _fused(rankings, words is not None and spec is not None)
         hits, denied = self._agreeing(query, hits, limit)
@@ -98,6 +95,15 @@ class SearchReports:
             ),
             indexed,
         )  # fmt: skip
+
+    def _count(self, within: Expr) -> int:
+        """How many sections there are of what may be seen, a minute ago at most: every film is looked at for it."""
+        told, moment = filters.describe(within), time.monotonic()
+        at, known = self._counted.get(told, (-math.inf, 0))
+        if moment - at > _COUNTED:
+            known = reports.count_within(self._facts, filters.to_sql(within))
+            self._counted = {told: (moment, known)}
+        return known
 
     def _own(self, query: ReportQuery, within: Expr | None) -> list[ImageRecord]:
         """The films that are asked with. Raises NOT_FOUND also for one that may not be seen."""
@@ -117,18 +123,6 @@ class SearchReports:
         alone = query.how is How.FUSED and spec is None
         return count, ["by words alone: no model that reads text has reports indexed"] if alone else []
 
-    def _scope(self, query: ReportQuery, condition: Expr | None, films: Sequence[ImageRecord]) -> _Scope:
-        must, sift = list[qdrant.Condition](), None
-        if query.section:
-            must.append(_is("section", query.section))
-        if condition is not None:
-            passed = reports.keys_of(self._facts, filters.to_sql(condition), query.section, _LISTED + 1)
-            if len(passed) > _LISTED:
-                sift = condition
-            else:
-                must.append(qdrant.HasIdCondition(has_id=list(map(report_point, passed))))
-        return _Scope(qdrant.Filter(must=must, must_not=_excluded(query.exclude, films)), sift)
-
     def _vectors(self, by: object, spec: ModelSpec) -> Vector:
         """(T, D) float32: what `spec` makes of the question, a row per token."""
         match by:
@@ -144,26 +138,6 @@ class SearchReports:
                 [vector] = _all(self._encode.encode_images(spec.name, [by.data], spec.fingerprint))
         check_question(spec, vector)
         return np.atleast_2d(vector)
-
-    def _ranking(
-        self, collection: str, asked: Sequence[bm25.Sparse | Vector], scope: _Scope, limit: int
-    ) -> dict[ReportKey, float]:
-        """Section → score, best first; by the best of several questions. Reads deeper while sifting leaves too few."""
-        wanted = max(limit, _POOLED)
-        depth = wanted + _SPARE
-        while True:
-            answers = self._store.find_reports(collection, asked, depth, scope.where)
-            kept = self._sifted(_best(answers), scope)
-            if len(kept) >= wanted or all(len(answer) < depth for answer in answers) or depth >= _DEEPEST:
-                return dict(list(kept.items())[:wanted])
-            depth = min(4 * depth, _DEEPEST)
-
-    def _sifted(self, found: dict[ReportKey, float], scope: _Scope) -> dict[ReportKey, float]:
-        if scope.sift is None:
-            return found
-        studies = {(key.dataset, key.study_id) for key in found}
-        passed = reports.films_of(self._facts, studies, filters.to_sql(scope.sift))
-        return {key: score for key, score in found.items() if (key.dataset, key.study_id) in passed}
 
     def _agreeing(self, query: ReportQuery, hits: list[ReportHit], limit: int) -> tuple[list[ReportHit], int]:
         """The first `limit` with their texts, those that contradict the question last; how many of them do."""
@@ -224,28 +198,6 @@ def _fused(rankings: Mapping[How, Mapping[ReportKey, float]], both: bool) -> lis
         score = sum(1 / (_RANKS + rank) for rank in (words, read) if rank) if both else alone
         hits.append(ReportHit(key, "", score, words, read))
     return sorted(hits, key=lambda hit: (-hit.score, hit.key))
-
-
-def _best(answers: Sequence[Sequence[FoundReport]]) -> dict[ReportKey, float]:
-    found: dict[ReportKey, float] = {}
-    for one in (one for answer in answers for one in answer):
-        found[one.key] = max(one.score, found.get(one.key, -np.inf))
-    return dict(sorted(found.items(), key=lambda pair: (-pair[1], pair[0])))
-
-
-def _excluded(exclude: Exclude, films: Sequence[ImageRecord]) -> list[qdrant.Condition]:
-    """What leaves out the reports of the films' own patients, or of their studies."""
-    out: list[qdrant.Condition] = []
-    for film in films if exclude is not Exclude.NONE else ():
-        if exclude is Exclude.PATIENT and film.patient_id:
-            out.append(qdrant.Filter(must=[_is("dataset", film.dataset), _is("patient_id", film.patient_id)]))
-        if film.study_id:
-            out.append(qdrant.Filter(must=[_is("dataset", film.dataset), _is("study_id", film.study_id)]))
-    return out
-
-
-def _is(field: str, value: str) -> qdrant.FieldCondition:
-    return qdrant.FieldCondition(key=field, match=qdrant.MatchValue(value=value))
 
 
 def _all(answers: Sequence[Vector | HilumError]) -> list[Vector]:
