@@ -27,4 +27,5 @@ class Affine:
     def __call__(self, vectors: NDArray[np.floating]) -> Array:
         """(N, P) → (N, K) float32, L2-normalised."""
         moved = vectors @ self.weight + self.bias
-        return (moved / np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), 1e-12)).astype(np.float32)
+        found: Array = (moved / np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), 1e-12)).astype(np.float32)
+        return found

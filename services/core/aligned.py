@@ -119,4 +119,5 @@ def by_sentence(texts: Sequence[str], encode: Callable[[list[str]], NDArray[np.f
     place = {part: row for row, part in enumerate(distinct)}
     found = encode(distinct)
     means = np.stack([found[[place[part] for part in some]].mean(axis=0) for some in parts])
-    return (means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12)).astype(np.float32)
+    vectors: Array = (means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12)).astype(np.float32)
+    return vectors

@@ -47,4 +47,5 @@ class Tfidf:
             return np.zeros(self.axes.shape[1], np.float32)
         rows, counts = (np.array(column) for column in zip(*known, strict=True))
         found = (self.idf[rows] * (1 + np.log(counts))) @ self.axes[rows]
-        return (found / max(float(np.linalg.norm(found)), 1e-12)).astype(np.float32)
+        vector: Array = (found / max(float(np.linalg.norm(found)), 1e-12)).astype(np.float32)
+        return vector

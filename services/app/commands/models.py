@@ -223,7 +223,7 @@ def _installed(manifest: Any, checks: Sequence[Any]) -> None:
     spec = manifest.spec
     output.out.print(
         f"{spec.name} is installed: {spec.collection}, {'films and words' if spec.text_space else 'films only'}. "
-        "A Hilum that runs sees it when it is started again."
+        "A Hilum that runs sees it, too; from its next start it is used where nobody names a model."
     )
 
 
