@@ -6,14 +6,18 @@ do so together with others (postcodes, dates of birth) must be named one by one:
 
 from __future__ import annotations
 
+import csv
+import gzip
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from math import isfinite
 from pathlib import Path
 
-import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pyarrow import csv as pa_csv
 
 from services.core.errors import ErrorCode, HilumError, invalid
 from services.core.facts import Facts, sides
@@ -27,9 +31,8 @@ from services.ingest.sources.tables import mapped_columns
 _ROWS = 2_000
 _MOST_COLUMNS = 2_000
 _LONGEST_CELL = 200
-_LONGEST_NUMBER = 30
-_BLANK = "('', 'nan', 'null', 'none', 'na', 'n/a', '<na>')"
-_NUMBER = r"[+-]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?"  # a leading zero is a code's
+_BLANK = pa.array(["", "nan", "null", "none", "na", "n/a", "<na>"])
+_NUMBER = r"^[+-]?((0|[1-9][0-9]{0,17})(\.[0-9]{0,17})?|\.[0-9]{1,17})([eE][+-]?[0-9]{1,2})?$"  # 0123: a code
 _KEYS = {"key": "image", "study_id": "study", "patient_id": "patient"}
 _DIRECT = re.compile(
     r"(^|_)(name|surname|initials|mrn|ssn|social_security|phone|telephone|mobile|fax|email|e_mail|address|street|"
@@ -58,8 +61,6 @@ class SidePlan:
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z][a-z0-9_]{0,31}", self.name):
             raise invalid("the name of a side table has a-z, 0-9 and '_', at most 32 characters, and begins with a-z")
-        if set("*?[{") & set(str(self.source)):
-            raise invalid("the path of a side table has no '*', '?', '[' or '{'; rename the file")
         if not self.columns:
             raise invalid("name the columns to keep, as in --columns 'adi_*,income'; '*' is every column")
         if self.level not in ("", *LEVELS):
@@ -84,45 +85,55 @@ def store(facts: Facts, secret: bytes, plan: SidePlan) -> Iterator[JobProgress |
     which of the two it knows. Raises INVALID_ARGUMENT, NOT_FOUND where no row belongs to a film.
     """
     yield JobProgress("reading the table")
-    with duckdb.connect() as db:
-        try:
-            db.execute("SET enable_progress_bar = false")
-            _open(db, plan.source)
-            titles = [row[0] for row in db.execute("DESCRIBE cells").fetchall()]
-            level, keys = _whose(plan, titles)
-            kept, refused = _chosen(plan, titles, keys)
-            table = SideTable(plan.dataset, plan.name, level, _kinds(db, kept, plan.text))
-            sides.check(facts, table)
-            total = _one_row_each(db, keys, table)
-        except duckdb.Error:
-            raise invalid("the side table cannot be read; it needs CSV in UTF-8 with a header, or Parquet") from None
-        who = _names(facts, secret, plan.dataset, level, db)
-        sides.clear(facts, plan.dataset, plan.name)
-        done = taken = 0
-        rows = db.execute("SELECT * FROM one_each")
-        while part := rows.fetchmany(_ROWS):
-            named = {who(str(key)): _cells(table, cells) for key, *cells in part}
-            there = sides.known(facts, plan.dataset, level, named)
-            if mine := [(key, cells) for key, cells in named.items() if key in there]:
-                sides.add(facts, table, mine)
-            done, taken = done + len(part), taken + len(mine)
-            yield JobProgress("storing", done, total)
+    try:
+        titles = _header(plan.source)
+        level, ids = _whose(plan, titles)
+        kept, refused = _chosen(plan, titles, ids)
+        read = _read(plan.source, [*dict.fromkeys([*ids, *kept])])
+    except (pa.ArrowException, OSError, UnicodeDecodeError, csv.Error, StopIteration):
+        raise invalid("the side table cannot be read; it needs CSV in UTF-8 with a header, or Parquet") from None
+    keys = pc.binary_join_element_wise(*(_said(read.column(title)) for title in ids), "-")
+    columns, cells = _kinds(read, kept, plan.text)
+    table = SideTable(plan.dataset, plan.name, level, columns)
+    sides.check(facts, table)
+    rows = pa.table([keys, *cells], names=["", *(column.name for column in columns)]).filter(keys.is_valid())
+    rows = _one_row_each(rows, level)
+    who = _names(facts, secret, plan.dataset, level, rows.column(0))
+    sides.clear(facts, plan.dataset, plan.name)
+    done = taken = 0
+    for part in rows.to_batches(_ROWS):
+        named = {who(key): _cells(table, cells) for key, *cells in zip(*(c.to_pylist() for c in part), strict=True)}
+        there = sides.known(facts, plan.dataset, level, named)
+        if mine := [(key, row) for key, row in named.items() if key in there]:
+            sides.add(facts, table, mine)
+        done, taken = done + len(named), taken + len(mine)
+        yield JobProgress("storing", done, rows.num_rows)
     if not taken:
         raise HilumError(
             ErrorCode.NOT_FOUND, f"no row belongs to a film: are the ids those of the dataset's {level} column?"
         )
     sides.finish(facts, table)
-    yield Stored(replace(table, rows=taken), total - taken, refused)
+    yield Stored(replace(table, rows=taken), rows.num_rows - taken, refused)
 
 
-def _open(db: duckdb.DuckDBPyConnection, source: Path) -> None:
-    """All cells as text: a reader that guesses would take the zeros off codes."""
+def _header(source: Path) -> list[str]:
     if source.suffix.lower() == ".parquet":
-        db.execute(f"CREATE VIEW cells AS SELECT COLUMNS(*)::VARCHAR FROM read_parquet({_quoted(source)})")
-    else:
-        db.execute(
-            f"CREATE TABLE cells AS SELECT * FROM read_csv({_quoted(source)}, all_varchar = true, header = true)"
-        )
+        return list(pq.read_schema(source).names)
+    with (gzip.open if source.suffix.lower() == ".gz" else open)(
+        source, "rt", encoding="utf-8-sig", newline=""
+    ) as file:
+        return next(csv.reader(file))
+
+
+def _read(source: Path, titles: list[str]) -> pa.Table:
+    """These columns alone, all cells as text: a reader that guesses would take the zeros off codes."""
+    if source.suffix.lower() == ".parquet":
+        found = pq.read_table(source, columns=titles)
+        return pa.table({title: found.column(title).cast(pa.string()) for title in titles})
+    convert = pa_csv.ConvertOptions(include_columns=titles, column_types=dict.fromkeys(titles, pa.string()))
+    return pa_csv.read_csv(
+        source, parse_options=pa_csv.ParseOptions(newlines_in_values=True), convert_options=convert
+    )  # fmt: skip
 
 
 def _whose(plan: SidePlan, titles: Sequence[str]) -> tuple[str, list[str]]:
@@ -167,37 +178,52 @@ def _chosen(plan: SidePlan, titles: Sequence[str], keys: Sequence[str]) -> tuple
     return kept, tuple(dict.fromkeys(refused))
 
 
-def _kinds(db: duckdb.DuckDBPyConnection, kept: Sequence[str], text: Sequence[str]) -> tuple[SideColumn, ...]:
-    """A column holds numbers when all its cells do; cells are trimmed, and blank ones are none."""
-    said = {side_key(name) for name in text}
-    trimmed = ", ".join(f"{_cell(title)} AS {_name(title)}" for title in kept)
-    tests = ", ".join(
-        f"count(*) FILTER (NOT regexp_full_match({c}, '{_NUMBER}')), max(len({c}))" for c in map(_name, kept)
-    )
-    found = db.execute(f"SELECT {tests} FROM (SELECT {trimmed} FROM cells)").fetchone() or ()
-    columns = []
-    for title, strange, longest in zip(kept, found[::2], found[1::2], strict=True):
-        if longest and longest > _LONGEST_CELL:
-            raise invalid(f"column {side_key(title)} has cells of more than {_LONGEST_CELL} characters: free text?")
-        numbers = not strange and longest and longest <= _LONGEST_NUMBER and side_key(title) not in said
-        columns.append(SideColumn(side_key(title), title, NUMBER if numbers else TEXT))
-    return tuple(columns)
+def _kinds(
+    read: pa.Table, kept: Sequence[str], text: Sequence[str]
+) -> tuple[tuple[SideColumn, ...], list[pa.ChunkedArray]]:
+    """Columns and their cells. A column holds numbers when all its cells do."""
+    insisted = {side_key(name) for name in text}
+    columns, found = [], []
+    for title in kept:
+        name, said = side_key(title), _said(read.column(title))
+        if (pc.max(pc.utf8_length(said)).as_py() or 0) > _LONGEST_CELL:
+            raise invalid(f"column {name} has cells of more than {_LONGEST_CELL} characters: free text?")
+        numbers = None if name in insisted else _numbers(said)
+        columns.append(SideColumn(name, title, TEXT if numbers is None else NUMBER))
+        found.append(said if numbers is None else numbers)
+    return tuple(columns), found
 
 
-def _one_row_each(db: duckdb.DuckDBPyConnection, keys: Sequence[str], table: SideTable) -> int:
-    """Make the view ``one_each`` of id and cells; how many rows. Raises INVALID_ARGUMENT for ids with two rows."""
-    key = " || '-' || ".join(f"nullif(trim({_name(column)}), '')" for column in keys)
-    cells = ", ".join(
-        f"try_cast({_cell(c.title)} AS DOUBLE)" if c.kind == NUMBER else _cell(c.title) for c in table.columns
-    )
-    db.execute(f"CREATE TABLE one_each AS SELECT DISTINCT {key} AS the_key, {cells} FROM cells WHERE {key} IS NOT NULL")
-    rows, ids = db.execute("SELECT count(*), count(DISTINCT the_key) FROM one_each").fetchone() or (0, 0)
-    if rows > ids:
+def _said(cells: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Trimmed; null where a cell says nothing."""
+    trimmed = pc.utf8_trim_whitespace(cells)
+    return pc.if_else(pc.is_in(pc.utf8_lower(trimmed), value_set=_BLANK), pa.scalar(None, pa.string()), trimmed)
+
+
+def _numbers(said: pa.ChunkedArray) -> pa.ChunkedArray | None:
+    """Cells as numbers; None where one is none, or all are blank."""
+    if not pc.all(pc.match_substring_regex(said, _NUMBER), min_count=1).as_py():
+        return None
+    return pc.replace_substring_regex(said, r"^\+", "").cast(pa.float64())
+
+
+def _one_row_each(rows: pa.Table, level: str) -> pa.Table:
+    """Rows that say the same twice count once. Raises INVALID_ARGUMENT for an id of which two rows say different."""
+    if pc.count_distinct(rows.column(0)).as_py() == rows.num_rows:
+        return rows
+    seen: dict[str, int] = {}
+    first, differ = list[bool](), 0
+    for part in rows.to_batches(_ROWS):
+        for key, *cells in zip(*(column.to_pylist() for column in part), strict=True):
+            digest = hash(tuple(cells))
+            differ += seen.get(key, digest) != digest
+            first.append(key not in seen)
+            seen[key] = digest
+    if differ:
         raise invalid(
-            f"{rows - ids} rows say something else of an id than another row does; a side table has one row per "
-            f"{table.level}"
+            f"{differ} rows say something else of an id than another row does; a side table has one row per {level}"
         )
-    return int(rows)
+    return rows.filter(pa.array(first))
 
 
 class _Names:
@@ -210,9 +236,9 @@ class _Names:
         return self._who.film(key) if self._level == "image" else self._who.person(self._level, key)
 
 
-def _names(facts: Facts, secret: bytes, dataset: str, level: str, db: duckdb.DuckDBPyConnection) -> _Names:
+def _names(facts: Facts, secret: bytes, dataset: str, level: str, keys: pa.ChunkedArray) -> _Names:
     """Pseudonyms or the dataset's own ids, whichever the archive knows more of."""
-    sample = [str(key) for (key,) in db.execute("SELECT the_key FROM one_each ORDER BY hash(the_key)").fetchmany(_ROWS)]
+    sample = keys.take(pa.array(range(0, len(keys), max(1, len(keys) // _ROWS)))).to_pylist()
     both = [_Names(Identities(dataset, secret, keep_ids), level) for keep_ids in (False, True)]
     return max(both, key=lambda names: len(sides.known(facts, dataset, level, map(names, sample))))
 
@@ -220,20 +246,6 @@ def _names(facts: Facts, secret: bytes, dataset: str, level: str, db: duckdb.Duc
 def _cells(table: SideTable, cells: Sequence[float | str | None]) -> Cells:
     found: dict[str, dict[str, float | str]] = {NUMBER: {}, TEXT: {}}
     for column, cell in zip(table.columns, cells, strict=True):
-        if cell is not None and (isinstance(cell, str) or isfinite(cell)):
+        if cell is not None:
             found[column.kind][column.name] = cell
     return found
-
-
-def _cell(title: str) -> str:
-    """Trimmed; null where it says nothing."""
-    text = f"trim({_name(title)})"
-    return f"CASE WHEN lower({text}) NOT IN {_BLANK} THEN {text} END"
-
-
-def _name(title: str) -> str:
-    return '"' + title.replace('"', '""') + '"'
-
-
-def _quoted(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"
