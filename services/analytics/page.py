@@ -74,7 +74,8 @@ class Page:
             )
             for url, caption in urls
         )
-        self._parts.append(Markup('<div class="sheet">{}</div>').format(sheet))
+        columns = f"grid-template-columns:repeat(auto-fill,{size + 16}px)"
+        self._parts.append(Markup('<div class="sheet" style="{}">{}</div>').format(columns, sheet))
 
     def html(self, manifest: Mapping[str, Any]) -> str:
         """The whole document. manifest: as `Bench.manifest` makes it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import colorsys
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,15 +29,29 @@ def colour(number: int) -> str:
 def by_cluster(place: NDArray[np.float32], members: NDArray[np.int32], names: Sequence[str], size: int = 440) -> str:
     """Data URL of the map (N, 2), each film in the colour of its cluster, clusters named at their middles."""
     palette = [colour(number) for number in range(len(names))]
-    canvas, spots = _points(
-        place, [palette[m] for m in members], np.random.default_rng(0).permutation(len(place)), size
-    )
+    named = {name: members == number for number, name in enumerate(names[:40])}
+    return painted(place, [palette[m] for m in members], named, size)
+
+
+def painted(
+    place: NDArray[np.float32], paints: Sequence[str], named: Mapping[str, NDArray[np.bool_]], size: int = 440
+) -> str:
+    """Data URL of the map (N, 2), each film in its own of `paints`, and names at the middles of the films (N,) they
+    are of."""
+    canvas, spots = _points(place, paints, np.random.default_rng(0).permutation(len(place)), size)
     draw = ImageDraw.Draw(canvas)
     font = ImageFont.load_default(size=12 * _SCALE)
-    for number, name in enumerate(names[:40]):
-        x, y = np.median(spots[members == number], axis=0)
+    for name, films in named.items():
+        x, y = np.median(spots[films], axis=0)
         draw.text((x, y), name, font=font, fill=INK, anchor="mm", stroke_width=2 * _SCALE, stroke_fill=PAPER)
     return _url(canvas, size)
+
+
+def blend(colours: Sequence[str]) -> str:
+    """The colour between, mixed as light mixes."""
+    parts = np.array([[int(paint[at : at + 2], 16) for at in (1, 3, 5)] for paint in colours]) / 255
+    mixed = ((parts**2.2).mean(axis=0) ** (1 / 2.2) * 255).round().astype(int)
+    return "#" + "".join(f"{value:02x}" for value in mixed)
 
 
 def by_state(place: NDArray[np.float32], codes: NDArray[np.int8], size: int = 250) -> str:

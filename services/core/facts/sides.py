@@ -108,6 +108,18 @@ def finish(facts: Facts, table: SideTable) -> None:
         )
 
 
+def cells(facts: Facts, dataset: str, name: str, keys: Iterable[str]) -> dict[str, Cells]:
+    """Key → cells, of those of `keys` that have a row in a table."""
+    found, ids = dict[str, Cells](), sorted(keys)
+    c = side_rows.c
+    with facts.read() as db:
+        for start in range(0, len(ids), _CHUNK):
+            part = c.key.in_(ids[start : start + _CHUNK])
+            query = select(c.key, c.facts).where(c.dataset == dataset, c.side == name, part)
+            found.update(db.execute(query).tuples().all())
+    return found
+
+
 def known(facts: Facts, dataset: str, level: str, keys: Iterable[str]) -> set[str]:
     """Those of `keys` that films, studies or patients of the dataset have."""
     column, found, ids = LEVELS[level], set[str](), list(keys)
