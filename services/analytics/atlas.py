@@ -74,8 +74,12 @@ def write(
     partitions: Mapping[float, Partition],
     place: NDArray[np.float32],
     pictures: Sequence[bytes | None],
+    more: Mapping[str, object] | None = None,
 ) -> None:
-    """dataset.parquet and metadata.json of one model. Row numbers are positions: `neighbors` speaks of them."""
+    """dataset.parquet and metadata.json of one model. Row numbers are positions: `neighbors` speaks of them.
+
+    more: further columns of N, to colour and to chart by.
+    """
     folder.mkdir(parents=True)
     first = next(iter(partitions.values()))
     columns: dict[str, object] = {
@@ -91,6 +95,7 @@ def write(
         "caption": _captions(films, findings),
         "findings": pa.array(findings, pa.list_(pa.string())),
         **{name: words(films.labels[name]) for name in labels if name in films.labels and name not in columns},
+        **(more or {}),
         "dataset": films.dataset,
         "view": [view or "unknown" for view in films.view],
         "sex": [sex or "unknown" for sex in films.sex],

@@ -1,4 +1,4 @@
-"""Plots as inline SVG: lines with bands, and figures with intervals. No library, no script, no font but the page's."""
+"""Plots as inline SVG: lines with bands, figures with intervals, squares of figures. No library, no script, no font but the page's."""
 
 from __future__ import annotations
 
@@ -90,6 +90,36 @@ def intervals(
             drawn.append(f'<path d="M{low:.1f} {spot:.1f}H{high:.1f}" stroke="{colour(number)}" stroke-width="2"/>')
             drawn.append(f'<circle cx="{value:.1f}" cy="{spot:.1f}" r="3.2" fill="{colour(number)}"/>')
     return _svg(drawn, height + 42, [(name, colour(n)) for n, name in enumerate(names)] if len(names) > 1 else [])
+
+
+def heat(names: Sequence[str], values: NDArray[np.float64], title: str) -> Markup:
+    """A square of figures between `names`, (N, N), darker towards 1; NaN is left white."""
+    left, cell = 130, min(64, (_WIDTH - 146) // max(len(names), 1))
+    drawn = [f'<text x="{left}" y="{_TOP + 4}">{escape(title)}</text>']
+    for row, name in enumerate(names):
+        y = _TOP + 16 + cell * row
+        drawn.append(f'<text x="{left - 8}" y="{y + cell / 2 + 4:.0f}" text-anchor="end">{escape(_short(name))}</text>')
+        for column, value in enumerate(values[row]):
+            if not np.isfinite(value):
+                continue
+            x, dark = left + cell * column, float(np.clip(value, 0.0, 1.0))
+            words = f'fill="{"#ffffff" if dark > 0.55 else INK}" text-anchor="middle"'
+            drawn.append(f'<rect x="{x}" y="{y}" width="{cell - 2}" height="{cell - 2}" fill="{_shade(dark)}"/>')
+            drawn.append(f'<text x="{x + cell / 2 - 1:.0f}" y="{y + cell / 2 + 4:.0f}" {words}>{value:.2f}</text>')
+    base = _TOP + 16 + cell * len(names)
+    for column, name in enumerate(names):
+        spot = f"translate({left + cell * (column + 0.5):.0f} {base + 12}) rotate(-35)"
+        drawn.append(f'<text transform="{spot}" text-anchor="end">{escape(_short(name))}</text>')
+    return _svg(drawn, base + 92, [])
+
+
+def _short(name: str, most: int = 18) -> str:
+    return name if len(name) <= most else name[: most - 1] + "…"
+
+
+def _shade(dark: float) -> str:
+    """From paper to the ink of links."""
+    return "#" + "".join(f"{round(255 + (end - 255) * dark):02x}" for end in (11, 94, 117))
 
 
 class _Axis:

@@ -56,19 +56,16 @@ def build(
     has fewer than k films of others.
     """
     films = len(unit)
-    if patients is not None and films - int(np.bincount(patients).max()) < k:
-        raise HilumError(
-            ErrorCode.FAILED_PRECONDITION,
-            f"there are not {k} films of other patients for every film: lower k, or take in more patients",
-        )
+    if patients is not None:
+        _enough_others(films, k, patients)
     progress(stage, 0, films)
     if films <= exact_films:
         ids, distances = exact(unit, k, np.arange(films), lambda done: progress(stage, done, films), patients)
         return Graph(ids, distances, "exact", 1.0, films)
-    if patients is None:
-        ids, distances = descent(unit, k, seed)
-    else:
-        ids, distances = _others(unit, k, seed, patients)
+    ids, distances = descent(unit, k if patients is None else 2 * k, seed)
+    if patients is not None:
+        near = of_others(Graph(ids, distances, "", 0.0, 0), unit, k, patients)
+        ids, distances = near.ids, near.distances
     rows = np.sort(np.random.default_rng(seed).choice(films, min(RECALL_FILMS, films), replace=False))
     _, true = exact(unit, k, rows, patients=patients)
     # By distance, not by id: among films at equal distance any is right.
@@ -105,18 +102,28 @@ def exact(
     return ids, distances
 
 
-def _others(
-    unit: NDArray[np.float32], k: int, seed: int, patients: NDArray[np.int32]
-) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Approximate neighbours of other patients: of twice as many those, exact ones where that leaves too few."""
-    near, far = descent(unit, 2 * k, seed)
-    others = patients[near] != patients[:, None]
+def of_others(pool: Graph, unit: NDArray[np.float32], k: int, patients: NDArray[np.int32]) -> Graph:
+    """The k nearest films of other patients, taken from a graph of all films; exact ones where that holds too few.
+
+    pool: of more than k neighbours, twice k usually leaves enough. Raises FAILED_PRECONDITION when somebody has fewer
+    than k films of others.
+    """
+    _enough_others(len(unit), k, patients)
+    others = patients[pool.ids] != patients[:, None]
     first = np.argsort(~others, axis=1, kind="stable")[:, :k]
-    ids, distances = np.take_along_axis(near, first, axis=1), np.take_along_axis(far, first, axis=1)
+    ids, distances = np.take_along_axis(pool.ids, first, axis=1), np.take_along_axis(pool.distances, first, axis=1)
     short = np.flatnonzero(others.sum(axis=1) < k)
     if len(short):
         ids[short], distances[short] = exact(unit, k, short, patients=patients)
-    return ids, distances
+    return Graph(ids, distances, pool.method, pool.recall, pool.recall_films)
+
+
+def _enough_others(films: int, k: int, patients: NDArray[np.int32]) -> None:
+    if films - int(np.bincount(patients).max()) < k:
+        raise HilumError(
+            ErrorCode.FAILED_PRECONDITION,
+            f"there are not {k} films of other patients for every film: lower k, or take in more patients",
+        )
 
 
 def descent(unit: NDArray[np.float32], k: int, seed: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
