@@ -32,8 +32,10 @@ from services.ingest.decode_pool import DecodePool
 from tests.kit.canaries import Canaries, burnt, contents, jpeg, picture
 from tests.kit.films import ramp, saved
 
-MODEL = "hilum-cxr-dino"
+MODEL, TEXT_MODEL = "hilum-cxr-dino", "hilum-cxr-clip"
+FACTS = {"facts.db", "facts.db-wal", "while it runs: facts.db", "while it runs: facts.db-wal"}
 KEPT = "kept-device-77"  # the name of a device and of a dataset enters, so the search must find it
+TOLD = "quetzalcoatlus"  # a report's text is kept as it is, in SQL alone
 PLACES = ("files", "SQL", "payload", "HTTP", "gRPC", "logs", "export", "thumbnails", "refused requests")
 
 
@@ -51,7 +53,7 @@ def exposed(tmp_path_factory: pytest.TempPathFactory, canaries: Canaries) -> Ite
     said, seen = StringIO(), defaultdict[str, dict[str, bytes]](dict)
     with pytest.MonkeyPatch.context() as patch, _logged(said):
         patch.setattr(stack, "DecodePool", partial(DecodePool, module="tests.kit.hostile_decoder"))
-        settings = Settings(home / "data", http_bind="127.0.0.1:0", grpc_bind="127.0.0.1:0", models=(MODEL,))
+        settings = Settings(home / "data", http_bind="127.0.0.1:0", grpc_bind="127.0.0.1:0", models=(MODEL, TEXT_MODEL))
         with stack.Stack(settings) as up, Client(endpoint=locate.Endpoint(up.grpc, up.url, up.token)) as client:
             jobs = _ingest(client, source, home, canaries)
             run = client.analyze(k=5).wait().result["run_id"]
@@ -76,6 +78,16 @@ def test_no_canary_is_found(place: str, exposed: dict[str, dict[str, bytes]], ca
 @pytest.mark.parametrize("place", ["files", "SQL", "payload", "HTTP", "gRPC"])
 def test_what_may_enter_is_found_there(place: str, exposed: dict[str, dict[str, bytes]]) -> None:
     assert any(KEPT.encode() in data for data in exposed[place].values())
+
+
+def test_the_text_of_reports_is_in_sql_and_in_answers_alone(exposed: dict[str, dict[str, bytes]]) -> None:
+    """Both collections of reports hold it, as words and as meanings."""
+    found = {
+        place for place in PLACES if any(TOLD in data.decode("latin1").lower() for data in exposed[place].values())
+    }
+    assert found == {"SQL", "files", "gRPC"}
+    assert {name.split("/")[0] for name, data in exposed["files"].items() if TOLD.encode() in data.lower()} <= FACTS
+    assert {name.split(".")[1] for name in exposed["payload"] if name.startswith("reports.")} == {"bm25", TEXT_MODEL}
 
 
 def test_everything_went_wrong_that_can(exposed: dict[str, dict[str, bytes]]) -> None:
@@ -108,10 +120,11 @@ def _write(source: Path, canaries: Canaries) -> None:
         path.write_bytes(data)
         return path
 
-    people = [canaries.word("PatientID") for _ in range(5)]
+    people, canaries.studies = [canaries.word("PatientID") for _ in range(5)], []  # type: ignore[attr-defined]
     for seed in range(12):
         film = canaries.film(seed, PatientID=people[seed % 5], StudyDate=canaries.date("StudyDate"),
                              ManufacturerModelName=KEPT)  # fmt: skip
+        canaries.studies.append(str(film.StudyInstanceUID))  # type: ignore[attr-defined]
         put(saved(film))
     same = canaries.film(50, SOPInstanceUID=canaries.uid("SOPInstanceUID"))
     put(saved(same), where="same")
@@ -166,7 +179,8 @@ def _ingest(client: Client, source: Path, home: Path, canaries: Canaries) -> lis
     names = sorted(path.relative_to(source).as_posix() for path in source.rglob("*.dcm"))
     rows = "".join(f"{name},{word('column')},{word('column')},61,1\n" for name in names)
     header = f"file,patient_name,{word('header')},age,Edema\n"
-    taken = [client.ingest(source, KEPT, labels=table(header + rows), layout="files")]
+    said = "study_id,findings\n" + "".join(f"{study},No {TOLD} seen.\n" for study in canaries.studies)  # type: ignore[attr-defined]
+    taken = [client.ingest(source, KEPT, labels=table(header + rows), reports=table(said), layout="files")]
     rows = table(f"key,secret\n{word('key')},{word('column')}\n", where=source / "same")
     mapped = table(f"table: {rows.name}\nkey: key\n", ".yaml")
     taken += [client.ingest(source / "same", "mapped", map=mapped)]
@@ -224,7 +238,15 @@ def _ask(
     url: str, client: Client, jobs: list[Job], run: str, canaries: Canaries, seen: dict[str, dict[str, bytes]]
 ) -> None:  # fmt: skip
     films = list(client.images())
-    fill = {"image_id": films[0].image_id, "job_id": jobs[0].job_id, "run_id": run, "name": MODEL, "model": MODEL}
+    kept = client.save_search("kept", text="effusion").search_id
+    fill = {
+        "search_id": kept,
+        "image_id": films[0].image_id,
+        "job_id": jobs[0].job_id,
+        "run_id": run,
+        "name": MODEL,
+        "model": MODEL,
+    }
     items = [item for job in jobs for item in client.items(job.job_id)]
     seen["gRPC"] = {
         "films": repr(films).encode(),
@@ -237,6 +259,7 @@ def _ask(
         "models": repr(client.models()).encode(),
         "facets": repr(client.facets()).encode(),
         "search": repr(client.search(id=films[0].image_id, exclude="none")).encode(),
+        "reports": repr(list(client.search_reports(f"no {TOLD}", exclude="none"))).encode(),
     }
     with httpx.Client(base_url=url, timeout=60) as http:
         paths = [p for p, methods in http.get("/openapi.json").json()["paths"].items() if "get" in methods]
@@ -270,6 +293,10 @@ def _refused(http: httpx.Client, canaries: Canaries) -> Iterator[tuple[str, byte
         ("search", {"query": {"text": "x"}, "filter": f'view = {word("a view")} AND ('}),
         ("search", {"query": {"text": word("words")}, "models": [word("a model")]}),
         ("search", {word("a key"): word("a value")}),
+        ("reports:search", {"image_id": word("an id")}),
+        ("reports:search", {"text": word("words"), "model": word("a model")}),
+        ("reports:search", {"text": "x", "filter": f'{word("a field")} = 1', "section": word("a section")}),
+        ("reports:index", {"dataset": word("a dataset")}),
         ("images:query", {"filter": f"age > {word('an age')}"}),
         ("images:query", {"page_token": word("a token")}),
         ("ingest/jobs", {"source": f"/{word('a source')}", "dataset": "x"}),
