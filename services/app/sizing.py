@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from math import log2
 
 from services.core.store import INDEXES
+from services.core.store.payload import LISTS
 
-# The embedded engine (Qdrant Edge 0.9.0), 300 to 20,000 films with six stated findings of seven: `bench_sizes.py`.
-_PAYLOAD, _PAYLOAD_LABEL = 362, 28  # of a film; of each finding stated: the length of its JSON
+# The embedded engine (Qdrant Edge 0.9.0), films with six stated findings of seven: `bench_sizes.py`. Payloads, log and
+# memory at 1,000 and 5,000 films, the rest at 300 to 20,000.
+_PAYLOAD, _PAYLOAD_LABEL = 470, 35  # of a film; of each finding stated
 _INDEX, _INDEX_BASE = 30.4, 48_500  # of a film in each index; of each index
 _LINKS = 3.9  # times log2 of the films: 32 links of a film in the graph, each of log2(films) bits
-_LOG, _LOG_NUMBER, _LOG_MOST = 460, 5, 2 * 32 * 2**20  # of a film; of each number of its vector; the log's two segments
+_LOG, _LOG_NUMBER, _LOG_MOST = 700, 5, 2 * 32 * 2**20  # of a film; of each number of its vector; the log's two segments
 # A row with its share of the indexes: SQLite 3 (`dbstat`) and PostgreSQL 15 (`pg_total_relation_size`), 5,000 films.
 _ROWS = {
     "sqlite": {"film": 834, "label": 222, "ledger": 383, "item": 274, "base": 150_000},
@@ -24,7 +26,9 @@ _ROWS = {
 _THUMBNAIL = 31_800  # 120 public films of 512 pixels and more, in blocks of 4 KiB
 # An atlas (Parquet) by number of films: pictures of 112 pixels, of 64, none; and its columns.
 _PICTURES, _ATLAS_ROW = ((20_000, 2_207), (200_000, 917)), 230
-_ENGINE = 198 * 2**20  # resident, of an engine process without a film, code included
+# Resident without a film: of an engine process, code included; of each collection, the pages that its two segments keep
+# for payloads; of each index, those of the segment that takes new films.
+_ENGINE, _COLLECTION, _FIELD = 75 * 2**20, 64 * 2**20, 3 * 2**20
 # Seconds of CPU that a film of 512 pixels takes beside its encoders: `bench_ingest.py`, 23 ms less 7.
 _AROUND = 0.016
 
@@ -66,7 +70,7 @@ def disk(
     facts: str = "sqlite",
 ) -> dict[str, int]:  # fmt: skip
     """Component → bytes on disk. labels: findings stated of a film, on average; findings: different ones."""
-    fields, rows = len(INDEXES) + findings, _ROWS[facts]
+    fields, rows = _fields(findings), _ROWS[facts]
     of_film = rows["film"] + labels * rows["label"] + len(models) * rows["ledger"] + rows["item"]
     return {
         "vectors": sum(model.bytes(films) for model in models),
@@ -80,6 +84,11 @@ def disk(
     }
 
 
+def _fields(findings: int) -> int:
+    """Of a collection, each with an index."""
+    return len(INDEXES) + len(LISTS) + findings
+
+
 def atlas(films: int, models: int) -> int:
     """Bytes of one analysis' atlases."""
     return models * films * (picture(films) + _ATLAS_ROW)
@@ -90,13 +99,14 @@ def picture(films: int) -> int:
     return next((size for most, size in _PICTURES if films <= most), 0)
 
 
-def memory(parts: Mapping[str, int], several: int = 0) -> tuple[int, int]:
+def memory(parts: Mapping[str, int], models: int = 1, findings: int = 7, several: int = 0) -> tuple[int, int]:
     """Resident bytes of the engine: so that a search reads no disk but for rescoring, and with everything cached.
 
-    several: bytes of vectors that are never quantised.
+    models: collections.  findings: different ones.  several: bytes of vectors that are never quantised.
     """
+    empty = _ENGINE + models * (_COLLECTION + _fields(findings) * _FIELD)
     compared = parts["quantised"] + several if parts["quantised"] else parts["vectors"]
-    least = _ENGINE + compared + parts["graph"] + parts["indexes"]
+    least = empty + compared + parts["graph"] + parts["indexes"]
     return least, least + (parts["vectors"] - several if parts["quantised"] else 0) + parts["payloads"] + parts["log"]
 
 

@@ -50,7 +50,7 @@ def plan(
             raise invalid(f"--images-per-second names models that the plan does not have: {', '.join(sorted(unasked))}")
         parts = sizing.disk(images, vectors, labels, findings, quantisation, facts)
         several = sum(model.bytes(images) for model in vectors if model.tokens > 1)
-        least, most = sizing.memory(parts, several)
+        least, most = sizing.memory(parts, len(vectors), findings, several)
         hours = {model.name: _hours(images, model.name, rates, device, cores, gpus) for model in vectors}
         around = sizing.around_hours(images, cores)
         known_hours = [found for found in hours.values() if found is not None]
