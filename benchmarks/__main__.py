@@ -19,6 +19,7 @@ RUNS: list[tuple[str, list[str]]] = [
     ("bench_ingest.py", ["--n", "64", "--vit-b"]),
     ("bench_encode.py", []),
     ("bench_query.py", ["--n", "100000", "--dim", "768"]),
+    ("bench_filters.py", ["--n", "100000"]),
     ("bench_engine.py", ["--n", "100000", "--dim", "768"]),
     ("bench_words.py", []),
     ("bench_analytics.py", ["--n", "10000", "--dim", "768"]),

@@ -139,8 +139,10 @@ def _cell(name: str, read: Callable[[str], ColumnElement[Any]], expr: Compare | 
 
 
 def _number(name: str) -> ColumnElement[Any]:
-    return side_rows.c.facts[("number", name)].as_float()
+    cell: ColumnElement[Any] = side_rows.c.facts[("number", name)].as_float()
+    return cell
 
 
 def _text(name: str) -> ColumnElement[Any]:
-    return side_rows.c.facts[("text", name)].as_string()
+    cell: ColumnElement[Any] = side_rows.c.facts[("text", name)].as_string()
+    return cell
