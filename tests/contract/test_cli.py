@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -34,8 +35,8 @@ def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory, films: Path) -> Path:
-    """A data folder with the films in it, stored by the command itself."""
+def data(tmp_path_factory: pytest.TempPathFactory, films: Path) -> Iterator[Path]:
+    """A data folder with the films in it, stored by the command itself. It is large: nothing of it stays."""
     folder = tmp_path_factory.mktemp("data")
     done = hilum("ingest", films, "--dataset", "phantom", "--labels", films / "labels.csv", "--reports",
                  films / "reports.csv", "--keep-ids", "--json", data=folder)  # fmt: skip
@@ -43,7 +44,8 @@ def data(tmp_path_factory: pytest.TempPathFactory, films: Path) -> Path:
     told = json.loads(done.stdout)
     assert (told["state"], told["counts"]) == ("succeeded", {"stored": FILMS})
     assert "ingest phantom" in done.stderr  # progress, apart from the answer
-    return folder
+    yield folder
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="module")
