@@ -45,6 +45,7 @@ PACKAGES = (
     "pynndescent",
     "igraph",
     "leidenalg",
+    "openTSNE",
     "embedding-atlas",
     "pyarrow",
 )

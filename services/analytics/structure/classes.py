@@ -19,9 +19,11 @@ from services.analytics.estimate import Estimate
 from services.analytics.graph import Graph
 from services.analytics.resample import means, weights
 from services.analytics.sample import Sample
+from services.analytics.structure.terms import whole
 
 NONE = "none of these"
 MIN_PURE = 10  # films (and patients) that make a class
+STUDIED = ("atelectasis", "cardiomegaly", "consolidation", "edema", "pleural_effusion")  # CheXpert's five
 MAX_CLASSES = 8  # of findings, those most films have alone
 MIN_MIXED = 5
 MOST = 20_000  # films that figures are drawn again on
@@ -44,9 +46,15 @@ class Classes:
         return np.flatnonzero(self.has.sum(axis=1) > 1)
 
 
+def studied(labels: Sequence[str], asked: Sequence[str]) -> list[str]:
+    """The findings to make classes of: those asked for, else CheXpert's five where two of them can be, else all."""
+    five = [name for name in STUDIED if name in labels]
+    return list(asked) or (five if len(five) > 1 else whole(labels))
+
+
 def sort(films: Sample, labels: Sequence[str]) -> Classes | None:
-    """Films by their findings; None where there are not two classes to tell apart. A finding is a class when MIN_PURE
-    films of as many patients have it alone."""
+    """Films by their findings; None where there are not two classes to tell apart. A finding is a class when films of
+    MIN_PURE patients have it alone."""
     findings = [name for name in labels if name in films.labels and name != "no_finding"]
     if not findings:
         return None
@@ -76,13 +84,19 @@ class Drawn:
 
     def estimate(self, name: str, column: int | None = None) -> Estimate:
         whole, draws = self.whole[name], self.draws[name]
-        return Estimate.of(
-            float(whole if column is None else whole[column]), draws if column is None else draws[:, column]
-        )
+        return about(whole, draws) if column is None else about(whole[column], draws[:, column])
 
     def less(self, other: Drawn, name: str) -> Estimate:
         """This less the other, over the same draws: what moves both, cancels."""
-        return Estimate.of(float(self.whole[name] - other.whole[name]), self.draws[name] - other.draws[name])
+        return about(self.whole[name] - other.whole[name], self.draws[name] - other.draws[name])
+
+
+def about(value: float | np.floating, draws: NDArray[np.float64]) -> Estimate:
+    """The value, and 1.96 standard deviations of its draws about it. Not their percentiles: the fewer different films
+    there are in a draw, the further apart are its middles, so that separation drawn again lies beside the true one."""
+    known = draws[np.isfinite(draws)]
+    margin = 1.959964 * float(known.std(ddof=1)) if len(known) > 1 else float("nan")
+    return Estimate(float(value), float(value) - margin, float(value) + margin)
 
 
 def measure(

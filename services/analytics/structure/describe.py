@@ -12,31 +12,29 @@ from scipy import sparse
 from services.analytics.graph import Graph
 from services.analytics.sample import Sample
 from services.analytics.structure.enrichment import Enriched
-from services.analytics.structure.terms import FINDING, MACHINE, PERSON, PLACE, SIDE, UNKNOWN_VALUE, VIEW
+from services.analytics.structure.terms import FINDING, MACHINE, PERSON, PLACE, SIDE, UNKNOWN_VALUE, VIEW, whole
 
 MOSTLY = 0.6  # share of a cluster's films that makes it mostly so
 _AT_MOST = 3  # findings named, and other terms
-_LOOKS = {MACHINE: "scanner", PLACE: "site", VIEW: "view", SIDE: "side-table"}
+_LOOKS = {FINDING: "finding", PERSON: "person", MACHINE: "scanner", PLACE: "site", VIEW: "view", SIDE: "side-table"}
 _PEOPLE = {"F": "women", "M": "men"}
 _MOST = 999
 
 
 def describe(cluster: int, found: Sequence[Enriched], films: Sample, members: NDArray[np.int32]) -> str:
-    """One line; × are odds ratios by patient. found: of every cluster."""
-    rich = sorted((e for e in found if e.cluster == cluster and e.found), key=lambda e: -e.odds_patients)
+    """One line; × are odds ratios by patient, those first that are surely large. found: of every cluster."""
+    rich = sorted((e for e in found if e.cluster == cluster and e.found), key=lambda e: -e.low)
     return "; ".join([_who(films, members == cluster, rich), *_what(rich)])
 
 
 def verdict(cluster: int, found: Sequence[Enriched]) -> str:
-    """What kind of cluster it looks like: that of the term that tells its films best from others, findings and persons
-    being what one hopes for. Empty where nothing tells."""
+    """What kind of cluster it looks like: that of the term that tells its films best from others. Empty where nothing
+    tells."""
     rich = [e for e in found if e.cluster == cluster and e.found]
     if not rich:
         return ""
     telling = max(rich, key=phi)
-    if telling.term.about in (FINDING, PERSON):
-        return f"looks like a {'finding' if telling.term.about == FINDING else 'person'} cluster"
-    return f"looks like a {_LOOKS[telling.term.about]} cluster"
+    return f"looks like a {_LOOKS[telling.term.about]} cluster ({telling.term.name})"
 
 
 def phi(enriched: Enriched) -> float:
@@ -59,7 +57,8 @@ def _who(films: Sample, inside: NDArray[np.bool_], rich: Sequence[Enriched]) -> 
 
 
 def _what(rich: Sequence[Enriched]) -> list[str]:
-    findings = [e for e in rich if e.term.about == FINDING][:_AT_MOST]
+    named = whole([e.term.field for e in rich if e.term.about == FINDING])
+    findings = [e for e in rich if e.term.about == FINDING and e.term.field in named][:_AT_MOST]
     fields: dict[str, Enriched] = {}
     for e in rich:
         if e.term.about != FINDING and e.term.field not in ("view", "sex", "age"):
@@ -67,10 +66,11 @@ def _what(rich: Sequence[Enriched]) -> list[str]:
     others = sorted(fields.values(), key=lambda e: -phi(e))[:_AT_MOST]
     if not findings and not others and not rich:
         return ["nothing in the tables sets it apart"]
-    return [f"{e.term.name} ×{_times(e.odds_patients)}" for e in [*findings, *others]]
+    return [f"{e.term.name} ×{times(e.odds_patients)}" for e in [*findings, *others]]
 
 
-def _times(odds: float) -> str:
+def times(odds: float) -> str:
+    """An odds ratio in words."""
     return f"{odds:.1f}" if odds < 10 else f"{odds:.0f}" if odds <= _MOST else f"more than {_MOST}"
 
 

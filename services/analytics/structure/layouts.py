@@ -69,7 +69,9 @@ def draw(
     """Every layout with every seed; PCA has none. edges: (N, N) weights of the first k neighbours of `pool`."""
     plans = [(UMAP, seed, 0.0) for seed in seeds if UMAP in layouts]
     plans += [(PCA, seeds[0], 0.0)] if PCA in layouts else []
-    possible = dict.fromkeys(min(perplexity, pool.k / 3) for perplexity in perplexities)  # as openTSNE bounds them
+    possible = dict.fromkeys(
+        min(perplexity, float(pool.k // 3)) for perplexity in perplexities
+    )  # as openTSNE bounds them
     plans += [(TSNE, seed, perplexity) for perplexity in possible for seed in seeds if TSNE in layouts]
     made: list[Layout] = []
     for number, (method, seed, perplexity) in enumerate(plans):

@@ -19,7 +19,7 @@ from services.analytics import cluster, fuzzy
 from services.analytics.cluster import Partition
 from services.analytics.graph import Graph
 
-STABLE, DISSOLVED = 0.75, 0.5  # Jaccard
+STABLE, DOUBTFUL, DISSOLVED = 0.75, 0.6, 0.5  # Jaccard
 ENOUGH = 0.75  # share of films in stable clusters that makes a resolution worth recommending
 
 

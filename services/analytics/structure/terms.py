@@ -62,6 +62,12 @@ def collect(facts: Facts, films: Sample) -> list[Term]:
     return [term for term in found if len(np.unique(films.patients[term.has == 1])) >= MIN_FILMS]
 
 
+def whole(findings: Sequence[str]) -> list[str]:
+    """Without those that are another one's on one side."""
+    stems = [(name, name.removesuffix("_left").removesuffix("_right")) for name in findings]
+    return [name for name, stem in stems if stem == name or stem not in findings]
+
+
 def categorical(field: str, about: str, values: Sequence[object]) -> list[Term]:
     """A term for each of the commonest values, and one for not knowing; none where all films have the same."""
     words = [None if value is None or value == "" else _word(value) for value in values]

@@ -1,0 +1,150 @@
+"""Everything that a study of structure found of one model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.analytics import fuzzy, graph, metrics
+from services.analytics.graph import Graph
+from services.analytics.progress import Progress
+from services.analytics.sample import Sample
+from services.analytics.structure import classes as kinds
+from services.analytics.structure import describe, distortion, enrichment, layouts, stability
+from services.analytics.structure.asked import StructureAsked
+from services.analytics.structure.classes import Between, Classes, Drawn
+from services.analytics.structure.describe import Exemplars
+from services.analytics.structure.distortion import Distortion
+from services.analytics.structure.enrichment import Enriched, Sorted
+from services.analytics.structure.layouts import Layout
+from services.analytics.structure.stability import Level
+from services.analytics.structure.terms import Term
+from services.core.models import ModelSpec
+
+SHOWN = 16  # clusters with sheets and pages of their own; the tables have all
+EACH = 7  # films of a kind on a sheet: a row of the page
+DRAWS = 200  # of the patients, for class structure
+_MAP_FILMS = 4_000  # whose classes are measured on maps: every film with every other
+
+
+@dataclass(frozen=True)
+class ClassStructure:
+    """space: figures of the vectors.  maps: layout column → name → of each seed.  overlap: (C, C).  mixed: pairs."""
+
+    space: Drawn
+    maps: Mapping[str, Mapping[str, list[float]]]
+    overlap: NDArray[np.float64]
+    mixed: list[Between]
+
+
+@dataclass(frozen=True)
+class View:
+    """One model. chosen: the level recommended, for `reason`."""
+
+    spec: ModelSpec
+    near: Graph
+    levels: list[Level]
+    silhouettes: list[float | None]
+    chosen: Level
+    reason: str
+    layouts: list[Layout]
+    distortions: list[Distortion]
+    enriched: list[Enriched]
+    sorted_by: list[Sorted]
+    lines: list[str]
+    verdicts: list[str]
+    exemplars: Mapping[int, Exemplars]
+    classes: ClassStructure | None
+
+    @property
+    def members(self) -> NDArray[np.int32]:
+        return self.chosen.partition.members
+
+    def drawn(self, column: str) -> Layout:
+        """The layout of this column with the first seed: what is shown."""
+        return next(one for one in self.layouts if one.column == column)
+
+
+def look(
+    unit: NDArray[np.float32],
+    spec: ModelSpec,
+    asked: StructureAsked,
+    films: Sample,
+    terms: Sequence[Term],
+    classes: Classes | None,
+    progress: Progress,
+) -> View:
+    """Study one space. unit: (N, D) float32, L2-normalised."""
+    name, seeds = spec.name, range(asked.seed, asked.seed + asked.seeds)
+
+    def stage(what: str) -> Callable[[int, int], None]:
+        progress(f"{what} of {name}", 0, 1)
+        return lambda done, total: progress(f"{what} of {name}", done, total)
+
+    wide = layouts.neighbours(asked.k, asked.layouts, asked.perplexities, len(unit))
+    pool = graph.build(unit, wide, asked.seed, progress, f"graph of {name}")
+    near = layouts.first(pool, asked.k)
+    edges = fuzzy.weights(near)
+    levels = stability.levels(
+        pool, edges, asked.k, films.patients, asked.resolutions, seeds, asked.draws, stage("clusters")
+    )
+    chosen, reason = stability.recommend(levels)
+    members = chosen.partition.members
+    drawn = layouts.draw(pool, edges, unit, asked.layouts, asked.perplexities, seeds, stage("layouts"))
+    rows = distortion.rows(len(unit), asked.seed)
+    bent = distortion.measure(unit, [one.place for one in drawn], near, rows, stage("distortion"))
+    enriched = enrichment.enrich(members, films.patients, terms, stage("enrichment"))
+    clusters = range(len(chosen.partition.sizes))
+    return View(
+        spec=spec,
+        near=near,
+        levels=levels,
+        silhouettes=[metrics.silhouette(unit, level.partition.members) for level in levels],
+        chosen=chosen,
+        reason=reason,
+        layouts=drawn,
+        distortions=bent,
+        enriched=enriched,
+        sorted_by=enrichment.sorting(members, films.patients, terms),
+        lines=[describe.describe(number, enriched, films, members) for number in clusters],
+        verdicts=[describe.verdict(number, enriched) for number in clusters],
+        exemplars=describe.exemplars(unit, near, edges, members, films.patients, SHOWN, EACH),
+        classes=None if classes is None else structure(unit, near, classes, films, drawn, asked, stage("classes")),
+    )
+
+
+def structure(
+    unit: NDArray[np.float32],
+    near: Graph,
+    classes: Classes,
+    films: Sample,
+    drawn: Sequence[Layout],
+    asked: StructureAsked,
+    progress: Callable[[int, int], None],
+) -> ClassStructure:
+    """Classes in the space, with intervals by patient, and on each map, over seeds."""
+    matrix, pure = kinds.overlap(near, classes, films.patients)
+    space = kinds.measure(unit, classes, films.patients, pure, DRAWS, asked.seed, progress)
+    maps: dict[str, dict[str, list[float]]] = {}
+    rows = np.flatnonzero(classes.of >= 0)
+    if len(rows) > _MAP_FILMS:
+        rows = np.sort(np.random.default_rng(asked.seed).choice(rows, _MAP_FILMS, replace=False))
+    for one in drawn:
+        found = maps.setdefault(one.column, {"silhouette": [], "davies_bouldin": []})
+        for name, value in on_map(one.place[rows], classes.of[rows]).items():
+            found[name].append(value)
+    return ClassStructure(space, maps, matrix, kinds.mixtures(unit, classes, films.patients, asked.seed))
+
+
+def on_map(place: NDArray[np.float32], of: NDArray[np.int32]) -> dict[str, float]:
+    """Euclidean, as eyes see it. place: (M, 2); of: (M,) their classes."""
+    from sklearn.metrics import davies_bouldin_score, silhouette_score
+
+    flat = place.astype(np.float64)
+    return {
+        "silhouette": float(silhouette_score(flat, of)),
+        "davies_bouldin": float(davies_bouldin_score(flat, of)),
+    }
