@@ -115,6 +115,8 @@ def measure(
                 exact = timed(store, model, query, where, True, slow)
                 if exact:
                     recalls.append(len(found & exact) / len(exact))
+            if not recalls:  # too few films for a share so small: none passes
+                continue
             rows.append({
                 "filter": form, "share": share, "recall@10": float(np.mean(recalls)), "least": float(np.min(recalls)),
                 "p50_ms": float(np.median(fast)), "exact_p50_ms": float(np.median(slow)),
