@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,7 +128,7 @@ def _carried(key: ReportKey, patient: str | None) -> dict[str, object]:
     return {**carried, "patient_id": patient} if patient else {**carried}
 
 
-def _stored(vector: Asked) -> dict[str, object]:
+def _stored(vector: Asked) -> dict[str, Any]:
     if isinstance(vector, Sparse):
         return {_SPARSE: models.SparseVector(indices=vector.indices, values=vector.values)}
     return {_DENSE: vector.tolist()}
