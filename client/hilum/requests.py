@@ -102,8 +102,8 @@ def analyze(
 ) -> analytics_pb2.CreateRunRequest:
     """An analysis of a sample (0: of every film that matches).
 
-    kind: ``map`` (of each model one kNN graph, clusters, a map, metrics and an atlas), ``retrieval``, ``calibration``,
-    ``hubs``, ``align`` or ``structure``, whose options are the fields of its message in the contract.
+    kind: ``map`` (of each model one kNN graph, clusters, a map, metrics and an atlas) or one of the contract's other
+    analyses, ``retrieval``, ``compare``, ``structure`` and so on, whose options are the fields of its message.
     """
     request = analytics_pb2.CreateRunRequest(
         models=models, filter=where, sample_size=sample, seed=seed, k=k, resolutions=resolutions, labels=labels,

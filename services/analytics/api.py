@@ -79,7 +79,7 @@ class AnalyticsApi:
             message.metrics.update(run.metrics)
         if state is JobState.SUCCEEDED:
             message.report = report_path(run.run_id)
-            if message.kind == MAP:
+            if (self._runs / run.run_id / "atlas").is_dir():
                 message.atlas = atlas_path(run.run_id)
             if with_metrics:
                 message.files.extend(manifest.files(self._runs, run.run_id))

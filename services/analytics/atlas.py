@@ -78,7 +78,8 @@ def write(
 ) -> None:
     """dataset.parquet and metadata.json of one model. Row numbers are positions: `neighbors` speaks of them.
 
-    more: further columns of N, to colour and to chart by.
+    more: further columns of N, to colour and to chart by; those named ``x …`` and ``y …``, places on other maps, are not
+    charted.
     """
     folder.mkdir(parents=True)
     first = next(iter(partitions.values()))
@@ -110,7 +111,8 @@ def write(
         "neighbors": _neighbours(graph),
     }
     pq.write_table(pa.table(columns), folder / "dataset.parquet", compression="zstd", row_group_size=20_000)
-    charts = [n for n in columns if n not in {"row", "x", "y", "caption", "image", "image_id", "neighbors", "patient"}]
+    hidden = {"row", "x", "y", "caption", "image", "image_id", "neighbors", "patient"}
+    charts = [name for name in columns if name not in hidden and name.split()[0] not in ("x", "y")]
     metadata = {
         "props": _props(charts, label_points(films, labels, first, place), place),
         "isStatic": True,

@@ -1,4 +1,4 @@
-"""Plots as inline SVG: lines with bands, figures with intervals, squares of figures. No library, no script, no font but the page's."""
+"""Plots as inline SVG, with no library, no script and no font but the page's: lines, intervals, squares of figures."""
 
 from __future__ import annotations
 

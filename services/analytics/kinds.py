@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from services.analytics.align.asked import AlignAsked
 from services.analytics.asked import MAP, Asked
 from services.analytics.calibration.asked import CalibrationAsked
+from services.analytics.compare.asked import CompareAsked
 from services.analytics.hubs.asked import HubsAsked
 from services.analytics.map.asked import MapAsked
 from services.analytics.retrieval.asked import RetrievalAsked
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
     from services.analytics.bench import Bench
 
 KINDS: dict[str, type[Asked]] = {
-    kind.kind: kind for kind in (MapAsked, HubsAsked, RetrievalAsked, CalibrationAsked, AlignAsked, StructureAsked)
+    kind.kind: kind
+    for kind in (MapAsked, HubsAsked, RetrievalAsked, CalibrationAsked, AlignAsked, StructureAsked, CompareAsked)
 }
 
 

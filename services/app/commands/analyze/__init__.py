@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from services.app.commands.analyze import align, calibrate, hubs, map, retrieval, runs, structure
+from services.app.commands.analyze import align, calibrate, compare, hubs, map, retrieval, runs, structure
 
 app = typer.Typer(no_args_is_help=True, help="Analyses of an archive.", rich_markup_mode=None)
 app.command("run")(map.run)
@@ -13,6 +13,7 @@ app.command("calibrate")(calibrate.calibrate)
 app.command("hubs")(hubs.hubs)
 app.command("align")(align.align)
 app.command("structure")(structure.structure)
+app.command("compare")(compare.compare)
 app.command("list")(runs.list_runs)
 app.command("show")(runs.show_run)
 app.command("report")(runs.report)
