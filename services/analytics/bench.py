@@ -80,14 +80,15 @@ class Bench(Generic[A]):
         return np.flatnonzero(sample.held(self.facts, spec, self.films.ids))
 
     @contextmanager
-    def vectors(self, spec: ModelSpec) -> Iterator[NDArray[np.float32]]:
-        """(N, D) float32, L2-normalised, row i of the i-th film that the model holds (`held`).
+    def vectors(self, spec: ModelSpec, rows: NDArray[np.int64] | None = None) -> Iterator[NDArray[np.float32]]:
+        """(N, D) float32, L2-normalised, row i of the i-th film that the model holds (`held`), or of the i-th of
+        `rows` of the sample.
 
         They leave the engine by their own door only: the file they are mapped from is gone when the block ends.
         """
         scratch = self.part / f"vectors-{spec.name}.npy"
         try:
-            ids = [self.films.ids[row] for row in self.held(spec)]
+            ids = [self.films.ids[row] for row in (self.held(spec) if rows is None else rows)]
             yield vectors.fetch(self.store, spec, ids, scratch, self.progress)
         finally:
             scratch.unlink(missing_ok=True)

@@ -1,9 +1,10 @@
-"""Words to vectors for analyses: the child process holds no encoder, it asks the one that its service asks."""
+"""Words and films to vectors: the child process holds no encoder, it asks the one that its service asks."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from services.analytics.progress import Progress
 from services.core.config import Settings
 from services.core.errors import ErrorCode, HilumError
-from services.transport.encode_client import EncodeClient
+from services.transport.encode_client import EncodeClient, Vector
 
 _BATCH = 64  # texts in one call: a text tower takes some milliseconds for each, and others ask, too
 _PATIENCE = 120.0  # seconds for which an encoder may be busy
@@ -49,7 +50,8 @@ def texts(
     found = np.empty((len(distinct), spec.dim), np.float32)
     for start in range(0, len(distinct), _BATCH):
         part = distinct[start : start + _BATCH]
-        for row, vector in enumerate(_asked(encode, spec, part), start):
+        answers = _patiently(partial(encode.encode_texts, spec.name, part, spec.fingerprint))
+        for row, vector in enumerate(answers, start):
             if isinstance(vector, HilumError):
                 raise vector
             found[row] = vector
@@ -58,12 +60,21 @@ def texts(
     return found[[place[text] for text in words]]
 
 
-def _asked(encode: EncodeClient, spec: Reads, part: Sequence[str]) -> list[NDArray[np.float32] | HilumError]:
+def films(encode: EncodeClient, spec: Reads, pictures: Sequence[bytes]) -> list[Vector | HilumError]:
+    """One vector, (D,) or (T, D), or the reason there is none, per file of one call: at most MAX_BATCH.
+
+    Raises FAILED_PRECONDITION for a model that has changed since its films were stored, and what else the encoder says
+    of the model; RESOURCE_EXHAUSTED or UNAVAILABLE when nobody answers in time.
+    """
+    return _patiently(partial(encode.encode_images, spec.name, pictures, spec.fingerprint))
+
+
+def _patiently(ask: Callable[[], list[Vector | HilumError]]) -> list[Vector | HilumError]:
     """One call, again while the encoder is busy."""
     deadline, pause = time.monotonic() + _PATIENCE, 0.5
     while True:
         try:
-            return encode.encode_texts(spec.name, part, spec.fingerprint)
+            return ask()
         except HilumError as error:
             busy = error.code in (ErrorCode.RESOURCE_EXHAUSTED, ErrorCode.UNAVAILABLE)
             if not busy or time.monotonic() + pause > deadline:

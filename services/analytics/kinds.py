@@ -22,6 +22,7 @@ from services.analytics.calibration.asked import CalibrationAsked
 from services.analytics.compare.asked import CompareAsked
 from services.analytics.hubs.asked import HubsAsked
 from services.analytics.map.asked import MapAsked
+from services.analytics.probe.asked import ProbeAsked
 from services.analytics.retrieval.asked import RetrievalAsked
 from services.analytics.structure.asked import StructureAsked
 from services.core.errors import invalid
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 KINDS: dict[str, type[Asked]] = {
     kind.kind: kind
-    for kind in (MapAsked, HubsAsked, RetrievalAsked, CalibrationAsked, AlignAsked, StructureAsked, CompareAsked)
+    for kind in (MapAsked, HubsAsked, RetrievalAsked, ProbeAsked, CalibrationAsked, AlignAsked, StructureAsked, CompareAsked)
 }
 
 

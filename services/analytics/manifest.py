@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 TYPES = {
     ".json": "application/json", ".parquet": "application/vnd.apache.parquet", ".npz": "application/octet-stream",
-    ".html": "text/html",
+    ".html": "text/html", ".safetensors": "application/octet-stream",
 }  # fmt: skip
 PACKAGES = (
     "numpy",

@@ -40,9 +40,15 @@ def fetch(
                 f"the vector engine lacks {missing} films that the facts list for {spec.name}; ingest them again",
             )
         block = block[[row[image_id] for image_id in part]]
-        if spec.tokens > 1:
-            block = (block / np.linalg.norm(block, axis=2, keepdims=True)).mean(axis=1)
-        unit[start : start + len(part)] = block / np.linalg.norm(block, axis=1, keepdims=True)
+        unit[start : start + len(part)] = pooled(block)
         progress(stage, start + len(part), len(ids))
     unit.flush()
     return unit
+
+
+def pooled(block: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(N, D), L2-normalised, of films (N, D), or (N, T, D) under a model of several tokens."""
+    if block.ndim == 3:
+        block = (block / np.linalg.norm(block, axis=2, keepdims=True)).mean(axis=1)
+    found: NDArray[np.float32] = block / np.linalg.norm(block, axis=1, keepdims=True)
+    return found

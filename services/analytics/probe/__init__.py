@@ -1,0 +1,1 @@
+"""Probes: how well a finding can be read from a model's vectors by a simple classifier."""
