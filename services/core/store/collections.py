@@ -43,7 +43,8 @@ class Collections(Connection):
 
     def index_fields(self, spec: ModelSpec) -> None:
         """Index all that every point may carry; what is indexed already costs no more than a look."""
-        self._index(spec, {**INDEXES, **dict.fromkeys(LISTS, models.PayloadSchemaType.KEYWORD)})
+        lists = dict.fromkeys(LISTS, models.PayloadSchemaType.KEYWORD)
+        self._index(spec, {**INDEXES, **lists, "form": models.PayloadSchemaType.INTEGER})
 
     def index_label(self, spec: ModelSpec, name: str) -> None:
         """Index one finding, so that filters on it are fast."""
