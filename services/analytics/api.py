@@ -36,7 +36,8 @@ class AnalyticsApi:
 
     def create_run(self, request: analytics_pb2.CreateRunRequest, call: Call) -> jobs_pb2.Job:
         given = json_format.MessageToDict(request, preserving_proto_field_name=True)
-        asked = kinds.parse({**given, "models": given.get("models") or self._models()})
+        unnamed = self._models() if kinds.named(given).every_model else []
+        asked = kinds.parse({**given, "models": given.get("models") or unnamed})
         asked.check(self._facts)
         spec = asked.as_json()
         job = jobs.submit(self._facts, KIND, spec, request.request_id or None)

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar, Self
 
 from services.analytics import sample
+from services.core import filters
 from services.core.errors import ErrorCode, HilumError, invalid
 from services.core.facts import Facts, images
 from services.core.facts import models as known_models
@@ -36,6 +37,9 @@ class Asked:
 
     kind: ClassVar[str] = MAP
     together: ClassVar[bool] = True  # of films that every model holds; else each model of those it holds
+    graph: ClassVar[bool] = True  # of graphs of k neighbours; else it can do without a model
+    every_model: ClassVar[bool] = True  # of every model with films, where none is named; else of none
+    fields: ClassVar[tuple[str, ...]] = ()  # of films' records, to be in `Bench.frame` beside those of every sample
 
     models: tuple[str, ...] = ()
     filter: str = ""
@@ -46,8 +50,8 @@ class Asked:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "labels", tuple(dict.fromkeys(map(label_key, self.labels))))
-        if not 1 <= len(self.models) <= MAX_MODELS:
-            raise invalid(f"name between 1 and {MAX_MODELS} models")
+        if not self.graph <= len(self.models) <= MAX_MODELS:
+            raise invalid(f"name between {int(self.graph)} and {MAX_MODELS} models")
         if len(set(self.models)) < len(self.models):
             raise invalid("a model is named twice; name each once")
         if self.sample_size < 0:
@@ -72,6 +76,8 @@ class Asked:
     def as_json(self) -> dict[str, Any]:
         """The request in plain JSON; `parse` reads it back."""
         plain = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        if not self.graph:
+            del plain["k"]
         if self.kind == MAP:  # its questions came before there were other kinds, and are not in a message of their own
             return plain
         shared = {field.name for field in fields(Asked)} | {"resolutions"}
@@ -84,6 +90,7 @@ class Asked:
         Raises UNKNOWN_MODEL, INVALID_FILTER, INVALID_ARGUMENT, FAILED_PRECONDITION.
         """
         specs = [known_models.named(facts, name) for name in self.models]
+        filters.check(filters.parse(self.filter), facts)
         strange = set(self.labels) - images.stated_findings(facts)
         if strange:
             raise HilumError(
@@ -95,9 +102,11 @@ class Asked:
         return specs
 
     def enough(self, films: int) -> None:
-        """Raises FAILED_PRECONDITION when so few films make no graph of k neighbours."""
+        """Raises FAILED_PRECONDITION when so few films make no graph of k neighbours, or there is none."""
         films = min(films, self.sample_size or films)
-        if films < self.k + 2:
+        if not films:
+            raise HilumError(ErrorCode.FAILED_PRECONDITION, "0 films match; widen the filter or ingest films")
+        if self.graph and films < self.k + 2:
             which = "every one of these models holds" if len(self.models) > 1 else "this model holds"
             raise HilumError(
                 ErrorCode.FAILED_PRECONDITION,

@@ -14,8 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from services.analytics import encoding, manifest, sample, vectors
+from services.analytics import encoding, frame, manifest, sample, vectors
 from services.analytics.asked import Asked
+from services.analytics.frame import Frame
 from services.analytics.progress import Progress
 from services.analytics.sample import Sample
 from services.core.blobs import Blobs
@@ -55,12 +56,23 @@ class Bench(Generic[A]):
         return self.asked.check(self.facts)
 
     @cached_property
+    def archive(self) -> Frame:
+        """Every film that matches, as far as all models hold it, with the fields that this kind wants."""
+        held = self.specs if self.asked.together else []
+        total = sample.count(self.facts, self.asked.filter, held)
+        return frame.load(self.facts, self.asked.filter, held, self.asked.fields, self.progress, total)
+
+    @cached_property
+    def frame(self) -> Frame:
+        """The films of this run as columns: those drawn from the `archive`, which is let go."""
+        found, self.matching = self.archive, len(self.archive)
+        del self.archive
+        return sample.first(found, self.asked.sample_size, self.asked.seed)
+
+    @cached_property
     def films(self) -> Sample:
         """The films of this run, the same for every model; written to sample.parquet, where forgetting looks."""
-        held = self.specs if self.asked.together else []
-        films, self.matching = sample.draw(
-            self.facts, self.asked.filter, held, self.asked.sample_size, self.asked.seed, self.progress
-        )
+        films = sample.of(self.frame)
         self.asked.enough(len(films))
         pq.write_table(films.table(), self.part / "sample.parquet")
         return films

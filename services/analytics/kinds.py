@@ -20,6 +20,7 @@ from services.analytics.align.asked import AlignAsked
 from services.analytics.asked import MAP, Asked
 from services.analytics.calibration.asked import CalibrationAsked
 from services.analytics.compare.asked import CompareAsked
+from services.analytics.eda.asked import EdaAsked
 from services.analytics.hubs.asked import HubsAsked
 from services.analytics.map.asked import MapAsked
 from services.analytics.probe.asked import ProbeAsked
@@ -32,16 +33,21 @@ if TYPE_CHECKING:
 
 KINDS: dict[str, type[Asked]] = {
     kind.kind: kind
-    for kind in (MapAsked, HubsAsked, RetrievalAsked, ProbeAsked, CalibrationAsked, AlignAsked, StructureAsked, CompareAsked)
+    for kind in (EdaAsked, MapAsked, HubsAsked, RetrievalAsked, ProbeAsked, CalibrationAsked, AlignAsked, StructureAsked, CompareAsked)
 }
 
 
 def parse(asked: Mapping[str, Any]) -> Asked:
     """What is asked, of the kind that it names. Raises INVALID_ARGUMENT."""
-    named = [kind for kind in KINDS if kind in asked]
-    if len(named) > 1:
+    return named(asked).parse(asked)
+
+
+def named(asked: Mapping[str, Any]) -> type[Asked]:
+    """The kind that is asked for. Raises INVALID_ARGUMENT where there are several."""
+    found = [kind for kind in KINDS if kind in asked]
+    if len(found) > 1:
         raise invalid("one analysis at a time")
-    return KINDS[named[0] if named else MAP].parse(asked)
+    return KINDS[found[0] if found else MAP]
 
 
 def work(kind: str) -> Callable[[Bench[Any]], None]:

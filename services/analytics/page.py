@@ -85,11 +85,12 @@ class Page:
         asked = manifest["asked"]
         facts = [
             ("films", f"{manifest['films']:,}"), ("patients", f"{manifest['patients']:,}"),
-            ("filter", asked["filter"] or "every film"), ("k", asked["k"]), ("seed", asked["seed"]),
+            ("filter", asked["filter"] or "every film"), ("k", asked.get("k")), ("seed", asked["seed"]),
             ("sample", manifest["sample_sha256"][:12]), ("made", manifest["finished_at"]),
         ]  # fmt: skip
+        known = [fact for fact in facts if fact[1] is not None]
         return rooms.get_template("page.html").render(
-            title=self._title, about=self._about, run=manifest, note=NOTE, facts=facts, parts=self._parts
+            title=self._title, about=self._about, run=manifest, note=NOTE, facts=known, parts=self._parts
         )
 
 

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
-from sqlalchemy import Select, func, select
+from sqlalchemy import func, select
 
+from services.analytics import frame
+from services.analytics.frame import STATES, UNKNOWN, Frame, matching
 from services.analytics.progress import Progress
-from services.core.facts import Facts, images
+from services.core.facts import Facts
 from services.core.facts.schema import embeddings
-from services.core.facts.schema import images as films
-from services.core.filters import parse, to_sql
 from services.core.labels import LabelState, merge
 from services.core.models import ModelSpec
 from services.core.types import ImageRecord
-
-STATES = (LabelState.ABSENT, LabelState.PRESENT, LabelState.UNCERTAIN)
-UNKNOWN = -1
-_CHUNK = 5_000
 
 
 @dataclass(frozen=True)
@@ -75,18 +71,9 @@ class Sample:
 
 def words(codes: NDArray[np.int8]) -> list[str]:
     """Label codes as words; unknown stays unknown."""
-    names = {UNKNOWN: LabelState.UNKNOWN.value} | {code: state.value for code, state in enumerate(STATES)}
-    return [names[int(code)] for code in codes]
-
-
-def matching(where: str, specs: Sequence[ModelSpec]) -> Select[tuple[str]]:
-    """A select of the ids of films that pass `where` and are stored with every one of `specs`.
-    Raises INVALID_FILTER."""
-    query = select(films.c.image_id).where(to_sql(parse(where)))
-    for spec in specs:
-        held = select(embeddings.c.image_id).where(embeddings.c.fingerprint == spec.fingerprint)
-        query = query.where(films.c.image_id.in_(held))
-    return query
+    names = np.array([*(state.value for state in STATES), LabelState.UNKNOWN.value], dtype=object)
+    found: list[str] = names[codes].tolist()  # −1 is the last
+    return found
 
 
 def count(facts: Facts, where: str, specs: Sequence[ModelSpec]) -> int:
@@ -110,23 +97,37 @@ def draw(
     A film's place in the draw is a hash of the seed and its id: the same films for every model, on every database, in
     every order of ingest, and when the archive grows most of a sample stays as it was.
     """
-    progress("sample", 0, 1)
-    with facts.read() as db:
-        ids = list(db.scalars(matching(where, specs)))
-    found = len(ids)
-    if size and size < found:
-        key = seed.to_bytes(8, "big")
-        ids = heapq.nsmallest(
-            size, ids, key=lambda i: (hashlib.blake2b(i.encode(), key=key, digest_size=8).digest(), i)
-        )
-    ids.sort()
-    records: list[ImageRecord] = []
-    for start in range(0, len(ids), _CHUNK):
-        part = ids[start : start + _CHUNK]
-        known = images.get(facts, part)
-        records.extend(known[i] for i in part)
-        progress("sample", len(records), len(ids))
-    return assemble(records), found
+    films = frame.load(facts, where, specs, (), progress)
+    return of(first(films, size, seed)), len(films)
+
+
+def first(films: Frame, size: int, seed: int) -> Frame:
+    """The `size` films that come first in the draw, or all of them where they are no more (or size is 0)."""
+    if not size or size >= len(films):
+        return films
+    rows = np.argsort(places(films.ids, seed), kind="stable")[:size]
+    return films.take(np.sort(rows))
+
+
+def places(ids: Sequence[str], seed: int) -> NDArray[np.uint64]:
+    """(N,): each film's place in the draw of `seed`."""
+    key = seed.to_bytes(8, "big")
+    hashed = b"".join(hashlib.blake2b(i.encode(), key=key, digest_size=8).digest() for i in ids)
+    return np.frombuffer(hashed, ">u8").astype(np.uint64)
+
+
+def of(films: Frame) -> Sample:
+    """Its films."""
+
+    def text(name: str) -> list[str]:
+        found: list[str] = pc.fill_null(pc.cast(films.table[name], pa.string()), "").to_pylist()
+        return found
+
+    age = pc.cast(films.table["age"], pa.float32()).to_numpy()  # null becomes NaN
+    return Sample(
+        ids=films.ids, patients=films.patients, dataset=text("dataset"), view=text("view"), sex=text("sex"), age=age,
+        labels=films.findings, nameless=films.nameless,
+    )  # fmt: skip
 
 
 def assemble(records: Sequence[ImageRecord]) -> Sample:

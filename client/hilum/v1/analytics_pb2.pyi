@@ -10,7 +10,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class CreateRunRequest(_message.Message):
-    __slots__ = ("models", "filter", "sample_size", "seed", "k", "resolutions", "labels", "request_id", "retrieval", "calibration", "hubs", "align", "structure", "compare", "probe")
+    __slots__ = ("models", "filter", "sample_size", "seed", "k", "resolutions", "labels", "request_id", "retrieval", "calibration", "hubs", "align", "structure", "eda", "sampling", "compare", "probe")
     MODELS_FIELD_NUMBER: _ClassVar[int]
     FILTER_FIELD_NUMBER: _ClassVar[int]
     SAMPLE_SIZE_FIELD_NUMBER: _ClassVar[int]
@@ -24,6 +24,8 @@ class CreateRunRequest(_message.Message):
     HUBS_FIELD_NUMBER: _ClassVar[int]
     ALIGN_FIELD_NUMBER: _ClassVar[int]
     STRUCTURE_FIELD_NUMBER: _ClassVar[int]
+    EDA_FIELD_NUMBER: _ClassVar[int]
+    SAMPLING_FIELD_NUMBER: _ClassVar[int]
     COMPARE_FIELD_NUMBER: _ClassVar[int]
     PROBE_FIELD_NUMBER: _ClassVar[int]
     models: _containers.RepeatedScalarFieldContainer[str]
@@ -39,9 +41,11 @@ class CreateRunRequest(_message.Message):
     hubs: HubAnalysis
     align: AlignAnalysis
     structure: StructureAnalysis
+    eda: EdaAnalysis
+    sampling: SamplingAnalysis
     compare: CompareAnalysis
     probe: ProbeAnalysis
-    def __init__(self, models: _Optional[_Iterable[str]] = ..., filter: _Optional[str] = ..., sample_size: _Optional[int] = ..., seed: _Optional[int] = ..., k: _Optional[int] = ..., resolutions: _Optional[_Iterable[float]] = ..., labels: _Optional[_Iterable[str]] = ..., request_id: _Optional[str] = ..., retrieval: _Optional[_Union[RetrievalAnalysis, _Mapping]] = ..., calibration: _Optional[_Union[CalibrationAnalysis, _Mapping]] = ..., hubs: _Optional[_Union[HubAnalysis, _Mapping]] = ..., align: _Optional[_Union[AlignAnalysis, _Mapping]] = ..., structure: _Optional[_Union[StructureAnalysis, _Mapping]] = ..., compare: _Optional[_Union[CompareAnalysis, _Mapping]] = ..., probe: _Optional[_Union[ProbeAnalysis, _Mapping]] = ...) -> None: ...
+    def __init__(self, models: _Optional[_Iterable[str]] = ..., filter: _Optional[str] = ..., sample_size: _Optional[int] = ..., seed: _Optional[int] = ..., k: _Optional[int] = ..., resolutions: _Optional[_Iterable[float]] = ..., labels: _Optional[_Iterable[str]] = ..., request_id: _Optional[str] = ..., retrieval: _Optional[_Union[RetrievalAnalysis, _Mapping]] = ..., calibration: _Optional[_Union[CalibrationAnalysis, _Mapping]] = ..., hubs: _Optional[_Union[HubAnalysis, _Mapping]] = ..., align: _Optional[_Union[AlignAnalysis, _Mapping]] = ..., structure: _Optional[_Union[StructureAnalysis, _Mapping]] = ..., eda: _Optional[_Union[EdaAnalysis, _Mapping]] = ..., sampling: _Optional[_Union[SamplingAnalysis, _Mapping]] = ..., compare: _Optional[_Union[CompareAnalysis, _Mapping]] = ..., probe: _Optional[_Union[ProbeAnalysis, _Mapping]] = ...) -> None: ...
 
 class RetrievalAnalysis(_message.Message):
     __slots__ = ("depths", "queries", "relevance", "fuse", "correct")
@@ -122,6 +126,26 @@ class ProbeAnalysis(_message.Message):
     pooled: bool
     save: bool
     def __init__(self, per_side: _Optional[int] = ..., folds: _Optional[int] = ..., classifiers: _Optional[_Iterable[str]] = ..., augment: _Optional[str] = ..., pooled: _Optional[bool] = ..., save: _Optional[bool] = ...) -> None: ...
+
+class EdaAnalysis(_message.Message):
+    __slots__ = ("no_sides",)
+    NO_SIDES_FIELD_NUMBER: _ClassVar[int]
+    no_sides: bool
+    def __init__(self, no_sides: _Optional[bool] = ...) -> None: ...
+
+class SamplingAnalysis(_message.Message):
+    __slots__ = ("name", "by", "allocation", "quotas", "per_patient")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    BY_FIELD_NUMBER: _ClassVar[int]
+    ALLOCATION_FIELD_NUMBER: _ClassVar[int]
+    QUOTAS_FIELD_NUMBER: _ClassVar[int]
+    PER_PATIENT_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    by: _containers.RepeatedScalarFieldContainer[str]
+    allocation: str
+    quotas: _containers.RepeatedScalarFieldContainer[str]
+    per_patient: int
+    def __init__(self, name: _Optional[str] = ..., by: _Optional[_Iterable[str]] = ..., allocation: _Optional[str] = ..., quotas: _Optional[_Iterable[str]] = ..., per_patient: _Optional[int] = ...) -> None: ...
 
 class Run(_message.Message):
     __slots__ = ("run_id", "state", "created_at", "manifest", "metrics", "atlas", "kind", "report", "files")

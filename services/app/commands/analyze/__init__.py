@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import typer
 
-from services.app.commands.analyze import align, calibrate, compare, hubs, map, probe, retrieval, runs, structure
+from services.app.commands.analyze import align, calibrate, compare, eda, hubs, map, probe, retrieval, runs, structure
 
 app = typer.Typer(no_args_is_help=True, help="Analyses of an archive.", rich_markup_mode=None)
+app.command("eda")(eda.eda)
 app.command("run")(map.run)
 app.command("retrieval")(retrieval.retrieval)
 app.command("probe")(probe.probe)

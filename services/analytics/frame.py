@@ -1,0 +1,155 @@
+"""The films of an archive as columns: what is counted, drawn from and described, without a Python object for each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from sqlalchemy import select
+
+from services.analytics import columns
+from services.analytics.progress import Progress
+from services.core.facts import Facts
+from services.core.facts import profiles as sayings
+from services.core.facts.profiles import Said
+from services.core.facts.schema import embeddings, images, profiles
+from services.core.filters import parse, to_sql
+from services.core.labels import Label, LabelState, merge
+from services.core.models import ModelSpec
+
+STATES = (LabelState.ABSENT, LabelState.PRESENT, LabelState.UNCERTAIN)
+UNKNOWN = -1
+NEEDED = ("image_id", "dataset", "patient_id", "view", "sex", "age", "profile")  # of every sample
+_FREE = {"image_id", "patient_id", "study_id", "series_id", "accession_id", "pixel_sha256"}  # too many to be coded
+
+
+@dataclass(frozen=True)
+class Frame:
+    """N films in the order of their ids.
+
+    table: a column for each field that was asked for, text as a dictionary where values repeat; blank text is null.
+    said: profile → the statements (finding, source, state) that it stands for.
+    """
+
+    table: pa.Table
+    said: dict[int, list[Said]]
+
+    def __len__(self) -> int:
+        return int(self.table.num_rows)
+
+    @property
+    def ids(self) -> list[str]:
+        found: list[str] = self.table["image_id"].to_pylist()
+        return found
+
+    def take(self, rows: NDArray[np.int64]) -> Frame:
+        """The films of these rows, in this order."""
+        return Frame(self.table.take(pa.array(rows)), self.said)
+
+    @cached_property
+    def patients(self) -> NDArray[np.int32]:
+        """(N,) numbers from 0 in the order in which patients come; a film without a patient is one of its own."""
+        return self._numbered("patient_id")
+
+    @cached_property
+    def nameless(self) -> int:
+        """Films without a patient."""
+        return int(self.table["patient_id"].null_count)
+
+    @cached_property
+    def profiles(self) -> tuple[list[int], NDArray[np.int32]]:
+        """Profiles that some film has, and (N,) which of them each film has."""
+        coded = self.table["profile"].combine_chunks().dictionary_encode()
+        return coded.dictionary.to_pylist(), coded.indices.to_numpy()
+
+    @cached_property
+    def findings(self) -> dict[str, NDArray[np.int8]]:
+        """finding → (N,) position in STATES (0 absent, 1 present, 2 uncertain), −1 unknown; sources merged as a film
+        shows them, those that contradict each other uncertain."""
+        numbers, of_film = self.profiles
+        return {name: codes[of_film] for name, codes in self.merged(numbers).items()}
+
+    def stated(self, finding: str, source: str) -> NDArray[np.int8]:
+        """(N,) what one source says of a finding, coded as in `findings`."""
+        numbers, of_film = self.profiles
+        codes = np.full(len(numbers), UNKNOWN, np.int8)
+        for row, number in enumerate(numbers):
+            for name, who, state in self.said.get(number, ()):
+                if name == finding and who == source:
+                    codes[row] = STATES.index(LabelState(state))
+        return codes[of_film]
+
+    def merged(self, numbers: Sequence[int]) -> dict[str, NDArray[np.int8]]:
+        """finding → the same codes of each of these profiles."""
+        code = {state: position for position, state in enumerate(STATES)}
+        found: dict[str, NDArray[np.int8]] = {}
+        for row, number in enumerate(numbers):
+            said = [Label(name, LabelState(state), source) for name, source, state in self.said.get(number, ())]
+            for name, state in merge(said).items():
+                if name not in found:
+                    found[name] = np.full(len(numbers), UNKNOWN, np.int8)
+                found[name][row] = code[state]
+        return dict(sorted(found.items()))
+
+    def numbered(self, field: str) -> NDArray[np.int32]:
+        """(N,) which patient or study each film is of, by its dataset and `field`; −1 where none is named."""
+        known = self.table[field].is_valid().to_numpy()
+        return np.where(known, self._numbered(field), -1).astype(np.int32)
+
+    def _numbered(self, field: str) -> NDArray[np.int32]:
+        own = pc.binary_join_element_wise(pc.cast(self.table["dataset"], pa.string()), self.table[field], "\0")
+        alone = pc.binary_join_element_wise("\0", self.table["image_id"], "")
+        key = pc.coalesce(own, alone).combine_chunks()
+        return key.dictionary_encode().indices.to_numpy().astype(np.int32)
+
+
+def load(
+    facts: Facts, where: str, specs: Sequence[ModelSpec], fields: Sequence[str], progress: Progress, total: int = 0
+) -> Frame:
+    """The films that pass `where` and are stored with every one of `specs`. fields: of the record, NEEDED besides.
+    total: how many they are, as far as anybody knows, for the progress. Raises INVALID_FILTER."""
+    names = list(dict.fromkeys((*NEEDED, *fields)))
+    query = matching(where, specs).with_only_columns(*(images.c[name] for name in names))
+    progress("films", 0, max(total, 1))
+    parts, done = [], 0
+    for batch in columns.batches(facts, query):
+        parts.append(pa.RecordBatch.from_arrays([_tidy(n, batch[n]) for n in names], names))
+        done += batch.num_rows
+        progress("films", done, max(total, done))
+    empty = pa.RecordBatch.from_pylist([], columns.schema(query))
+    table = pa.Table.from_batches(parts or [pa.RecordBatch.from_arrays([_tidy(n, empty[n]) for n in names], names)])
+    table = table.unify_dictionaries().combine_chunks()
+    table = table.take(pc.sort_indices(table["image_id"]))
+    return Frame(table, _said(facts, set(pc.unique(table["profile"]).to_pylist())))
+
+
+def matching(where: str, specs: Sequence[ModelSpec]) -> Any:
+    """A select of the ids of films that pass `where` and are stored with every one of `specs`.
+    Raises INVALID_FILTER."""
+    query = select(images.c.image_id).where(to_sql(parse(where)))
+    for spec in specs:
+        held = select(embeddings.c.image_id).where(embeddings.c.fingerprint == spec.fingerprint)
+        query = query.where(images.c.image_id.in_(held))
+    return query
+
+
+def _said(facts: Facts, wanted: set[int]) -> dict[int, list[Said]]:
+    with facts.read() as db:
+        rows = db.execute(select(profiles.c.profile, profiles.c.said)).tuples()
+        return {number: sayings.read(text) for number, text in rows if number in wanted}
+
+
+def _tidy(name: str, column: pa.Array) -> pa.Array:
+    """Blank text is unknown; text that repeats is kept once; a truth is told in words."""
+    if pa.types.is_boolean(column.type):
+        column = pc.if_else(column, "yes", "no")
+    if not pa.types.is_string(column.type):
+        return column
+    column = pc.if_else(pc.equal(column, ""), None, column)
+    return column if name in _FREE else column.dictionary_encode()
