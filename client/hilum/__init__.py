@@ -13,10 +13,10 @@ from hilum.jobs import AsyncJob, Job
 from hilum.queries import Asked
 from hilum.results import Calibrated, Film, Hit, Place, Reason, SearchResult, Understood
 from hilum.saving import SavedSearch
-from hilum.things import File, Region, Stored, Study, Vector, Words
+from hilum.things import File, Region, Report, Stored, Study, Vector, Words
 
 __all__ = [
     "Asked", "AsyncClient", "AsyncJob", "Calibrated", "Classification", "Classified", "Client", "Explanation", "File",
-    "Film", "Finding", "HilumError", "Hit", "Job", "Place", "Reason", "Region", "Saliency", "SavedSearch",
+    "Film", "Finding", "HilumError", "Hit", "Job", "Place", "Reason", "Region", "Report", "Saliency", "SavedSearch",
     "SearchResult", "Stored", "Study", "Understood", "Vector", "Words",
 ]  # fmt: skip

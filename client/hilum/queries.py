@@ -14,7 +14,7 @@ from typing import Any, TypeAlias, TypedDict, Unpack
 from hilum import things
 from hilum.errors import HilumError
 from hilum.requests import PathLike
-from hilum.things import File, HasImageId, Region, Stored, Study, Thing, Values, Vector, Words
+from hilum.things import File, HasImageId, Region, Report, Stored, Study, Thing, Values, Vector, Words
 from hilum.v1 import query_pb2
 
 Box: TypeAlias = tuple[float, float, float, float] | Mapping[str, float]
@@ -25,6 +25,7 @@ class By(TypedDict, total=False):
 
     text: words.  image: a film in a file or in bytes.  id: a stored film, by its id or as an answer gave it.
     vector: of the one model in `models`.  study: ``(dataset, study_id)``.
+    report: ``(dataset, study_id)``, the words of a stored report.
     region: with `id` or `image`, the part of it that counts: ``(x, y, width, height)`` in fractions of the film from
     its top left corner, or a dict of them.
     like, unlike: films and words as examples.  mix: ``(thing, weight)`` pairs; a weight below 0 leads away.
@@ -35,6 +36,7 @@ class By(TypedDict, total=False):
     id: str | HasImageId | None
     vector: Values | None
     study: Study | tuple[str, str] | None
+    report: Report | tuple[str, str] | None
     region: Box | Region | None
     like: Sequence[Thing]
     unlike: Sequence[Thing]
@@ -113,8 +115,8 @@ def by(what: By) -> query_pb2.Query:
             )
     if len(what) != 1 or "unlike" in what:
         raise HilumError(
-            "INVALID_ARGUMENT", "give exactly one of text, image, id, vector, study, region, like or mix; several "
-            "things at once are a mix",
+            "INVALID_ARGUMENT", "give exactly one of text, image, id, vector, study, report, region, like or mix; "
+            "several things at once are a mix",
         )  # fmt: skip
     match what:
         case {"text": text}:
@@ -127,6 +129,8 @@ def by(what: By) -> query_pb2.Query:
             return things.message(Vector(values))
         case {"study": (dataset, study_id)}:
             return things.message(Study(dataset, study_id))
+        case {"report": (dataset, study_id)}:
+            return things.message(Report(dataset, study_id))
         case {"mix": pairs}:
             if any(weight == 0 for _, weight in pairs):
                 raise HilumError("INVALID_ARGUMENT", "a thing of weight 0 has no say; leave it out of the mix")

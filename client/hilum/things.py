@@ -61,6 +61,15 @@ class Study:
 
 
 @dataclass(frozen=True, slots=True)
+class Report:
+    """The words of a stored report: of one section, or of the one that concludes."""
+
+    dataset: str
+    study_id: str
+    section: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Region:
     """A part of a film: fractions of the film as shown, from its top left corner."""
 
@@ -73,7 +82,7 @@ class Region:
 
 # A bare string is the id of a stored film; a `Path` or bytes are a film; `Words` are words.
 Thing: TypeAlias = (
-    Words | Stored | File | Vector | Study | Region | HasImageId | PathLike | bytes | np.ndarray[Any, Any]
+    Words | Stored | File | Vector | Study | Report | Region | HasImageId | PathLike | bytes | np.ndarray[Any, Any]
 )
 
 
@@ -90,6 +99,9 @@ def message(thing: Thing) -> query_pb2.Query:
             return _vector(np.asarray(values, dtype=np.float32))
         case Study(dataset, study_id):
             return query_pb2.Query(study=query_pb2.Study(dataset=dataset, study_id=study_id))
+        case Report(dataset, study_id, section):
+            report = query_pb2.Report(dataset=dataset, study_id=study_id, section=section)
+            return query_pb2.Query(report=report)
         case Region():
             return _region(thing)
         case bytes() | os.PathLike():

@@ -89,7 +89,20 @@ class FilmRegion:
             raise invalid("a region lies inside the film: x, y, width and height are fractions of it, 0.02 at least")
 
 
-Single: TypeAlias = StoredFilm | UploadedFilm | Words | RawVector | StudyFilms | FilmRegion
+@dataclass(frozen=True, slots=True)
+class ReportWords:
+    """The words of a stored report: of one section, or of the one that concludes."""
+
+    dataset: str
+    study_id: str
+    section: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.dataset or not self.study_id:
+            raise invalid("a report is named by its dataset and its study_id")
+
+
+Single: TypeAlias = StoredFilm | UploadedFilm | Words | RawVector | StudyFilms | FilmRegion | ReportWords
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from services.query.by import (
     FilmRegion,
     Mixture,
     RawVector,
+    ReportWords,
     Single,
     StoredFilm,
     StudyFilms,
@@ -110,6 +111,8 @@ def _single(query: query_pb2.Query) -> Single:
             return RawVector(from_message(query.vector))
         case "study":
             return StudyFilms(query.study.dataset, query.study.study_id)
+        case "report":
+            return ReportWords(query.report.dataset, query.report.study_id, query.report.section)
         case "region":
             part = query.region
             if not part.WhichOneof("film"):

@@ -7,8 +7,10 @@ from services.core.facts import Facts, images
 from services.core.models import ModelSpec
 from services.query import own
 from services.query.asked import SearchQuery
-from services.query.by import FilmRegion, StoredFilm, StudyFilms, UploadedFilm, Words, kinds
+from services.query.by import FilmRegion, ReportWords, StoredFilm, StudyFilms, UploadedFilm, Words, kinds
 from services.transport.encode_client import EncodeClient
+
+_SAID = {Words, ReportWords}
 
 
 def choose(active: dict[str, ModelSpec], facts: Facts, encode: EncodeClient, query: SearchQuery) -> list[ModelSpec]:
@@ -23,7 +25,7 @@ def choose(active: dict[str, ModelSpec], facts: Facts, encode: EncodeClient, que
         count = "no such model" if len(missing) == 1 else f"no such models ({len(missing)} of {len(query.models)})"
         raise HilumError(ErrorCode.UNKNOWN_MODEL, f"{count} in this archive; there are: {', '.join(active)}")
     chosen = [active[name] for name in query.models] or [_first(facts, encode, query, active)]
-    if Words in kinds(query.by):
+    if _SAID & kinds(query.by):
         _need_words(chosen, active)
     return chosen
 
@@ -31,12 +33,12 @@ def choose(active: dict[str, ModelSpec], facts: Facts, encode: EncodeClient, que
 def _first(facts: Facts, encode: EncodeClient, query: SearchQuery, active: dict[str, ModelSpec]) -> ModelSpec:
     candidates = sorted(active.values(), key=lambda spec: spec.slices)  # films before slices
     asked = kinds(query.by)
-    able = [spec for spec in candidates if spec.text_space] if Words in asked else list(candidates)
+    able = [spec for spec in candidates if spec.text_space] if _SAID & asked else list(candidates)
     if asked & {StoredFilm, StudyFilms}:
         ids = own.named(query.by) or {record.image_id for record in own.films(facts, query.by)}
         ledger = images.ledger(facts, ids)
         able = [spec for spec in able if all(spec.fingerprint in ledger.get(image_id, set()) for image_id in ids)]
-    if len(able) > 1 and asked & {Words, UploadedFilm, FilmRegion}:
+    if len(able) > 1 and asked & {*_SAID, UploadedFilm, FilmRegion}:
         at_hand = {model.fingerprint for model in encode.models() if model.available}
         able = [spec for spec in able if spec.fingerprint in at_hand] or able
     return (able or candidates)[0]

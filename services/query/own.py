@@ -14,7 +14,7 @@ from services.core.facts import Facts, images, schema
 from services.core.filters import Expr, all_of, equals, not_, one_of, to_sql
 from services.core.types import ImageRecord
 from services.query.asked import Exclude
-from services.query.by import By, FilmRegion, Single, StoredFilm, StudyFilms, UploadedFilm, parts
+from services.query.by import By, FilmRegion, ReportWords, Single, StoredFilm, StudyFilms, UploadedFilm, parts
 
 _COPIES = 64  # the same file in more datasets than this is a test card, not somebody's film
 _OF_STUDY = 64
@@ -61,6 +61,9 @@ def of(facts: Facts, one: Single) -> list[ImageRecord]:
         case UploadedFilm(data):
             digest = hashlib.sha256(data).hexdigest()
             return _those(facts, schema.images.c.bytes_sha256 == digest, _COPIES)
+        case ReportWords(dataset, study_id):
+            column = schema.images.c
+            return _those(facts, (column.dataset == dataset) & (column.study_id == study_id), _OF_STUDY)
         case StudyFilms(dataset, study_id):
             column = schema.images.c
             known = _those(facts, (column.dataset == dataset) & (column.study_id == study_id), _OF_STUDY)

@@ -20,7 +20,7 @@ def test_every_option_of_the_contract_can_be_said() -> None:
     theirs = set(query_pb2.SearchRequest.DESCRIPTOR.fields_by_name) - {"query", "request_id", "page_token", "filter"}
     assert theirs | {"where"} == Asked.__annotations__.keys() - queries.By.__annotations__.keys()
     kinds = {field.name for field in query_pb2.Query.DESCRIPTOR.oneofs_by_name["by"].fields}
-    ours = {"text", "image", "id", "vector", "study", "region", "like", "mix"}
+    ours = {"text", "image", "id", "vector", "study", "report", "region", "like", "mix"}
     assert len(kinds) == len(ours) and ours | {"unlike"} == queries.By.__annotations__.keys()
 
 
@@ -48,6 +48,7 @@ def test_options_arrive_under_their_names() -> None:
         ({"vector": [1.0, 2.0]}, {"vector": {"values": [1, 2]}}),
         ({"vector": np.ones((2, 3))}, {"vector": {"values": [1] * 6, "tokens": 2}}),
         ({"study": ("mimic", "s1")}, {"study": {"dataset": "mimic", "study_id": "s1"}}),
+        ({"report": ("mimic", "s1")}, {"report": {"dataset": "mimic", "study_id": "s1"}}),
         ({"id": FILM, "region": (0.0, 0.25, 0.5, 0.5)},
          {"region": {"image_id": FILM, "x": 0, "y": 0.25, "width": 0.5, "height": 0.5}}),
         ({"image": b"f", "region": {"x": 0.5, "y": 0.5, "width": 0.5, "height": 0.5}},

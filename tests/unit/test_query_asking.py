@@ -12,13 +12,14 @@ import pytest
 from services.core.blobs import Blobs
 from services.core.calibration import Curve
 from services.core.errors import ErrorCode, HilumError
-from services.core.facts import Facts, calibrations, densities, recalls
+from services.core.facts import Facts, calibrations, densities, images, recalls
 from services.core.facts.calibrations import Calibration
 from services.core.facts.densities import Density
 from services.core.store import Scored, VectorStore
+from services.core.types import Report
 from services.engine.supervisor import EngineProcess
 from services.query.asked import Exclude, GroupBy, Hubs, Mode, Ranking, SearchQuery, Showing
-from services.query.by import FilmRegion, Mixture, StoredFilm, StudyFilms, UploadedFilm, Words, examples
+from services.query.by import FilmRegion, Mixture, ReportWords, StoredFilm, StudyFilms, UploadedFilm, Words, examples
 from services.query.fusion import Fusion
 from services.query.images import Images
 from services.query.search import Search
@@ -314,3 +315,17 @@ def test_scores_say_what_they_mean_and_when_nothing_is_comparable(archive: Archi
     assert {hit.meaning.finding for hit in searching(by_words).hits if hit.meaning} == {"pleural_effusion"}
     for text in ("no pleural effusion", "pleural effusion and edema"):
         assert all(hit.meaning is None for hit in searching(replace(by_words, by=Words(text))).hits)
+
+
+def test_a_stored_report_seeks_films_and_not_its_patients_own(archive: Archive, found) -> None:
+    mine = archive.add("mine", spot(0.5, 0.1), patient_id="p", study_id="s")
+    films = across(archive, 8)
+    images.save_reports(
+        archive.facts, [Report("demo", "s", "findings", "right"), Report("demo", "s", "impression", "left")]
+    )
+    by_words = found(Words("left"), limit=3, showing=Showing(fold=False), filter="NOT patient_id = p")
+    assert found(ReportWords("demo", "s"), limit=3) == by_words and mine.image_id not in by_words
+    assert found(ReportWords("demo", "s", "findings"), limit=3)[0] in films[4:]
+    with pytest.raises(HilumError) as missing:
+        found(ReportWords("demo", "nothing"))
+    assert missing.value.code is ErrorCode.NOT_FOUND

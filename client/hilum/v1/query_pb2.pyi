@@ -10,7 +10,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Query(_message.Message):
-    __slots__ = ("image_id", "image", "text", "vector", "study", "region", "examples", "mixture")
+    __slots__ = ("image_id", "image", "text", "vector", "study", "region", "examples", "mixture", "report")
     IMAGE_ID_FIELD_NUMBER: _ClassVar[int]
     IMAGE_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
@@ -19,6 +19,7 @@ class Query(_message.Message):
     REGION_FIELD_NUMBER: _ClassVar[int]
     EXAMPLES_FIELD_NUMBER: _ClassVar[int]
     MIXTURE_FIELD_NUMBER: _ClassVar[int]
+    REPORT_FIELD_NUMBER: _ClassVar[int]
     image_id: str
     image: bytes
     text: str
@@ -27,7 +28,8 @@ class Query(_message.Message):
     region: Region
     examples: Examples
     mixture: Mixture
-    def __init__(self, image_id: _Optional[str] = ..., image: _Optional[bytes] = ..., text: _Optional[str] = ..., vector: _Optional[_Union[_encode_pb2.Vector, _Mapping]] = ..., study: _Optional[_Union[Study, _Mapping]] = ..., region: _Optional[_Union[Region, _Mapping]] = ..., examples: _Optional[_Union[Examples, _Mapping]] = ..., mixture: _Optional[_Union[Mixture, _Mapping]] = ...) -> None: ...
+    report: Report
+    def __init__(self, image_id: _Optional[str] = ..., image: _Optional[bytes] = ..., text: _Optional[str] = ..., vector: _Optional[_Union[_encode_pb2.Vector, _Mapping]] = ..., study: _Optional[_Union[Study, _Mapping]] = ..., region: _Optional[_Union[Region, _Mapping]] = ..., examples: _Optional[_Union[Examples, _Mapping]] = ..., mixture: _Optional[_Union[Mixture, _Mapping]] = ..., report: _Optional[_Union[Report, _Mapping]] = ...) -> None: ...
 
 class Study(_message.Message):
     __slots__ = ("dataset", "study_id")
@@ -52,6 +54,16 @@ class Region(_message.Message):
     width: float
     height: float
     def __init__(self, image_id: _Optional[str] = ..., image: _Optional[bytes] = ..., x: _Optional[float] = ..., y: _Optional[float] = ..., width: _Optional[float] = ..., height: _Optional[float] = ...) -> None: ...
+
+class Report(_message.Message):
+    __slots__ = ("dataset", "study_id", "section")
+    DATASET_FIELD_NUMBER: _ClassVar[int]
+    STUDY_ID_FIELD_NUMBER: _ClassVar[int]
+    SECTION_FIELD_NUMBER: _ClassVar[int]
+    dataset: str
+    study_id: str
+    section: str
+    def __init__(self, dataset: _Optional[str] = ..., study_id: _Optional[str] = ..., section: _Optional[str] = ...) -> None: ...
 
 class Examples(_message.Message):
     __slots__ = ("positive", "negative")

@@ -22,6 +22,7 @@ from services.query.by import (
     Liked,
     Mixture,
     RawVector,
+    ReportWords,
     Single,
     StoredFilm,
     StudyFilms,
@@ -30,6 +31,7 @@ from services.query.by import (
     parts,
 )
 from services.query.images import Images, png
+from services.query.reports.words import report_query
 from services.query.samples import Samples, unit
 from services.query.words import Mention, understand, understood
 from services.transport.encode_client import EncodeClient
@@ -102,6 +104,9 @@ class Questions:
                 data = film.data if isinstance(film, UploadedFilm) else png(self._images.kept(film.image_id))
                 box = (one.x, one.y, one.width, one.height)
                 return encoded(spec, lambda: self._encode.encode_regions(spec.name, [(data, box)], spec.fingerprint))[0]
+            case ReportWords(dataset, study_id, section):
+                text = report_query(self._facts, dataset, study_id, section)
+                return self._words(text, spec, query.ranking.reading)
             case StudyFilms():
                 asks = self._study(one, spec)
                 return asks[0].vector

@@ -43,6 +43,7 @@ def _options(
     vector: Annotated[str | None, _option("A vector of the one model in --model, as a NumPy file.", WHAT,
                                           metavar="FILE.npy")] = None,
     study: Annotated[str | None, _option("All films of a study.", WHAT, metavar="DATASET/STUDY")] = None,
+    report: Annotated[str | None, _option("The words of a stored report.", WHAT, metavar="DATASET/STUDY")] = None,
     region: Annotated[str | None, _option("With --id or --image, the part that counts, in fractions from the top left.",
                                           WHAT, metavar="X,Y,WIDTH,HEIGHT")] = None,
     like: Annotated[list[str] | None, _option("Like this: the id of a stored film, a file, or words; may be given "
@@ -124,7 +125,7 @@ def _read(said: dict[str, Any]) -> Asked:
     """Options as typed to the arguments of a search; what was not typed is left out. Raises INVALID_ARGUMENT."""
     asked = {name: value for name, value in said.items() if value not in (None, "", [], False)}
     reads: dict[str, Callable[[Any], Any]] = {
-        "models": names, "study": _study, "region": _region, "weights": _weights, "mix": _each(_part),
+        "models": names, "study": _study, "report": _study, "region": _region, "weights": _weights, "mix": _each(_part),
         "like": _each(thing), "unlike": _each(thing), "vector": _vector,
     }  # fmt: skip
     return {name: reads[name](value) if name in reads else value for name, value in asked.items()}  # type: ignore[return-value]
@@ -144,7 +145,7 @@ def _vector(path: str) -> Any:
 def _study(text: str) -> tuple[str, str]:
     dataset, slash, study = text.partition("/")
     if not slash:
-        raise invalid("a study is named by its dataset and its id: --study DATASET/STUDY")
+        raise invalid("a study, or its report, is named by its dataset and its id: DATASET/STUDY")
     return dataset, study
 
 
