@@ -3,7 +3,7 @@
 Films of one patient are not independent. So the test counts patients: inside a cluster each patient with films there
 whose term is known votes once, by the majority of those films (a tie votes for), and outside once by the others. Counts
 of films stand beside. Fisher's exact test where an expected count is below 5, else χ² (Pearson, without correction);
-Benjamini–Hochberg over all terms and clusters of a partition.
+Benjamini–Hochberg over all terms, clusters and resolutions of a model.
 """
 
 from __future__ import annotations
@@ -57,28 +57,34 @@ class Enriched:
 
 
 def enrich(
-    members: NDArray[np.int32],
+    partitions: Sequence[NDArray[np.int32]],
     patients: NDArray[np.int32],
     terms: Sequence[Term],
     progress: Callable[[int, int], None] = lambda done, total: None,
-) -> list[Enriched]:
-    """Every term in every cluster in which something is known of it and outside of it too."""
-    votes = Votes(members, patients)
-    found: list[tuple[int, Term, Table, Table, float, str]] = []
-    for done, term in enumerate(terms, 1):
-        films, people = by_film(members, term.has), votes.count(term.has)
-        for cluster in range(len(films)):
-            table = people[cluster]
-            if table[:2].sum() and table[2:].sum() and (table[0] or table[2]) and (table[1] or table[3]):
-                found.append((cluster, term, films[cluster], table, *p_value(table)))
-        progress(done, len(terms))
-    if not found:
-        return []
-    q = stats.false_discovery_control([row[4] for row in found], method="bh")
-    return [
-        Enriched(cluster, term, films, people, odds_ratio(films)[0], *odds_ratio(people), p, float(one), name)
-        for (cluster, term, films, people, p, name), one in zip(found, q, strict=True)
-    ]
+) -> list[list[Enriched]]:
+    """Every term in every cluster of each partition (N,), where something is known inside and outside of it."""
+    found: list[tuple[int, int, Term, Table, Table]] = []
+    for level, members in enumerate(partitions):
+        votes = Votes(members, patients)
+        for done, term in enumerate(terms, 1):
+            films, people = by_film(members, term.has), votes.count(term.has)
+            either = people[:, :2].sum(axis=1) * people[:, 2:].sum(axis=1) > 0
+            differs = (people[:, 0] + people[:, 2]) * (people[:, 1] + people[:, 3]) > 0
+            for cluster in np.flatnonzero(either & differs):
+                found.append((level, int(cluster), term, films[cluster], people[cluster]))
+            progress(level * len(terms) + done, len(partitions) * len(terms))
+    made: list[list[Enriched]] = [[] for _ in partitions]
+    if found:
+        p, names = p_values(np.array([row[4] for row in found]))
+        q = stats.false_discovery_control(p, method="bh")
+        for (level, cluster, term, films, people), one_p, one_q, name in zip(found, p, q, names, strict=True):
+            made[level].append(
+                Enriched(
+                    cluster, term, films, people, odds_ratio(films)[0], *odds_ratio(people), float(one_p),
+                    float(one_q), name,
+                )
+            )  # fmt: skip
+    return made
 
 
 def by_film(members: NDArray[np.int32], has: NDArray[np.int8]) -> NDArray[np.int64]:
@@ -127,13 +133,16 @@ def _vote(have: NDArray[np.int64], known: NDArray[np.int64]) -> NDArray[np.int8]
     return np.where(known == 0, -1, 2 * have >= known).astype(np.int8)
 
 
-def p_value(table: Table) -> tuple[float, str]:
-    """p, two-sided, and by which test."""
-    square = table.reshape(2, 2)
-    expected = square.sum(axis=1, keepdims=True) * square.sum(axis=0, keepdims=True) / square.sum()
-    if expected.min() < SMALL:
-        return float(stats.fisher_exact(square).pvalue), "fisher"
-    return float(stats.chi2.sf(float(((square - expected) ** 2 / expected).sum()), 1)), "chi2"
+def p_values(tables: NDArray[np.int64]) -> tuple[NDArray[np.float64], list[str]]:
+    """(M, 4) → (M,) two-sided p, and by which test."""
+    squares = tables.reshape(-1, 2, 2).astype(float)
+    across, down = squares.sum(axis=2, keepdims=True), squares.sum(axis=1, keepdims=True)
+    expected = across * down / squares.sum(axis=(1, 2), keepdims=True)
+    p = stats.chi2.sf(((squares - expected) ** 2 / expected).sum(axis=(1, 2)), 1)
+    small = expected.min(axis=(1, 2)) < SMALL
+    for row in np.flatnonzero(small):
+        p[row] = stats.fisher_exact(tables[row].reshape(2, 2)).pvalue
+    return p, ["fisher" if one else "chi2" for one in small]
 
 
 def odds_ratio(table: Table) -> tuple[float, float, float]:

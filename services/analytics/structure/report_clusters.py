@@ -14,7 +14,9 @@ from services.analytics.sample import Sample
 from services.analytics.structure import tree
 from services.analytics.structure.describe import times
 from services.analytics.structure.enrichment import FDR, Enriched
-from services.analytics.structure.stability import DOUBTFUL, STABLE
+from services.analytics.structure.stability import DOUBTFUL, STABLE, Level
+from services.analytics.structure.stability import tree as hierarchy
+from services.analytics.structure.terms import MACHINE, PLACE, SIDE
 from services.analytics.structure.view import SHOWN, View
 
 _TERMS = 6  # rows of each cluster
@@ -69,13 +71,54 @@ def _model(page: Page, view: View, films: Sample, pictures: Mapping[int, bytes])
         " is the kind of term that tells it best from others: association, no cause. Dissolved: share of draws with no"
         " cluster even half like it. Lasts: resolutions in a row that have a cluster like it."
     )
-    page.table(
-        ("field", "kind", "patients", "values", "Cramér's V", "q"),
-        [(s.field, s.about, s.patients, s.values, s.v, small(s.q)) for s in view.sorted_by[:_FIELDS]],
-        f"{name}: what its clusters sort by (one film of each patient; 0 not at all, 1 entirely)",
-    )
+    _sorting(page, view)
     _terms(page, view)
+    _technical(page, view)
     _sheets(page, view, pictures)
+
+
+def _sorting(page: Page, view: View) -> None:
+    """Cramér's V of each field at each resolution: what is sorted by coarsely, and what finely only."""
+    asked = [(level, found) for level, found in zip(view.levels, view.sortings, strict=True) if found]
+    strength = {(level.resolution, s.field): s.v for level, found in asked for s in found}
+    kinds = {s.field: (s.about, s.patients) for _, found in asked for s in found}
+    by_most = sorted(kinds, key=lambda field: -max(strength.get((level.resolution, field), 0.0) for level, _ in asked))
+    page.table(
+        ("field", "kind", "patients", *(f"at {level.resolution:g}" for level, _ in asked),
+         f"q at {view.chosen.resolution:g}"),
+        [
+            (field, *kinds[field], *(strength.get((level.resolution, field)) for level, _ in asked),
+             next((small(s.q) for s in view.sorted_by if s.field == field), None))
+            for field in by_most[:_FIELDS]
+        ],
+        f"{view.spec.name}: what clusters sort by (Cramér's V, one film of each patient; 0 not at all, 1 entirely)",
+    )  # fmt: skip
+
+
+def _technical(page: Page, view: View) -> None:
+    """Machines, places and side tables that clusters are rich in at any resolution; no finding should hang on them."""
+    surest: dict[str, tuple[Level, Enriched]] = {}
+    for level, found in zip(view.levels, view.everywhere, strict=True):
+        for e in found:
+            if e.found and e.term.about in (MACHINE, PLACE, SIDE):
+                known = surest.get(e.term.name)
+                if known is None or e.q < known[1].q:
+                    surest[e.term.name] = (level, e)
+    rows = [
+        (e.term.name, e.term.about, f"{level.resolution:g}", _name(e.cluster), _of(e.films[0], e.films[1]),
+         _of(e.films[2], e.films[3]), f"{times(e.odds_patients)} [{times(e.low)}, {times(e.high)}]", small(e.q))
+        for level, e in sorted(surest.values(), key=lambda pair: pair[1].q)
+    ][:_FIELDS]  # fmt: skip
+    if not rows:
+        page.text(
+            f"{view.spec.name}: no cluster at any resolution is rich in a machine, a place or a side table's cell."
+        )
+        return
+    page.table(
+        ("term", "kind", "surest at", "cluster there", "films in it", "films outside", "odds ratio, patients", "q"),
+        rows,
+        f"{view.spec.name}: shortcuts, machines, places and side tables that a cluster of any resolution is rich in",
+    )  # fmt: skip
 
 
 def _terms(page: Page, view: View) -> None:
@@ -128,30 +171,26 @@ def columns(views: Sequence[View]) -> tuple[dict[str, list[object]], dict[str, l
     terms: dict[str, list[object]] = {}
     clusters: dict[str, list[object]] = {}
     for view in views:
-        for e in view.enriched:
-            _add(terms, _term(view, e))
-        for number, level in enumerate(view.levels):
-            for row in (r for r in _tree(view) if r["resolution"] == level.resolution):
+        for level, found in zip(view.levels, view.everywhere, strict=True):
+            for e in found:
+                _add(terms, _term(view, level, e))
+        rows = hierarchy(view.levels)
+        for level in view.levels:
+            for row in (r for r in rows if r["resolution"] == level.resolution):
                 cluster = int(row["cluster"])
                 here = level is view.chosen
                 _add(clusters, {
                     "model": view.spec.name, **row, "recommended": here, "jaccard": float(level.jaccard[cluster]),
                     "dissolved": float(level.dissolved[cluster]), "persistence": int(level.persistence[cluster]),
                     "in_words": view.lines[cluster] if here else None,
-                    "looks_like": view.verdicts[cluster] if here else None, "level": number,
+                    "looks_like": view.verdicts[cluster] if here else None,
                 })  # fmt: skip
     return terms, clusters
 
 
-def _tree(view: View) -> list[Mapping[str, float | int]]:
-    from services.analytics.structure.stability import tree as hierarchy
-
-    return hierarchy(view.levels)
-
-
-def _term(view: View, e: Enriched) -> dict[str, object]:
+def _term(view: View, level: Level, e: Enriched) -> dict[str, object]:
     found: dict[str, object] = {
-        "model": view.spec.name, "resolution": view.chosen.resolution, "cluster": e.cluster, "field": e.term.field,
+        "model": view.spec.name, "resolution": level.resolution, "cluster": e.cluster, "field": e.term.field,
         "value": e.term.value, "about": e.term.about,
     }  # fmt: skip
     for unit, table in (("films", e.films), ("patients", e.people)):

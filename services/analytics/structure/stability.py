@@ -23,7 +23,7 @@ STABLE, DOUBTFUL, DISSOLVED = 0.75, 0.6, 0.5  # Jaccard
 ENOUGH = 0.75  # share of films in stable clusters that makes a resolution worth recommending
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Level:
     """One resolution. jaccard: (C,) of each cluster of `partition`, mean over draws, NaN of a cluster no draw met.
     dissolved: (C,) share of draws in which it was below 0.5.  agreement: mean adjusted Rand index between seeds, 1 with

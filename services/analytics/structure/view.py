@@ -24,6 +24,7 @@ from services.analytics.structure.stability import Level
 from services.analytics.structure.terms import Term
 from services.core.models import ModelSpec
 
+MOST = 60  # clusters of a resolution whose terms are asked about
 SHOWN = 16  # clusters with sheets and pages of their own; the tables have all
 EACH = 7  # films of a kind on a sheet: a row of the page
 DRAWS = 200  # of the patients, for class structure
@@ -42,7 +43,8 @@ class ClassStructure:
 
 @dataclass(frozen=True)
 class View:
-    """One model. chosen: the level recommended, for `reason`."""
+    """One model. chosen: the level recommended, for `reason`; lines, verdicts, exemplars: of its clusters.  everywhere,
+    sortings: what the clusters of each level are rich in, and what they sort by; none of levels with more than MOST."""
 
     spec: ModelSpec
     near: Graph
@@ -52,8 +54,8 @@ class View:
     reason: str
     layouts: list[Layout]
     distortions: list[Distortion]
-    enriched: list[Enriched]
-    sorted_by: list[Sorted]
+    everywhere: list[list[Enriched]]
+    sortings: list[list[Sorted]]
     lines: list[str]
     verdicts: list[str]
     exemplars: Mapping[int, Exemplars]
@@ -62,6 +64,14 @@ class View:
     @property
     def members(self) -> NDArray[np.int32]:
         return self.chosen.partition.members
+
+    @property
+    def enriched(self) -> list[Enriched]:
+        return self.everywhere[self.levels.index(self.chosen)]
+
+    @property
+    def sorted_by(self) -> list[Sorted]:
+        return self.sortings[self.levels.index(self.chosen)]
 
     def drawn(self, column: str) -> Layout:
         """The layout of this column with the first seed: what is shown."""
@@ -96,7 +106,10 @@ def look(
     drawn = layouts.draw(pool, edges, unit, asked.layouts, asked.perplexities, seeds, stage("layouts"))
     rows = distortion.rows(len(unit), asked.seed)
     bent = distortion.measure(unit, [one.place for one in drawn], near, rows, stage("distortion"))
-    enriched = enrichment.enrich(members, films.patients, terms, stage("enrichment"))
+    asking = [level for level in levels if len(level.partition.sizes) <= MOST or level is chosen]
+    told = enrichment.enrich([level.partition.members for level in asking], films.patients, terms, stage("enrichment"))
+    everywhere = [told[asking.index(level)] if level in asking else [] for level in levels]
+    enriched = everywhere[levels.index(chosen)]
     clusters = range(len(chosen.partition.sizes))
     return View(
         spec=spec,
@@ -107,8 +120,11 @@ def look(
         reason=reason,
         layouts=drawn,
         distortions=bent,
-        enriched=enriched,
-        sorted_by=enrichment.sorting(members, films.patients, terms),
+        everywhere=everywhere,
+        sortings=[
+            enrichment.sorting(level.partition.members, films.patients, terms) if level in asking else []
+            for level in levels
+        ],
         lines=[describe.describe(number, enriched, films, members) for number in clusters],
         verdicts=[describe.verdict(number, enriched) for number in clusters],
         exemplars=describe.exemplars(unit, near, edges, members, films.patients, SHOWN, EACH),

@@ -1,0 +1,142 @@
+"""A study of structure as a run: what it writes, says and finds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from services.analytics import kinds
+from services.core import clusters
+from services.core.blobs import Blobs
+from services.core.errors import HilumError
+from services.core.facts import Facts, images, models, sides
+from services.core.facts.images import Stored
+from services.core.facts.sides import SideColumn, SideTable
+from services.core.store import VectorStore, payload
+from tests.kit import clustered
+from tests.kit.analyses import Made, make
+from tests.kit.clustered import kind_of
+from tests.kit.records import make_spec
+
+FILMS = 160
+SHARP, BLUNT = make_spec("sharp", 24), make_spec("blunt", 16)
+ASKED = {
+    "models": ["sharp", "blunt"], "k": 8, "resolutions": [0.3, 1.0],
+    "structure": {"perplexities": [8], "seeds": 2, "draws": 6},
+}  # fmt: skip
+
+
+def archive(facts: Facts, store: VectorStore, blobs: Blobs) -> None:
+    """Films of four kinds; those of kind 3 come from a scanner of their own, but for a few, and are of the poor."""
+    random = np.random.default_rng(0)
+    acme = [(random.random() < (0.9 if kind_of(n) == 3 else 0.05)) for n in range(FILMS)]
+    records = [
+        replace(clustered.record(n), manufacturer="Acme" if acme[n] else "Zenith", rows=300 + 10 * (n // 8 % 2))
+        for n in range(FILMS)
+    ]
+    for seed, (spec, noise) in enumerate(((SHARP, 0.6), (BLUNT, 1.4))):
+        store.ensure(spec)
+        models.register(facts, spec)
+        vectors = clustered.vectors(FILMS, spec.dim, noise, seed)
+        store.upsert(spec, [r.image_id for r in records], vectors, [payload(r) for r in records])
+    marks = (SHARP.fingerprint, BLUNT.fingerprint)
+    images.commit(facts, [Stored(r, blobs.put(clustered.thumbnail(n)), marks) for n, r in enumerate(records)])
+    table = SideTable("demo", "sdoh", "patient", (SideColumn("state", "State", "text"),))
+    people = {r.patient_id: "GA" if kind_of(n) == 3 else "AL" for n, r in enumerate(records) if r.patient_id}
+    sides.add(facts, table, [(person, {"text": {"state": state}}) for person, state in people.items()])
+    sides.finish(facts, table)
+
+
+def test_a_study_finds_what_was_planted_and_says_so(tmp_path: Path, facts: Facts, store: VectorStore) -> None:
+    archive(facts, store, Blobs(tmp_path / "blobs"))
+    run = make(tmp_path, facts, store, **ASKED)
+    found = run.metrics["sharp"]
+    assert [one["clusters"] for one in found["resolutions"]] == [4, 4]
+    assert found["recommended"]["reason"].startswith("Resolution ")
+    told = pq.read_table(run.folder / "enrichment.parquet").to_pylist()
+    enriched = [row for row in told if (row["model"], row["resolution"]) == ("sharp", 0.3)]
+    (scanner,) = (r for r in enriched if r["value"] == "Acme" and r["q"] < 0.05 and r["odds_patients"] > 1)
+    (poor,) = (r for r in enriched if r["field"] == "sdoh.state" and r["value"] == "GA" and r["odds_patients"] > 1)
+    assert poor["cluster"] == scanner["cluster"]
+    assert not [r for r in enriched if r["field"] == "matrix" and r["q"] < 0.05]  # nothing but chance
+    line = found["clusters"][scanner["cluster"]]["in_words"]
+    assert "manufacturer Acme ×" in line
+    assert {s["field"]: s["v"] for s in found["sorted_by"]}["manufacturer"] > 0.5
+    assert found["classes"]["classes"] == ["edema", "pleural_effusion", "none of these"]
+    blunt = run.metrics["blunt"]["classes"]
+    assert found["classes"]["silhouette"]["low"] > blunt["silhouette"]["high"]
+    _holds_together(run)
+    _publishes(run, scanner["cluster"])
+    again = make(tmp_path, facts, store, **ASKED | {"models": ["sharp"]})
+    assert _hashes(again) == _hashes(run)
+
+
+def _holds_together(run: Made) -> None:
+    drawn = run.metrics["blunt"]["layouts"]
+    assert set(drawn) == {"umap", "pca", "tsne-8"}
+    assert 0 < drawn["tsne-8"]["disparity_to_first_model"] < 1
+    assert len(drawn["tsne-8"]["disparity_over_seeds"]) == 1
+    assert drawn["umap"]["trustworthiness"]["value"] > 0.7
+    table = pq.read_table(run.folder / "layouts-sharp.parquet")
+    assert {"image_id", "pca.x", "umap@0.x", "umap@1.y", "tsne-8@0.x", "tsne-8@1.y"} <= set(table.column_names)
+    report = run.report
+    for words in ("Do clusters come back?", "Layouts", "Class structure", "looks like", "sharp − blunt", "prototype",
+                  "trustworthiness 0.", "Distorts most", "Research use only"):  # fmt: skip
+        assert words in report
+    assert report.count("data:image/png") == 2 * 3 * 2  # models, layouts; by cluster and by class
+    assert "data:image/jpeg" in report
+    assert "p-secret" not in report
+    assert "<script" not in report
+    tree = [r for r in pq.read_table(run.folder / "clusters.parquet").to_pylist() if r["model"] == "sharp"]
+    assert [r["parent"] for r in tree] == [-1, -1, -1, -1, 0, 1, 2, 3]
+    assert all(r["share"] == 1 for r in tree)
+
+
+def _publishes(run: Made, number: int) -> None:
+    """Its clusters are where sets of clusters are made from."""
+    found = {c.number: c for c in clusters.read(run.folder.parent, run.folder.name, "sharp", 0.3)}
+    assert found[number].name == f"{run.folder.name}/sharp/0.3/{number}"
+    assert len(found[number].films) == FILMS // 4
+
+
+def _hashes(run: Made) -> list[object]:
+    made = run.json("manifest.json")["models"]
+    return [made["sharp"][key] for key in ("graph_sha256", "clusters_sha256", "layouts_sha256")]
+
+
+def test_layouts_and_classes_can_be_left_out(tmp_path: Path, facts: Facts, store: VectorStore) -> None:
+    clustered.fill(facts, store, Blobs(tmp_path / "blobs"), [SHARP], 80)
+    run = make(
+        tmp_path, facts, store, models=["sharp"], k=8, labels=["pneumothorax"],
+        structure={"layouts": ["pca"], "draws": 4, "seeds": 1},
+    )  # fmt: skip
+    assert set(run.metrics["sharp"]["layouts"]) == {"pca"}
+    assert run.metrics["sharp"]["classes"] is None
+    assert "no classes to tell apart" in run.report
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"layouts": ["isomap"]}, "umap, pca, tsne"),
+        ({"layouts": ["pca", "pca"]}, "each once"),
+        ({"perplexities": [1]}, "perplexity"),
+        ({"perplexities": [5, 10, 20, 30, 40, 50]}, "perplexities"),
+        ({"seeds": 99}, "seeds"),
+        ({"draws": 1}, "draws"),
+    ],
+)
+def test_what_cannot_be_asked(asked: dict[str, object], words: str) -> None:
+    with pytest.raises(HilumError, match=words):
+        kinds.parse({"models": ["m"], "structure": asked})
+
+
+def test_what_was_asked_can_be_asked_again() -> None:
+    asked = kinds.parse({"models": ["m"], "resolutions": [2, 0.5], "structure": {"seeds": 2, "layouts": ["tsne"]}})
+    assert asked.kind == "structure"
+    assert asked.resolutions == (0.5, 2.0)  # type: ignore[attr-defined]
+    assert kinds.parse(asked.as_json()) == asked
