@@ -6,6 +6,7 @@ it. Every step may be repeated without harm.
 
 from __future__ import annotations
 
+import errno
 import json
 import mmap
 import os
@@ -31,7 +32,7 @@ from services.core.store.reports import report_point
 from services.core.types import JobProgress
 from services.ingest.pixel_cache import PixelCache
 
-OTHERS = ("analyze", "fill")  # jobs that read films at their own pace, without the claim on a dataset
+OTHERS = ("analyze",)  # jobs that read films at their own pace, without the claim on a dataset
 _NEVER_READ = {"blobs", "pixels", "models", "tuned", "secret"}  # no id is written there, and they are large
 _SHORTEST = 12  # bytes of a name that are looked for in raw files: shorter ones stand there by chance
 _SHORTEST_WORD = 4  # the same for words of texts
@@ -80,7 +81,7 @@ class Removal:
         if removal.at_work(self.facts, OTHERS):
             raise HilumError(
                 ErrorCode.FAILED_PRECONDITION,
-                "an analysis or a filling of a model is running; cancel it or wait, then give the same command again",
+                "an analysis is running; cancel it or wait, then give the same command again",
             )
         steps = (self._vectors, self._runs, self._pictures, self._rows, self._rewrite, self._look)
         for step in steps:
@@ -230,8 +231,32 @@ def _files(root: Path) -> Iterator[tuple[Path, int]]:
 
 
 def _occurs(path: Path, needles: list[bytes]) -> bool:
+    """Engines keep files with holes of gigabytes: those are zeros, and only what is written is read."""
+    longest = max(map(len, needles), default=0)
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            return any(data.find(needle) >= 0 for needle in needles)
+            parts = list(_written(file.fileno(), len(data)))
+            return any(
+                data.find(needle, max(0, start - longest), end + longest) >= 0
+                for start, end in parts
+                for needle in needles
+            )
     except (OSError, ValueError):  # empty, or gone meanwhile
         return False
+
+
+def _written(descriptor: int, size: int) -> Iterator[tuple[int, int]]:
+    """Start and end of each part of a file that is no hole; of the whole where the system cannot tell."""
+    if not hasattr(os, "SEEK_DATA"):
+        yield 0, size
+        return
+    end = 0
+    while end < size:
+        try:
+            start = os.lseek(descriptor, end, os.SEEK_DATA)
+        except OSError as error:
+            if error.errno != errno.ENXIO:  # which says that only a hole is left
+                yield end, size
+            return
+        end = os.lseek(descriptor, start, os.SEEK_HOLE)
+        yield start, end

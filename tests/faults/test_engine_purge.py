@@ -15,6 +15,7 @@ from services.core.errors import ErrorCode, HilumError
 from services.core.filters import equals, to_qdrant
 from services.core.store import VectorStore
 from services.engine.supervisor import EngineProcess
+from tests.kit.raw import written
 from tests.kit.records import make_spec, unit_vectors
 
 CANARY = "p-canaryinthemine"
@@ -24,7 +25,7 @@ def traces(folder: Path, needles: dict[str, bytes]) -> dict[str, set[str]]:
     """Which needle stands in which files below `folder`."""
     found: dict[str, set[str]] = {}
     for path in folder.rglob("*"):
-        data = path.read_bytes() if path.is_file() else b""
+        data = written(path)
         for name, needle in needles.items():
             if needle in data:
                 found.setdefault(name, set()).add(path.relative_to(folder).as_posix())

@@ -28,11 +28,13 @@ from services.ingest.claim import claimed
 from services.ingest.decode import decode
 from services.ingest.forget import Forgotten, forget
 from services.ingest.pixel_cache import PixelCache, pack
+from services.ingest.removal import _occurs
 from services.ingest.report_index import ReportIndex
 from services.transport import grpc_edge
 from tests.kit.encoders import TinyEncoder, tiny_registry
 from tests.kit.films import ramp, stored_bytes
 from tests.kit.ingesting import Room, room
+from tests.kit.raw import written
 
 PATIENT, STUDY, FINDING = "CANARY-PATIENT-77", "1.2.840.77.88.99.111", "canary_finding"
 CANARY = "a report of the canary"
@@ -72,7 +74,7 @@ class Mine:
             }  # fmt: skip
         found: dict[str, set[str]] = {}
         for path in self.data.rglob("*"):
-            data = path.read_bytes() if path.is_file() else b""
+            data = written(path)
             for what, needle in needles.items():
                 if needle in data or needle.decode("latin1") in path.name:
                     found.setdefault(what, set()).add(path.relative_to(self.data).as_posix())
@@ -179,6 +181,19 @@ def test_nothing_is_left_in_any_byte_and_the_others_are_untouched(mine: Mine) ->
     assert [path.name for path in (mine.data / "runs").iterdir()] == ["00000000-0000-4000-8000-000000000002"]
     assert [r.run_id for r in runs.recent(mine.room.facts)] == ["00000000-0000-4000-8000-000000000002"]
     assert images.reports_of(mine.room.facts, "demo", "s-other") == {"findings": "kept"}
+
+
+def test_bytes_are_found_wherever_they_stand_in_a_file_with_holes(tmp_path: Path) -> None:
+    needle, block, path = b"\0\0canary\0\0", 2**20, tmp_path / "holes"
+    for place in (0, 5, block - 5, block, 40 * block + 17, 64 * block - len(needle)):
+        with path.open("wb") as file:
+            file.truncate(64 * block)
+            file.seek(place)
+            file.write(needle)
+        assert _occurs(path, [b"other", needle]), place
+        assert not _occurs(path, [b"canary!", b"\1"])
+    path.write_bytes(b"")
+    assert not _occurs(path, [needle])
 
 
 @pytest.mark.slow
