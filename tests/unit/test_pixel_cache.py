@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from services.core.store import VectorStore
 from services.core.types import Film, Job, JobState
 from services.engine.supervisor import EngineProcess
 from services.ingest import fill
+from services.ingest.claim import claimed
 from services.ingest.looks import pixel_sha256
 from services.ingest.pixel_cache import PixelCache, pack, unpack
 from tests.kit.encoders import TinyEncoder, tiny_registry
@@ -120,6 +122,29 @@ def test_films_that_are_not_cached_are_reported(tmp_path: Path, engine: EnginePr
         assert lacking == {i for i in images.ids_of(opened.facts) if i not in images.ids_of(
             opened.facts, opened.registry.get("later").spec.fingerprint)}  # fmt: skip
         assert work(opened, model="later", dataset="a").progress.counts == {}
+
+
+def test_a_dataset_that_somebody_holds_is_filled_when_it_is_free(
+    tmp_path: Path, engine: EngineProcess, store: VectorStore
+) -> None:
+    for name in ("a", "b"):
+        write_pictures(tmp_path / name, 2, seed=ord(name))
+    with room(tmp_path / "data", engine.url, tiny_registry(TinyEncoder(), TinyEncoder("later", 24))) as opened:
+        for name in ("a", "b"):
+            opened.ingest(tmp_path / name, dataset=name, models=("tiny",), cache_pixels=True)
+        later = opened.registry.get("later").spec
+        worker = opened.worker()
+        with claimed(opened.facts, opened.settings.data_dir, "b", lambda: False) as held:
+            assert held
+            job = jobs.submit(opened.facts, fill.KIND, {"model": "later"})
+            worker.start()
+            while len(images.ids_of(opened.facts, later.fingerprint)) < 2:
+                time.sleep(0.05)
+            time.sleep(0.5)
+            assert jobs.get(opened.facts, job.job_id).state is JobState.RUNNING
+            assert len(images.ids_of(opened.facts, later.fingerprint)) == 2, "the films of the dataset that is free"
+        assert opened.wait(job.job_id).progress.counts == {"stored": 4}
+        worker.stop()
 
 
 def test_nothing_is_kept_unasked_nor_of_films_that_are_not_taken(
