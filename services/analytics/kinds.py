@@ -24,6 +24,7 @@ from services.analytics.eda.asked import EdaAsked
 from services.analytics.hubs.asked import HubsAsked
 from services.analytics.map.asked import MapAsked
 from services.analytics.probe.asked import ProbeAsked
+from services.analytics.outliers.asked import OutliersAsked
 from services.analytics.retrieval.asked import RetrievalAsked
 from services.analytics.structure.asked import StructureAsked
 from services.core.errors import invalid
@@ -33,7 +34,18 @@ if TYPE_CHECKING:
 
 KINDS: dict[str, type[Asked]] = {
     kind.kind: kind
-    for kind in (EdaAsked, MapAsked, HubsAsked, RetrievalAsked, ProbeAsked, CalibrationAsked, AlignAsked, StructureAsked, CompareAsked)
+    for kind in (
+        EdaAsked,
+        MapAsked,
+        HubsAsked,
+        RetrievalAsked,
+        ProbeAsked,
+        CalibrationAsked,
+        AlignAsked,
+        StructureAsked,
+        CompareAsked,
+        OutliersAsked,
+    )
 }
 
 

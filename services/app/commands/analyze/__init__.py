@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import typer
 
-from services.app.commands.analyze import align, calibrate, compare, eda, hubs, map, probe, retrieval, runs, structure
+from services.app.commands.analyze import (
+    align,
+    calibrate,
+    compare,
+    eda,
+    hubs,
+    map,
+    outliers,
+    probe,
+    retrieval,
+    runs,
+    structure,
+)
 
 app = typer.Typer(no_args_is_help=True, help="Analyses of an archive.", rich_markup_mode=None)
 app.command("eda")(eda.eda)
@@ -16,6 +28,7 @@ app.command("hubs")(hubs.hubs)
 app.command("align")(align.align)
 app.command("structure")(structure.structure)
 app.command("compare")(compare.compare)
+app.command("outliers")(outliers.outliers)
 app.command("list")(runs.list_runs)
 app.command("show")(runs.show_run)
 app.command("report")(runs.report)

@@ -1,0 +1,90 @@
+"""Everything that a search for outliers found of one model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.analytics import cluster, fuzzy, graph, layout
+from services.analytics.outliers import duplicates, regions, scores
+from services.analytics.outliers.asked import OutliersAsked
+from services.analytics.outliers.duplicates import Double, Twins
+from services.analytics.outliers.regions import Apart
+from services.analytics.outliers.scores import Agreement, Scores
+from services.analytics.outliers.understand import Region, nearest, understand
+from services.analytics.progress import Progress
+from services.analytics.sample import Sample
+from services.analytics.structure.layouts import first
+from services.analytics.structure.terms import Term
+from services.core.models import ModelSpec
+
+GROUPS = 4  # understood; the tables have all
+
+
+@dataclass(frozen=True)
+class View:
+    """One model. groups: rows of outliers that lie together.  apart: clusters by how far they lie from the rest.
+    regions: outliers together, groups of them, clusters apart, and what was asked.  beside: of every outlier the
+    nearest ordinary film.  same: the distance below which films are `twins`.  place: (N, 2) principal components, to
+    draw."""
+
+    spec: ModelSpec
+    near: graph.Graph
+    scores: Scores
+    agreement: list[Agreement]
+    groups: list[NDArray[np.int64]]
+    apart: list[Apart]
+    regions: list[Region]
+    beside: dict[int, tuple[int, float]]
+    same: float
+    twins: list[Twins]
+    doubles: list[Double]
+    place: NDArray[np.float32]
+
+
+def look(
+    unit: NDArray[np.float32],
+    spec: ModelSpec,
+    asked: OutliersAsked,
+    films: Sample,
+    terms: Sequence[Term],
+    region: NDArray[np.int64],
+    progress: Progress,
+) -> View:
+    """unit: (N, D) float32, L2-normalised.  region: rows of the films asked about, none for none."""
+    patients, count = films.patients, asked.flagged(len(films))
+    pool = graph.build(unit, min(2 * asked.k, len(unit) - 1), asked.seed, progress, f"graph of {spec.name}")
+    near, others = first(pool, asked.k), graph.of_others(pool, unit, asked.k, patients)
+    stage = f"outliers of {spec.name}"
+    progress(stage, 0, 4)
+    found = scores.score(unit, others, count, asked.trees, asked.seed)
+    progress(stage, 1, 4)
+    partition = cluster.leiden(fuzzy.weights(near), 1.0, asked.seed)
+    away = regions.apart(unit, others, partition.members, asked.seed)
+    progress(stage, 2, 4)
+    sets = [("All outliers", found.flagged)]
+    groups = regions.groups(near, found.flagged)
+    sets += [(f"Outliers that lie together, group {n}", rows) for n, rows in enumerate(groups[:GROUPS], 1)]
+    sets += [
+        (f"A cluster apart, {one.films} films", np.flatnonzero(partition.members == one.cluster))
+        for one in away[:GROUPS]
+        if one.ratio >= regions.APART
+    ]
+    sets += [("The region asked about", region)] if len(region) else []
+    understood = understand(sets, unit, found.flagged, films, terms)
+    progress(stage, 3, 4)
+    strange = np.zeros(len(films), dtype=bool)
+    strange[found.flagged] = True
+    beside = {row: (normal, d) for row, normal, d in nearest(found.flagged, unit, strange, films)}
+    same = duplicates.bound(others, asked.same)
+    pairs = duplicates.twins(pool, same)
+    agreed = scores.agreement(found.values, count, patients, asked.seed)
+    view = View(
+        spec, near, found, agreed, groups, away, understood, beside, same, pairs,
+        duplicates.doubles(pairs, patients), layout.pca(unit),
+    )  # fmt: skip
+    progress(stage, 4, 4)
+    return view
