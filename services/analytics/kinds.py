@@ -22,6 +22,7 @@ from services.analytics.calibration.asked import CalibrationAsked
 from services.analytics.compare.asked import CompareAsked
 from services.analytics.eda.asked import EdaAsked
 from services.analytics.hubs.asked import HubsAsked
+from services.analytics.label_quality.asked import LabelQualityAsked
 from services.analytics.map.asked import MapAsked
 from services.analytics.probe.asked import ProbeAsked
 from services.analytics.outliers.asked import OutliersAsked
@@ -45,6 +46,7 @@ KINDS: dict[str, type[Asked]] = {
         StructureAsked,
         CompareAsked,
         OutliersAsked,
+        LabelQualityAsked,
     )
 }
 

@@ -10,6 +10,7 @@ from services.app.commands.analyze import (
     compare,
     eda,
     hubs,
+    labels,
     map,
     outliers,
     probe,
@@ -29,6 +30,7 @@ app.command("align")(align.align)
 app.command("structure")(structure.structure)
 app.command("compare")(compare.compare)
 app.command("outliers")(outliers.outliers)
+app.command("labels")(labels.labels)
 app.command("list")(runs.list_runs)
 app.command("show")(runs.show_run)
 app.command("report")(runs.report)

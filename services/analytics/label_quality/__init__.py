@@ -1,0 +1,1 @@
+"""Which labels are likely wrong, and what wrong labels would do."""
