@@ -77,6 +77,13 @@ class Page:
         columns = f"grid-template-columns:repeat(auto-fill,{size + 16}px)"
         self._parts.append(Markup('<div class="sheet" style="{}">{}</div>').format(columns, sheet))
 
+    def legend(self, colours: Sequence[tuple[str, str]]) -> None:
+        """What colours mean: (``#rrggbb``, words) each."""
+        keys = Markup("").join(
+            Markup('<span><i style="background:{}"></i>{}</span>').format(paint, words) for paint, words in colours
+        )
+        self._parts.append(Markup('<p class="legend">{}</p>').format(keys))
+
     def html(self, manifest: Mapping[str, Any]) -> str:
         """The whole document. manifest: as `Bench.manifest` makes it."""
         rooms = jinja2.Environment(

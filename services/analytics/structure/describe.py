@@ -15,6 +15,7 @@ from services.analytics.structure.enrichment import Enriched
 from services.analytics.structure.terms import FINDING, MACHINE, PERSON, PLACE, SIDE, UNKNOWN_VALUE, VIEW, whole
 
 MOSTLY = 0.6  # share of a cluster's films that makes it mostly so
+ALIKE = 0.3  # correlation: what Cohen (1988) calls medium
 _AT_MOST = 3  # findings named, and other terms
 _LOOKS = {FINDING: "finding", PERSON: "person", MACHINE: "scanner", PLACE: "site", VIEW: "view", SIDE: "side-table"}
 _PEOPLE = {"F": "women", "M": "men"}
@@ -28,12 +29,14 @@ def describe(cluster: int, found: Sequence[Enriched], films: Sample, members: ND
 
 
 def verdict(cluster: int, found: Sequence[Enriched]) -> str:
-    """What kind of cluster it looks like: that of the term that tells its films best from others. Empty where nothing
-    tells."""
+    """What kind of cluster it looks like: that of the term that tells its films best from others, where the two go
+    together well; else what it leans to. Empty where nothing tells."""
     rich = [e for e in found if e.cluster == cluster and e.found]
     if not rich:
         return ""
     telling = max(rich, key=phi)
+    if phi(telling) < ALIKE:
+        return f"leans to {telling.term.name}"
     return f"looks like a {_LOOKS[telling.term.about]} cluster ({telling.term.name})"
 
 

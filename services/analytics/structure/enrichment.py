@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from services.analytics.structure.terms import UNKNOWN_VALUE, Term
+from services.analytics.structure.terms import MIN_FILMS, UNKNOWN_VALUE, Term
 
 FDR = 0.05
 SMALL = 5.0  # expected count
@@ -155,9 +155,9 @@ def odds_ratio(table: Table) -> tuple[float, float, float]:
 
 @dataclass(frozen=True)
 class Sorted:
-    """How far a partition sorts by a field. patients: one film of each, those whose value is known.  values: of the
-    field.  v: Cramér's V, corrected for bias (Bergsma 2013), 0 nothing to 1 entirely.  p: of χ² on that table.  q: by
-    Benjamini–Hochberg over the fields."""
+    """How far a partition sorts by a field. patients: one film of each, of those whose value is known and had by
+    MIN_FILMS of them, and whose cluster has as many.  values: of the field.  v: Cramér's V, corrected for bias (Bergsma
+    2013), 0 nothing to 1 entirely.  p: of χ² on that table.  q: by Benjamini–Hochberg over the fields."""
 
     field: str
     about: str
@@ -186,9 +186,10 @@ def sorting(members: NDArray[np.int32], patients: NDArray[np.int32], terms: Sequ
             continue
         table = np.zeros((int(members.max()) + 1, int(values.max()) + 1))
         np.add.at(table, (members[here], values[here]), 1)
-        table = table[table.sum(axis=1) > 0][:, table.sum(axis=0) > 0]
+        table = table[:, table.sum(axis=0) >= MIN_FILMS]  # a film or two would sort perfectly, and mean nothing
+        table = table[table.sum(axis=1) >= MIN_FILMS][:, table.sum(axis=0) > 0]
         if min(table.shape) > 1:
-            found.append((field, mine[0].about, len(here), table.shape[1], cramer(table), _p(table)))
+            found.append((field, mine[0].about, int(table.sum()), table.shape[1], cramer(table), _p(table)))
     if not found:
         return []
     q = stats.false_discovery_control([row[-1] for row in found], method="bh")

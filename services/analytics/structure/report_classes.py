@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import combinations
 from typing import Any
 
@@ -133,25 +133,31 @@ def _by_class(page: Page, held: Sequence[tuple[View, ClassStructure]], classes: 
     page.plot(figure.intervals(rows, "silhouette", at=0.0), "Below 0 a class is nearer to another than to itself.")
 
 
-def paints(classes: Classes) -> tuple[list[str], Mapping[str, NDArray[np.bool_]]]:
-    """The colour of each film, and which films each class' name stands at. Several findings make a blend."""
-    shade = {name: picture.colour(number) for number, name in enumerate(classes.names)}
+def shades(classes: Classes) -> dict[str, str]:
+    """The colour of each class; films without a finding are pale."""
+    return {name: picture.ABSENT if name == NONE else picture.colour(n) for n, name in enumerate(classes.names)}
+
+
+def paints(classes: Classes) -> list[str]:
+    """The colour of each film. Several findings make a blend."""
+    shade = shades(classes)
     known = [shade.get(name) for name in classes.findings]
     found = []
     for row, of in enumerate(classes.of):
         mine = [paint for paint, has in zip(known, classes.has[row], strict=True) if has and paint]
         found.append(shade[classes.names[of]] if of >= 0 else picture.blend(mine) if len(mine) > 1 else _GREY)
-    return found, {_words(name): classes.of == number for number, name in enumerate(classes.names)}
+    return found
 
 
 def _blends(page: Page, views: Sequence[View], classes: Classes) -> None:
-    colours, named = paints(classes)
-    page.text("The maps by class. A film with several findings has the colours of all of them, mixed; grey: no class.")
+    colours = paints(classes)
+    page.text("The maps by class. A film with several findings has the colours of all of them, mixed.")
+    page.legend([*((paint, _words(name)) for name, paint in shades(classes).items()), (_GREY, "no class")])
     for column in dict.fromkeys(one.column for view in views for one in view.layouts):
         reference = views[0].drawn(column).place
         page.pictures(
             [
-                (picture.painted(onto(reference, view.drawn(column).place).place, colours, named, _SIZE),
+                (picture.painted(onto(reference, view.drawn(column).place).place, colours, {}, _SIZE),
                  f"{view.spec.name}, {view.drawn(column).name}")
                 for view in views
             ],

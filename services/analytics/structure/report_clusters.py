@@ -68,8 +68,9 @@ def _model(page: Page, view: View, films: Sample, pictures: Mapping[int, bytes])
     )  # fmt: skip
     page.text(
         f"× are odds ratios by patient, told where the false discovery rate is below {FDR:g}. What a cluster looks like"
-        " is the kind of term that tells it best from others: association, no cause. Dissolved: share of draws with no"
-        " cluster even half like it. Lasts: resolutions in a row that have a cluster like it."
+        " is the kind of term that tells it best from others (correlation 0.3 or more; below, it leans to it):"
+        " association, no cause. Dissolved: share of draws with no cluster even half like it. Lasts: resolutions in a"
+        " row that have a cluster like it."
     )
     _sorting(page, view)
     _terms(page, view)
@@ -151,7 +152,8 @@ def _sheets(page: Page, view: View, pictures: Mapping[int, bytes]) -> None:
             if row in pictures
         ]  # fmt: skip
         if sheet:
-            page.text(". ".join((f"{view.spec.name}, {_name(number)}: {view.lines[number]}", verdict(view, number))))
+            told = (f"{view.spec.name}, {_name(number)}: {view.lines[number]}", verdict(view, number))
+            page.text("; ".join(part for part in told if part))
             page.pictures(sheet)
 
 

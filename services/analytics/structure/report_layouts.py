@@ -125,5 +125,5 @@ def _groups(page: Page, views: Sequence[View], films: Sample, labels: Sequence[s
         for one in shown:
             for name, (values, count) in by_group(view.distortions[view.layouts.index(one)], named).items():
                 rows.setdefault(name, [name, count]).extend(float(value) for value in values)
-        head = [f"{one.name}: {what}" for one in shown for what in ("trust", "continuity", "kept")]
+        head = [f"{one.column} {what}" for one in shown for what in ("trust", "continuity", "kept")]
         page.table(["group", "films", *head], rows.values(), f"{view.spec.name}: what layouts distort, by group")
