@@ -7,7 +7,7 @@ import contextlib
 from google.protobuf import json_format
 
 from hilum.v1 import analytics_pb2, common_pb2, jobs_pb2
-from services.analytics import kinds, manifest
+from services.analytics import kinds, manifest, seen
 from services.analytics.asked import MAP
 from services.analytics.jobs import KIND, atlas_path, described, report_path
 from services.core.config import Settings
@@ -36,6 +36,7 @@ class AnalyticsApi:
 
     def create_run(self, request: analytics_pb2.CreateRunRequest, call: Call) -> jobs_pb2.Job:
         given = json_format.MessageToDict(request, preserving_proto_field_name=True)
+        given["filter"] = seen.narrowed(call.access, request.filter)
         unnamed = self._models() if kinds.named(given).every_model else []
         asked = kinds.parse({**given, "models": given.get("models") or unnamed})
         asked.check(self._facts)
@@ -46,15 +47,21 @@ class AnalyticsApi:
         return job_message(job)
 
     def get_run(self, request: analytics_pb2.GetRunRequest, call: Call) -> analytics_pb2.Run:
-        return self._message(runs.get(self._facts, request.run_id), with_metrics=True)
+        run = runs.get(self._facts, request.run_id)
+        if not seen.sees(call.access, run.manifest):
+            raise HilumError(ErrorCode.NOT_FOUND, "no such run; `hilum analyze list` shows those there are")
+        return self._message(run, with_metrics=True)
 
     def list_runs(self, request: analytics_pb2.ListRunsRequest, call: Call) -> analytics_pb2.ListRunsResponse:
         size = paging.size(request.page_size, 50)
         found = runs.recent(self._facts, paging.position(request.page_token), size)
         token = paging.token(f"{found[-1].created_at}/{found[-1].run_id}") if len(found) == size else ""
-        return analytics_pb2.ListRunsResponse(runs=[self._message(run) for run in found], next_page_token=token)
+        return analytics_pb2.ListRunsResponse(
+            runs=[self._message(run) for run in found if seen.sees(call.access, run.manifest)], next_page_token=token
+        )
 
     def get_run_file(self, request: analytics_pb2.GetRunFileRequest, call: Call) -> common_pb2.Blob:
+        seen.folder(self._runs, request.run_id, call.access)
         path = manifest.file(self._runs, request.run_id, request.name)
         if path.stat().st_size > MAX_MESSAGE_BYTES - 2**16:
             raise HilumError(

@@ -14,7 +14,8 @@ from pathlib import Path
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
 
-from services.analytics import atlas, manifest
+from services.analytics import atlas, manifest, seen
+from services.core.access import ALL, Access
 from services.core.errors import ErrorCode, HilumError
 from services.core.security import confine
 
@@ -32,18 +33,22 @@ _TYPES = {".js": "text/javascript", ".wasm": "application/wasm", ".parquet": "ap
 _DATA = {"data/dataset.parquet": "dataset.parquet", "data/metadata.json": "metadata.json"}
 
 
-def build(data_dir: Path) -> APIRouter:
-    """A router over the finished runs below `data_dir`."""
+def build(data_dir: Path, access: Access = ALL) -> APIRouter:
+    """A router over the finished runs below `data_dir`, as far as they may be seen."""
     router = APIRouter(include_in_schema=False)
     runs = manifest.runs_dir(data_dir)
 
+    def folder(run_id: str) -> Path:
+        return seen.folder(runs, run_id, access)
+
     @router.get("/v1/runs/{run_id}/report")
     def report(run_id: str) -> Response:
-        page = (manifest.folder(runs, run_id) / "report.html").read_text()
+        page = (folder(run_id) / "report.html").read_text()
         return HTMLResponse(page, headers={**_HEADERS, "content-security-policy": REPORT_CSP})
 
     @router.api_route("/v1/runs/{run_id}/files/{name}", methods=["GET", "HEAD"])
     def kept(run_id: str, name: str) -> Response:
+        folder(run_id)
         path = manifest.file(runs, run_id, name)
         headers = {**_HEADERS, "content-security-policy": REPORT_CSP, "cache-control": "private, max-age=3600"}
         return FileResponse(path, media_type=manifest.TYPES[path.suffix], filename=name, headers=headers)
@@ -54,7 +59,7 @@ def build(data_dir: Path) -> APIRouter:
 
     @router.get("/v1/runs/{run_id}/atlas/")
     def index(run_id: str) -> Response:
-        names = atlas.models(manifest.folder(runs, run_id))
+        names = atlas.models(folder(run_id))
         if len(names) == 1:
             return RedirectResponse(f"{names[0]}/")
         return HTMLResponse(
@@ -63,12 +68,12 @@ def build(data_dir: Path) -> APIRouter:
 
     @router.get("/v1/runs/{run_id}/atlas/{model}")
     def model_without_slash(run_id: str, model: str) -> Response:
-        atlas.atlas_of(manifest.folder(runs, run_id), model)
+        atlas.atlas_of(folder(run_id), model)
         return RedirectResponse(f"{model}/")
 
     @router.api_route("/v1/runs/{run_id}/atlas/{model}/{path:path}", methods=["GET", "HEAD"])
     def file(run_id: str, model: str, path: str, request: Request) -> Response:
-        snapshot = atlas.atlas_of(manifest.folder(runs, run_id), model)
+        snapshot = atlas.atlas_of(folder(run_id), model)
         if path in ("", "index.html"):
             return HTMLResponse(atlas.index_page(model, run_id), headers=_HEADERS | {"cache-control": "no-cache"})
         if path in _DATA:

@@ -150,6 +150,7 @@ class Bench(Generic[A]):
             "asked": self.asked.as_json(),
             "films": len(films),
             "films_matching": self.matching,
+            "films_of": sorted(set(films.dataset)),  # datasets: who may not see all of them may not see the run
             "patients": int(films.patients.max()) + 1,
             "sample_sha256": films.sha256,
             "sample_note": films.note(self.matching),

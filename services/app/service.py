@@ -104,6 +104,8 @@ class Service(Process):
         worker = AnalyticsWorker(replace(self.settings, encode=self._encode or self.settings.encode), facts)
         apis = [AnalyticsApi(self.settings, facts), JobsApi(facts)]
         self.serve_grpc(apis)
-        self.serve_http(apis, [atlas_router.build(self.settings.data_dir)], lambda: {"facts": answers(facts)})
+        self.serve_http(
+            apis, [atlas_router.build(self.settings.data_dir, self.access)], lambda: {"facts": answers(facts)}
+        )
         worker.start()
         self.opened.callback(worker.stop)

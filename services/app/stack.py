@@ -79,7 +79,7 @@ class Stack(Process):
             warm = warm_up(registry, encode, pool.workers)
             self.serve_http(
                 apis,
-                [web_router(facts, query, self.access), atlas_router.build(settings.data_dir)],
+                [web_router(facts, query, self.access), atlas_router.build(settings.data_dir, self.access)],
                 lambda: {"engine": store.alive(), "facts": answers(facts), "encoders": warm.is_set()},
             )
         for worker in (ingest, analytics, upkeep):
