@@ -27,6 +27,7 @@ from services.analytics.map.asked import MapAsked
 from services.analytics.probe.asked import ProbeAsked
 from services.analytics.outliers.asked import OutliersAsked
 from services.analytics.retrieval.asked import RetrievalAsked
+from services.analytics.shift.asked import ShiftAsked
 from services.analytics.structure.asked import StructureAsked
 from services.core.errors import invalid
 
@@ -47,6 +48,7 @@ KINDS: dict[str, type[Asked]] = {
         CompareAsked,
         OutliersAsked,
         LabelQualityAsked,
+        ShiftAsked,
     )
 }
 

@@ -10,7 +10,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class CreateRunRequest(_message.Message):
-    __slots__ = ("models", "filter", "sample_size", "seed", "k", "resolutions", "labels", "request_id", "retrieval", "calibration", "hubs", "align", "structure", "eda", "sampling", "compare", "probe", "outliers", "label_quality")
+    __slots__ = ("models", "filter", "sample_size", "seed", "k", "resolutions", "labels", "request_id", "retrieval", "calibration", "hubs", "align", "structure", "eda", "sampling", "compare", "probe", "outliers", "label_quality", "shift")
     MODELS_FIELD_NUMBER: _ClassVar[int]
     FILTER_FIELD_NUMBER: _ClassVar[int]
     SAMPLE_SIZE_FIELD_NUMBER: _ClassVar[int]
@@ -30,6 +30,7 @@ class CreateRunRequest(_message.Message):
     PROBE_FIELD_NUMBER: _ClassVar[int]
     OUTLIERS_FIELD_NUMBER: _ClassVar[int]
     LABEL_QUALITY_FIELD_NUMBER: _ClassVar[int]
+    SHIFT_FIELD_NUMBER: _ClassVar[int]
     models: _containers.RepeatedScalarFieldContainer[str]
     filter: str
     sample_size: int
@@ -49,7 +50,8 @@ class CreateRunRequest(_message.Message):
     probe: ProbeAnalysis
     outliers: OutlierAnalysis
     label_quality: LabelQualityAnalysis
-    def __init__(self, models: _Optional[_Iterable[str]] = ..., filter: _Optional[str] = ..., sample_size: _Optional[int] = ..., seed: _Optional[int] = ..., k: _Optional[int] = ..., resolutions: _Optional[_Iterable[float]] = ..., labels: _Optional[_Iterable[str]] = ..., request_id: _Optional[str] = ..., retrieval: _Optional[_Union[RetrievalAnalysis, _Mapping]] = ..., calibration: _Optional[_Union[CalibrationAnalysis, _Mapping]] = ..., hubs: _Optional[_Union[HubAnalysis, _Mapping]] = ..., align: _Optional[_Union[AlignAnalysis, _Mapping]] = ..., structure: _Optional[_Union[StructureAnalysis, _Mapping]] = ..., eda: _Optional[_Union[EdaAnalysis, _Mapping]] = ..., sampling: _Optional[_Union[SamplingAnalysis, _Mapping]] = ..., compare: _Optional[_Union[CompareAnalysis, _Mapping]] = ..., probe: _Optional[_Union[ProbeAnalysis, _Mapping]] = ..., outliers: _Optional[_Union[OutlierAnalysis, _Mapping]] = ..., label_quality: _Optional[_Union[LabelQualityAnalysis, _Mapping]] = ...) -> None: ...
+    shift: ShiftAnalysis
+    def __init__(self, models: _Optional[_Iterable[str]] = ..., filter: _Optional[str] = ..., sample_size: _Optional[int] = ..., seed: _Optional[int] = ..., k: _Optional[int] = ..., resolutions: _Optional[_Iterable[float]] = ..., labels: _Optional[_Iterable[str]] = ..., request_id: _Optional[str] = ..., retrieval: _Optional[_Union[RetrievalAnalysis, _Mapping]] = ..., calibration: _Optional[_Union[CalibrationAnalysis, _Mapping]] = ..., hubs: _Optional[_Union[HubAnalysis, _Mapping]] = ..., align: _Optional[_Union[AlignAnalysis, _Mapping]] = ..., structure: _Optional[_Union[StructureAnalysis, _Mapping]] = ..., eda: _Optional[_Union[EdaAnalysis, _Mapping]] = ..., sampling: _Optional[_Union[SamplingAnalysis, _Mapping]] = ..., compare: _Optional[_Union[CompareAnalysis, _Mapping]] = ..., probe: _Optional[_Union[ProbeAnalysis, _Mapping]] = ..., outliers: _Optional[_Union[OutlierAnalysis, _Mapping]] = ..., label_quality: _Optional[_Union[LabelQualityAnalysis, _Mapping]] = ..., shift: _Optional[_Union[ShiftAnalysis, _Mapping]] = ...) -> None: ...
 
 class RetrievalAnalysis(_message.Message):
     __slots__ = ("depths", "queries", "relevance", "fuse", "correct")
@@ -176,6 +178,22 @@ class LabelQualityAnalysis(_message.Message):
     rates: _containers.RepeatedScalarFieldContainer[float]
     repeats: int
     def __init__(self, folds: _Optional[int] = ..., shown: _Optional[int] = ..., flip: _Optional[str] = ..., rates: _Optional[_Iterable[float]] = ..., repeats: _Optional[int] = ...) -> None: ...
+
+class ShiftAnalysis(_message.Message):
+    __slots__ = ("axes", "a", "b", "remove", "permutations", "folds")
+    AXES_FIELD_NUMBER: _ClassVar[int]
+    A_FIELD_NUMBER: _ClassVar[int]
+    B_FIELD_NUMBER: _ClassVar[int]
+    REMOVE_FIELD_NUMBER: _ClassVar[int]
+    PERMUTATIONS_FIELD_NUMBER: _ClassVar[int]
+    FOLDS_FIELD_NUMBER: _ClassVar[int]
+    axes: _containers.RepeatedScalarFieldContainer[str]
+    a: str
+    b: str
+    remove: str
+    permutations: int
+    folds: int
+    def __init__(self, axes: _Optional[_Iterable[str]] = ..., a: _Optional[str] = ..., b: _Optional[str] = ..., remove: _Optional[str] = ..., permutations: _Optional[int] = ..., folds: _Optional[int] = ...) -> None: ...
 
 class Run(_message.Message):
     __slots__ = ("run_id", "state", "created_at", "manifest", "metrics", "atlas", "kind", "report", "files")

@@ -123,10 +123,12 @@ def retrieval(near: Graph, asks: NDArray[np.int32], relevant: NDArray[np.int32],
 
 
 def over(values: Sequence[float]) -> Estimate:
-    """The mean over repeats, and Student's 95 % interval of it."""
+    """The mean over repeats, and Student's 95 % interval of it, within 0 to 1 as all of MEASURES are (an AMI may be a
+    little less)."""
     found = np.asarray(values, dtype=np.float64)
     found = found[np.isfinite(found)]
     if len(found) < 2:
         return Estimate(float("nan"), float("nan"), float("nan"))
     margin = float(stats.t.ppf(0.975, len(found) - 1) * found.std(ddof=1) / np.sqrt(len(found)))
-    return Estimate(float(found.mean()), float(found.mean()) - margin, float(found.mean()) + margin)
+    mean = float(found.mean())
+    return Estimate(mean, max(mean - margin, min(mean, 0.0)), min(mean + margin, 1.0))

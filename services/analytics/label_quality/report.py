@@ -141,18 +141,22 @@ def _experiment(made: Page, model: str, asked: LabelQualityAsked, ats: Sequence[
         "Student's over these repeats, and say nothing of other patients. What is stated is taken for the truth, so "
         "labels already wrong are counted as right. The probe learns from wrong labels and is tested on the true ones. "
         "Vectors, and so clusters and answers, stay as they are: purity, AMI and nDCG by the labels are what one would "
-        "measure. precision@n: of the n least probable labels, n as many as are wrong, the share that is; recall and "
+        "measure; the rarer a finding, the more wrong labels add to what is relevant, which raises nDCG by chance. "
+        "precision@n: of the n least probable labels, n as many as are wrong, the share that is; recall and "
         "precision: of the labels that are suspected.",
-    )
-    made.table(
-        ("mislabelled", "films", *flip.MEASURES),
-        [(f"{at.rate:.0%}", round(at.films), *(at.found[m] for m in flip.MEASURES)) for at in ats],
     )
     rates = [at.rate for at in ats]
     for shown, caption in (
-        ((flip.PROBE, flip.RIGHT, flip.MEASURED, flip.TRUE, flip.PURITY, flip.ADJUSTED), "What wrong labels do."),
+        ((flip.PROBE, flip.RIGHT, flip.MEASURED, flip.TRUE), "What wrong labels do to a probe and to retrieval."),
+        ((flip.PURITY, flip.ADJUSTED), "What they do to clusters."),
         ((flip.AT, flip.RECALL, flip.PRECISION), "How many of them are found."),
     ):
+        found = [at for at in ats if at.found[shown[0]].known]
+        made.table(
+            ("mislabelled", "films", *shown),
+            [(f"{at.rate:.0%}", round(at.films), *(at.found[m] for m in shown)) for at in found],
+            title=f"{model}: {caption[0].lower()}{caption[1:-1]}",
+        )
         lines = [
             Line(m, rates, [at.found[m].value for at in ats], [at.found[m].low for at in ats],
                  [at.found[m].high for at in ats], dots=True, dashed=m == flip.TRUE)

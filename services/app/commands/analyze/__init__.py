@@ -16,6 +16,7 @@ from services.app.commands.analyze import (
     probe,
     retrieval,
     runs,
+    shift,
     structure,
 )
 
@@ -31,6 +32,7 @@ app.command("structure")(structure.structure)
 app.command("compare")(compare.compare)
 app.command("outliers")(outliers.outliers)
 app.command("labels")(labels.labels)
+app.command("shift")(shift.shift)
 app.command("list")(runs.list_runs)
 app.command("show")(runs.show_run)
 app.command("report")(runs.report)
