@@ -17,10 +17,15 @@ from services.core.facts import Facts, images, models, sides
 from services.core.facts.images import Stored
 from services.core.facts.sides import SideColumn, SideTable
 from services.core.store import VectorStore, payload
+from services.encoders.bundled import DINO
+from services.encoders.registry import Registry
+from services.phantom.film import display, render
+from services.phantom.train.data import films_of
+from services.phantom.train.evaluate import encode_films
 from tests.kit import clustered
 from tests.kit.analyses import Made, make
 from tests.kit.clustered import kind_of
-from tests.kit.records import make_spec
+from tests.kit.records import make_record, make_spec
 
 FILMS = 160
 SHARP, BLUNT = make_spec("sharp", 24), make_spec("blunt", 16)
@@ -140,3 +145,38 @@ def test_what_was_asked_can_be_asked_again() -> None:
     assert asked.kind == "structure"
     assert asked.resolutions == (0.5, 2.0)  # type: ignore[attr-defined]
     assert kinds.parse(asked.as_json()) == asked
+
+
+@pytest.mark.slow
+def test_a_scanner_planted_in_pixels_is_named(tmp_path: Path, facts: Facts, store: VectorStore) -> None:
+    """A third of phantom patients on a scanner with another gain, seen by the bundled encoder; and the same films with
+    manufacturers dealt out at random, of which nothing must be said."""
+    films = films_of(600, 77)
+    planted = np.array([film.patient % 3 == 0 for film in films])
+    pixels = [display(render(film, 224)) for film in films]
+    shown = [_regained(p) if there else p for p, there in zip(pixels, planted, strict=True)]
+    encoder = Registry.bundled().get(DINO)
+    random = np.random.default_rng(4)
+    dealt = {patient: random.random() < 1 / 3 for patient in sorted({film.patient for film in films})}
+    records = [
+        make_record(
+            f"film-{n}", patient_id=f"p{film.patient}", view=film.view, sex=film.sex, age=float(film.age),
+            manufacturer="Planted" if planted[n] else "Hilum", device="Dealt" if dealt[film.patient] else "Other",
+        )
+        for n, film in enumerate(films)
+    ]  # fmt: skip
+    store.ensure(encoder.spec)
+    models.register(facts, encoder.spec)
+    ids = [r.image_id for r in records]
+    store.upsert(encoder.spec, ids, encode_films(encoder, shown), [payload(r) for r in records])
+    images.commit(facts, [Stored(r, "", (encoder.spec.fingerprint,)) for r in records])
+    run = make(tmp_path, facts, store, models=[DINO], structure={"layouts": ["pca"], "seeds": 1, "draws": 10})
+    rich = [r for r in pq.read_table(run.folder / "enrichment.parquet").to_pylist() if r["odds_patients"] > 1]
+    assert min(r["q"] for r in rich if r["value"] == "Planted") < 0.05
+    assert min(r["q"] for r in rich if r["value"] == "Dealt") > 0.05
+    (table,) = (t for t in run.json("tables.json")["tables"] if "shortcuts" in t["title"])
+    assert table["rows"][0][0] == "manufacturer Planted"
+
+
+def _regained(pixels: np.ndarray) -> np.ndarray:
+    return (255 * (pixels / 255) ** 0.6).round().astype(np.uint8)
