@@ -130,8 +130,8 @@ def convention(shares: Mapping[str, float]) -> list[str]:
     if not meant:
         return []
     return [
-        f"In {len(meant)} of {len(shares)} probes most absent films are absent by the dataset's convention: nobody said "
-        "that the finding is not there, it is just not listed."
+        f"In {len(meant)} of {len(shares)} probes most absent films are absent by the dataset's convention: nobody "
+        "said that the finding is not there, it is just not listed."
     ]
 
 

@@ -67,6 +67,8 @@ class Found:
 def run(bench: Bench[ProbeAsked]) -> None:
     """Make the run in the bench's folder."""
     asked, films = bench.asked, bench.films
+    if asked.augment == ON:
+        _ = bench.encode  # before hours of other work
     study = _study(bench)
     inside = groups.masks(films, study.rows, study.records)
     found = [_of_model(bench, study, spec, inside) for spec in bench.specs]
