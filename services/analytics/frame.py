@@ -55,7 +55,9 @@ class Frame:
     @cached_property
     def patients(self) -> NDArray[np.int32]:
         """(N,) numbers from 0 in the order in which patients come; a film without a patient is one of its own."""
-        return self._numbered("patient_id")
+        key = self._keys("patient_id")
+        key = np.where(key < 0, key.max(initial=0) + 1 + np.arange(len(key)), key)
+        return _in_order(key)
 
     @cached_property
     def nameless(self) -> int:
@@ -99,14 +101,28 @@ class Frame:
 
     def numbered(self, field: str) -> NDArray[np.int32]:
         """(N,) which patient or study each film is of, by its dataset and `field`; −1 where none is named."""
-        known = self.table[field].is_valid().to_numpy()
-        return np.where(known, self._numbered(field), -1).astype(np.int32)
+        if field not in self._numbers:
+            key = self._keys(field)
+            self._numbers[field] = np.full(len(self), -1, np.int32)
+            self._numbers[field][key >= 0] = _in_order(key[key >= 0])
+        return self._numbers[field]
 
-    def _numbered(self, field: str) -> NDArray[np.int32]:
-        own = pc.binary_join_element_wise(pc.cast(self.table["dataset"], pa.string()), self.table[field], "\0")
-        alone = pc.binary_join_element_wise("\0", self.table["image_id"], "")
-        key = pc.coalesce(own, alone).combine_chunks()
-        return key.dictionary_encode().indices.to_numpy().astype(np.int32)
+    @cached_property
+    def _numbers(self) -> dict[str, NDArray[np.int32]]:
+        return {}
+
+    def _keys(self, field: str) -> NDArray[np.int64]:
+        """(N,) a number for each pair of dataset and id; −1 where no id is named."""
+        site = self.table["dataset"].combine_chunks().indices.to_numpy().astype(np.int64)
+        ids = self.table[field].combine_chunks().dictionary_encode()
+        own = pc.fill_null(ids.indices, -1).to_numpy(zero_copy_only=False).astype(np.int64)
+        return np.where(own < 0, -1, site * max(len(ids.dictionary), 1) + own)
+
+
+def _in_order(keys: NDArray[np.int64]) -> NDArray[np.int32]:
+    """(N,) numbers from 0 in the order in which keys come."""
+    found: NDArray[np.int32] = pa.array(keys).dictionary_encode().indices.to_numpy()
+    return found
 
 
 def load(

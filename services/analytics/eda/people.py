@@ -6,6 +6,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 from sqlalchemy import func, select
 
@@ -63,19 +65,19 @@ def twice(frame: Frame, key: str, field: str) -> Twice:
     """Whose films say more than one thing in `field`; films that say nothing do not count."""
     who = frame.numbered(key)
     values, codes = coded(frame.table[field])
-    known = (who >= 0) & (codes >= 0)
-    pairs = _pairs(who[known], codes[known])
-    several = np.flatnonzero(np.bincount(pairs[0], minlength=1) > 1)
-    said = defaultdict(list)
-    mine = np.isin(pairs[0], several)
-    for one, code in pairs[:, mine].T.tolist():
-        said[one].append(values[code])
-    first = dict(zip(*(part.tolist() for part in np.unique(who[known], return_index=True)), strict=True))
-    rows = np.flatnonzero(known)[[first[one] for one in said]] if said else np.empty(0, np.int64)
-    told = frame.table.select(["dataset", key]).take(rows).to_pylist()
-    listed = sorted((row["dataset"], row[key], what) for row, what in zip(told, said.values(), strict=True))
-    films = int(np.isin(who, several).sum()) if len(several) else 0
-    return Twice([(site, name) for site, name, _ in listed], [what for *_, what in listed], films)
+    rows = np.flatnonzero((who >= 0) & (codes >= 0))
+    one = np.zeros(int(who.max(initial=0)) + 1, np.int32)
+    one[who[rows]] = codes[rows]  # of several, any one
+    several = np.zeros(len(one), bool)
+    several[who[rows][codes[rows] != one[who[rows]]]] = True
+    theirs = rows[several[who[rows]]]
+    told = frame.table.select(["dataset", key]).take(pa.array(theirs)).to_pylist()
+    said: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+    for film, code in zip(told, codes[theirs].tolist(), strict=True):
+        said[film["dataset"], film[key]].add(values[code])
+    listed = sorted(said)
+    films = int(several[who[who >= 0]].sum())
+    return Twice(listed, [sorted(said[name]) for name in listed], films)
 
 
 def same_pixels(facts: Facts, frame: Frame) -> list[Shared]:
@@ -100,7 +102,7 @@ def same_pixels(facts: Facts, frame: Frame) -> list[Shared]:
 def _pairs(one: NDArray[np.int32], other: NDArray[np.int32]) -> NDArray[np.int64]:
     """(2, K): the different pairs."""
     width = int(other.max(initial=0)) + 1
-    return np.stack(np.divmod(np.unique(one.astype(np.int64) * width + other), width))
+    return np.stack(np.divmod(pc.unique(pa.array(one.astype(np.int64) * width + other)).to_numpy(), width))
 
 
 def _sizes(codes: NDArray[np.int32]) -> NDArray[np.int64]:

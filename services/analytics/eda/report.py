@@ -18,7 +18,7 @@ from services.analytics.eda.warnings import Warned
 from services.analytics.figure import Line
 from services.analytics.page import Cell, Page
 
-_VALUES, _SITES, _WHO, _FINDINGS, _COLUMNS = 12, 8, 10, 14, 400  # shown; the tables in Parquet have them all
+_VALUES, _SITES, _WHO, _FINDINGS, _COLUMNS = 12, 8, 5, 14, 400  # shown; the tables in Parquet have them all
 _SHARES = (0.5, 0.9, 0.99, 1.0)
 
 
@@ -110,15 +110,15 @@ def _missing(page: Page, look: Look) -> None:
     page.heading("Missing", "Share of films that say nothing of a field. Blank is unknown, and nowhere counted as no.")
     missing = {one.name: one.missing for one in [*look.counts, look.dates, *look.ids]}
     missing |= {one.name: one.missing[:-1] for one in look.spreads}
+    whole = [name for name, each in missing.items() if not each.any()]
+    empty = [name for name, each in missing.items() if (each == total).all()]
     rows: list[list[Cell]] = [
-        [
-            name,
-            *(_share(int(each[site]), int(total[site])) for site in shown),
-            _share(int(each.sum()), int(total.sum())),
-        ]
+        [name, *(_share(each[site], total[site]) for site in shown), _share(each.sum(), total.sum())]
         for name, each in sorted(missing.items(), key=lambda item: (-int(item[1].sum()), item[0]))
+        if name not in whole and name not in empty
     ]
     page.table(("field", *names), rows)
+    page.text(f"Every film states: {', '.join(whole) or 'nothing'}. No film states: {', '.join(empty) or '–'}.")
 
 
 def _words(page: Page, counts: Counts, where: Sites) -> None:
