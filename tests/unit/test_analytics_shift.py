@@ -146,6 +146,18 @@ def test_ndcg_leaves_out_films_not_judged() -> None:
     assert np.allclose(removal.answered(near, y, PATIENTS), plain, atol=1e-6)
 
 
+def test_an_axis_is_taken_out_of_a_finding_that_is_stated_along_a_part_of_it_alone() -> None:
+    x = space(1.5)
+    axis = axes.Axis("device", ["a", "b", "c"], SCANNER, 0)
+    said = np.where(SCANNER == 0, np.arange(FILMS) // 6 % 2, -1).astype(np.int8)
+    found = removal.remove(x, axis, {"edema": said}, PATIENTS, 5, 4, 0, Progress(), "removal")
+    assert found.axis.before.low > 0.7
+    assert found.axis.after.value < 0.6
+    (probe,) = found.probes
+    assert probe.films == (SCANNER == 0).sum()
+    assert probe.change.value != 0
+
+
 def archive(facts: Facts, store: VectorStore, blobs: Blobs, films: int, scanner: float) -> None:
     """Films of four kinds, moved by their scanner, which is Acme for most with effusion and few without; two datasets
     that differ in nothing."""

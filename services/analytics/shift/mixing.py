@@ -53,5 +53,5 @@ def _table(members: NDArray[np.int32], codes: NDArray[np.int32], clusters: int, 
 def _entropy(counts: NDArray[np.int64]) -> NDArray[np.float64]:
     """(B,) in nats, of (B, C)."""
     share = counts / counts.sum(axis=1, keepdims=True)
-    found: NDArray[np.float64] = -(share * np.log(np.where(share > 0, share, 1.0))).sum(axis=1)
+    found: NDArray[np.float64] = -(share * np.log(np.where(share > 0, share, 1.0))).sum(axis=1) + 0.0  # and no −0
     return found

@@ -77,7 +77,7 @@ def remove(
         judged = np.flatnonzero(y >= 0)
         if not linear.enough(y[judged], people[judged], folds):
             continue
-        probes.append(_probe(name, x[judged], y[judged], codes[judged], people[judged], folds, seed))
+        probes.append(_probe(name, x, y, codes, people, folds, seed))
         answers.append(_answers(name, near, after, y, people, seed))
     return Removal(
         axis.name, len(rows), _probe(axis.name, x, codes, codes, people, folds, seed),
@@ -94,14 +94,21 @@ def _probe(
     folds: int,
     seed: int,
 ) -> Cost:
+    """y: (N,), −1 not judged. The eraser of a fold learns from all films of patients that are not tested in it, judged
+    or not: a finding may be stated along a part of the axis alone."""
+    judged = np.flatnonzero(y >= 0)
+    x, said, people = unit[judged], y[judged], patients[judged]
+
     def erase(learn: NDArray[np.int64]) -> Callable[[Vectors], Vectors]:
-        return leace.fit(unit[learn], codes[learn])
+        tested = np.setdiff1d(people, people[learn])
+        rows = ~np.isin(patients, tested)
+        return leace.fit(unit[rows], codes[rows])
 
     before, after = (
-        linear.reading(y, linear.out_of_fold(unit, y, patients, folds, seed, change), patients, seed)
+        linear.reading(said, linear.out_of_fold(x, said, people, folds, seed, change), people, seed)
         for change in (None, erase)
     )
-    return _cost(name, len(y), before, after)
+    return _cost(name, len(judged), before, after)
 
 
 def _cost(name: str, films: int, before: Reading, after: Reading) -> Cost:

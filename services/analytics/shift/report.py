@@ -26,7 +26,7 @@ ABOUT = (
     "lines on these films alone. Where sets of films differ, it may be by their patients or findings as "
     "well as their machines."
 )
-FINDINGS_SHOWN = 30
+SHOWN = 12  # pairs of a finding and an axis, of each model
 
 
 def write(page: Page, asked: ShiftAsked, known: Sequence[Axis], found: Sequence[Found]) -> None:
@@ -93,8 +93,9 @@ def _mixed(page: Page, found: Sequence[Found]) -> None:
     for name in dict.fromkeys(name for one in found for name in one.mixed):
         page.heading(
             f"Do clusters mix {TITLES.get(name, name)}s?",
-            "Entropy of its values in each Leiden cluster over that of all films: 1 is mixed as the whole is, 0 one "
-            "value alone. Expected: with values dealt anew among the films, one of each patient; p: of so little.",
+            "Entropy of its values in each Leiden cluster over that of all films: 1 is mixed as the whole is, above 1 "
+            "more evenly, 0 one value alone. Expected: with values dealt anew among the films, one of each patient; p: "
+            "of so little.",
         )
         for one in found:
             axis = next(read.axis for read in one.read if read.axis.name == name)
@@ -118,7 +119,7 @@ def _shortcuts(page: Page, found: Sequence[Found]) -> None:
     )
     for one in found:
         named = [s for s in one.shortcuts if s.warned]
-        shown = one.shortcuts[: max(len(named), FINDINGS_SHOWN)]
+        shown = one.shortcuts[: max(len(named), SHOWN)]
         page.text(
             f"{one.model}: "
             + ("; ".join(f"{_plain(s.finding)} by {TITLES.get(s.axis, s.axis)}" for s in named) or "none")
@@ -146,8 +147,9 @@ def _removal(page: Page, one: Found) -> None:
         f"{title} taken out of {one.model}",
         "By LEACE (Belrose et al. 2023): of all linear changes after which no straight line tells the axis on the "
         f"films it was learned from, the smallest. Measured on {taken.films:,} films whose {title} is known. Probes: "
-        "learned without the films they are tested on, the eraser too. nDCG@10 and neighbours: the eraser is "
-        "learned from all films. What a curved boundary tells stays. Changes are paired: after − before over the same patients.",
+        "learned without the films they are tested on, the eraser too. nDCG@10 and neighbours: the eraser is learned "
+        "from all films. What a curved boundary tells stays. Changes are paired: after − before over the same "
+        "patients.",
     )
     columns = ("", "films", "before", "after", "change")
     page.table(columns, [_row(taken.axis, title)], title="AUROC of the axis")
