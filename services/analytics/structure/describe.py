@@ -24,20 +24,27 @@ _MOST = 999
 
 def describe(cluster: int, found: Sequence[Enriched], films: Sample, members: NDArray[np.int32]) -> str:
     """One line; × are odds ratios by patient, those first that are surely large. found: of every cluster."""
-    rich = sorted((e for e in found if e.cluster == cluster and e.found), key=lambda e: -e.low)
+    rich = sorted(_rich(cluster, found), key=lambda e: -e.low)
     return "; ".join([_who(films, members == cluster, rich), *_what(rich)])
 
 
 def verdict(cluster: int, found: Sequence[Enriched]) -> str:
     """What kind of cluster it looks like: that of the term that tells its films best from others, where the two go
     together well; else what it leans to. Empty where nothing tells."""
-    rich = [e for e in found if e.cluster == cluster and e.found]
+    rich = _rich(cluster, found)
     if not rich:
         return ""
     telling = max(rich, key=phi)
     if phi(telling) < ALIKE:
         return f"leans to {telling.term.name}"
     return f"looks like a {_LOOKS[telling.term.about]} cluster ({telling.term.name})"
+
+
+def _rich(cluster: int, found: Sequence[Enriched]) -> list[Enriched]:
+    """What the cluster is rich in; of a finding on one side only where not of the finding itself."""
+    rich = [e for e in found if e.cluster == cluster and e.found]
+    named = whole([e.term.field for e in rich if e.term.about == FINDING])
+    return [e for e in rich if e.term.about != FINDING or e.term.field in named]
 
 
 def phi(enriched: Enriched) -> float:
@@ -60,8 +67,7 @@ def _who(films: Sample, inside: NDArray[np.bool_], rich: Sequence[Enriched]) -> 
 
 
 def _what(rich: Sequence[Enriched]) -> list[str]:
-    named = whole([e.term.field for e in rich if e.term.about == FINDING])
-    findings = [e for e in rich if e.term.about == FINDING and e.term.field in named][:_AT_MOST]
+    findings = [e for e in rich if e.term.about == FINDING][:_AT_MOST]
     fields: dict[str, Enriched] = {}
     for e in rich:
         if e.term.about != FINDING and e.term.field not in ("view", "sex", "age"):
