@@ -54,7 +54,8 @@ def experiment(
 ) -> list[At]:
     """truth: (n,) 0 and 1.  near: the graph of these films among other patients', at least DEPTH deep.  members: (n,)
     clusters. A rate of 0 comes first."""
-    made, total = [], (len(rates) + 1) * repeats
+    made: list[At] = []
+    total = (len(rates) + 1) * repeats
     held = linear.penalty(unit, truth, patients, seed)  # one for all, so that rates differ by their labels alone
     for rate in (0.0, *rates):
         figures: list[dict[str, float]] = []

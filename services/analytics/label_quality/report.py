@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,22 +41,28 @@ def page(
     made = Page("Label quality", ABOUT)
     made.heading(
         "How far labels are doubted",
-        "AUROC: out of fold, with its interval by patient; where it is low, doubts mean little. Wrong: estimated share "
-        "of films stated so that are not.",
+        "AUROC: out of fold, with its interval by patient. Wrong: estimated share of films stated so that are not; of "
+        "models whose AUROC is surely above 0.6 alone, as the doubts of others say nothing of labels.",
     )
     made.table(
         ("finding", "model", "films", "stated present", "AUROC", "suspected", "present wrong", "absent wrong"),
         [
             (_plain(one.finding), one.model, len(one.rows), int(one.stated.sum()), one.reading.estimate,
-             int(one.doubts.suspected.sum()), one.doubts.wrong(1), one.doubts.wrong(0))
+             int(one.doubts.suspected.sum()),
+             *(one.doubts.wrong(state) if one.able else None for state in (1, 0)))
             for one in sorted(found, key=lambda one: one.finding)
         ],
     )  # fmt: skip
-    _sources(made, bench, suspects, by)
+    _sources(made, bench, suspects, {one.finding for one in found if one.able}, by)
     for model, ats in flipped.items():
         _experiment(made, model, bench.asked, ats)
     for finding in suspects:
-        _list(made, bench, [one for one in found if one.finding == finding], suspects[finding], by[finding])
+        able = [one for one in found if one.finding == finding and one.able]
+        if able:
+            _list(made, bench, able, suspects[finding], by[finding])
+        else:
+            made.heading(f"To read again: {_plain(finding)}")
+            made.text("No list: no model knows this finding (AUROC surely above 0.6), so its doubts say nothing.")
     return made
 
 
@@ -108,16 +114,20 @@ def _sources(
     made: Page,
     bench: Bench[LabelQualityAsked],
     suspects: Mapping[str, NDArray[np.int64]],
+    able: Collection[str],
     by: Mapping[str, Mapping[str, NDArray[np.int8]]],
 ) -> None:
     rows = []
-    for finding, doubted in suspects.items():
+    for finding in sorted(able):
+        doubted = suspects[finding]
         judged = np.isin(bench.films.labels[finding], (0, 1))
         for source, codes in by[finding].items():
             here = judged & np.isin(codes, (0, 1))
             if here.any():
                 rows.append((_plain(finding), source, int(here.sum()), float((doubted[here] > 0).mean())))
-    made.heading("Whose labels", "Share of each source's labels that at least one model suspects.")
+    made.heading(
+        "Whose labels", "Share of each source's labels that at least one model that knows the finding suspects."
+    )
     made.table(("finding", "source", "films", "suspected"), rows)
     parted = [
         one

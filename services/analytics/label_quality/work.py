@@ -18,6 +18,8 @@ from services.analytics.linear import Reading
 from services.core.errors import ErrorCode, HilumError
 from services.core.facts import images
 
+ABLE = 0.6  # AUROC that is surely passed by a model whose doubts are worth something
+
 
 @dataclass(frozen=True)
 class Doubted:
@@ -32,6 +34,11 @@ class Doubted:
     reading: Reading
     voters: NDArray[np.int64]
     agree: NDArray[np.float64]
+
+    @property
+    def able(self) -> bool:
+        """Does the model know the finding well enough for its doubts to say something of labels?"""
+        return self.reading.estimate.low > ABLE
 
 
 def run(bench: Bench[LabelQualityAsked]) -> None:
@@ -68,8 +75,8 @@ def run(bench: Bench[LabelQualityAsked]) -> None:
             "present": int(one.stated.sum()),
             "auroc": one.reading.estimate.as_json(),
             "suspected": int(one.doubts.suspected.sum()),
-            "present_wrong": one.doubts.wrong(1),
-            "absent_wrong": one.doubts.wrong(0),
+            "present_wrong": one.doubts.wrong(1) if one.able else None,
+            "absent_wrong": one.doubts.wrong(0) if one.able else None,
         }
     for name, ats in flipped.items():
         metrics[name]["flip"] = [
@@ -117,11 +124,12 @@ def _flip(bench: Bench[LabelQualityAsked], model: str, unit: NDArray[np.float32]
 
 
 def _suspects(found: list[Doubted], films: int) -> dict[str, NDArray[np.int64]]:
-    """finding → (N,) how many models suspect each film's label."""
+    """finding → (N,) how many models able to suspect each film's label."""
     counts: dict[str, NDArray[np.int64]] = {}
     for one in found:
         count = counts.setdefault(one.finding, np.zeros(films, dtype=np.int64))
-        count[one.rows[one.doubts.suspected]] += 1
+        if one.able:
+            count[one.rows[one.doubts.suspected]] += 1
     return counts
 
 
