@@ -70,7 +70,7 @@ def test_local_outlier_factor_is_scikit_learns_and_the_papers() -> None:
     ids = np.array([neighbours(p) for p in range(9)], dtype=np.int32)
     exact = Graph(ids, np.take_along_axis(away, ids, axis=1), "exact", 1.0, 9)  # type: ignore[arg-type]
     assert np.allclose(scores.lof(exact), plain, atol=1e-6)
-    assert np.allclose(scores.knn(exact), [np.mean([away[p, o] for o in neighbours(p)]) for p in range(9)], atol=1e-6)
+    assert np.allclose(scores.knn(exact), [distance(p) for p in range(9)], atol=1e-6)
 
 
 def test_neighbours_of_others_come_from_the_one_graph() -> None:
@@ -122,11 +122,14 @@ def test_groups_of_outliers_and_clusters_apart() -> None:
     near = graph.build(vectors, 5, 0, Progress())
     (group,) = regions.groups(near, np.array([3, *range(80, 95)]))
     assert group.tolist() == list(range(80, 95))
-    members = np.r_[np.zeros(70, int), np.ones(10, int), np.full(15, 2)].astype(np.int32)
-    away = regions.apart(vectors, near, members, 0)
-    assert [one.cluster for one in away] == [2, 1]
-    assert away[0].ratio > regions.APART > away[1].ratio
-    assert np.isclose(away[0].gap, np.median((1 - vectors[80:] @ vectors[:80].T).min(axis=1)), atol=1e-5)
+    members = np.r_[np.arange(75) // 15 + 2, np.ones(4), np.full(12, 7), np.zeros(4)].astype(np.int32)
+    odd = np.r_[np.zeros(75), np.ones(4), -np.ones(16)].astype(np.int8)
+    away = regions.apart(vectors, members, odd, 0)
+    assert [(one.cluster, one.strange) for one in away] == [(1, True), (0, False)]
+    assert (away[0].looked, away[0].odd) == (4, 4)
+    gaps = [np.median((1 - vectors[members == c] @ vectors[members != c].T).min(axis=1)) for c in range(8)]
+    assert np.isclose(away[0].gap, gaps[1], atol=1e-5)
+    assert np.isclose(away[1].ratio, gaps[0] / np.median([gaps[c] for c in members]), atol=1e-4)
 
 
 def test_films_turned_inverted_and_empty_are_seen_as_such() -> None:
@@ -185,7 +188,7 @@ def test_what_was_planted_is_reported(tmp_path: Path, facts: Facts, store: Vecto
     assert all("device odd" in why for why in table.loc[ids, "why"])
     found = run.metrics["strange"]
     group = next(region for region in found["regions"] if "together" in region["title"])
-    assert len(planted) <= group["films"] <= len(planted) + 2
+    assert len(planted) <= group["films"] < 10
     assert (table.loc[ids, "group"] == 1).all()
     assert "device odd" in group["line"]
     assert found["regions"][-1] == {**found["regions"][-1], "title": "The region asked about", "films": 1}

@@ -15,7 +15,8 @@ from PIL import Image
 
 EDGE = 32
 _LEAST = 20  # films that make a typical one
-_MARGIN = 0.15  # of correlation, by which another way round must fit better
+_FITS, _MARGIN = 0.6, 0.3  # correlation with a typical film another way round, and by how much it must be better
+_EMPTY = "nearly empty"
 _TAIL = 1.0  # per cent of ordinary films
 _WAYS = {
     "": (0, 1), "turned by a quarter": (1, 1), "upside down": (2, 1), "turned by a quarter the other way": (3, 1),
@@ -40,6 +41,11 @@ class Looks:
             name: tuple(np.percentile([one[name] for one in measured], (_TAIL, 100 - _TAIL))) for name in measured[0]
         } if len(measured) >= _LEAST else {}  # fmt: skip
 
+    @staticmethod
+    def odd(words: Sequence[str]) -> bool:
+        """Is something plainly wrong, of what `says` said?"""
+        return any(said.startswith("looks ") or said == _EMPTY for said in words)
+
     def says(self, picture: bytes | None) -> list[str]:
         """What is strange about one film's picture, in words; nothing where nothing is or there are no ordinary films
         to go by."""
@@ -50,7 +56,7 @@ class Looks:
         words = []
         (low_contrast, _), (dark, bright) = self._usual["contrast"], self._usual["brightness"]
         if measured["contrast"] < low_contrast:
-            words.append("little contrast" if measured["contrast"] > low_contrast / 3 else "nearly empty")
+            words.append("little contrast" if measured["contrast"] > low_contrast / 3 else _EMPTY)
         if measured["brightness"] < dark:
             words.append("darker than 99 % of films")
         if measured["brightness"] > bright:
@@ -68,7 +74,7 @@ class Looks:
             return ""
         fits = {way: self._fit(sign * np.rot90(film, turn)) for way, (turn, sign) in _WAYS.items()}
         best = max(fits, key=lambda way: fits[way])
-        return best if fits[best] > fits[""] + _MARGIN else ""
+        return best if fits[best] > max(_FITS, fits[""] + _MARGIN) else ""
 
     def _measures(self, film: Picture) -> dict[str, float]:
         found = {"contrast": float(film.std()), "brightness": float(film.mean())}

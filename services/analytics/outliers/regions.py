@@ -1,7 +1,7 @@
 """Where outliers lie together: groups of them in the graph, and whole clusters that lie apart.
 
-Scores by neighbours see a group only when it has fewer films than neighbours are counted; a larger one vouches for
-itself. So each small cluster is asked, too, how far its films are from the nearest film outside of it.
+Scores by neighbours hardly see a group of as many films as neighbours are counted: they vouch for each other. So each
+small cluster is asked, too, how far its films are from the nearest film outside of it, and whether they look odd.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from services.analytics import graph
 from services.analytics.graph import Graph
 
 LEAST = 3  # films that make a group
-SMALL = 0.2  # share of films beyond which a cluster is no group of outliers
-APART = 2.0
+SMALL = 0.05  # share of films beyond which a cluster is no group of outliers
+FINE = 3.0  # Leiden's resolution: groups of outliers are small
+APART = 1.25
 _ASKED = 50  # films of a cluster
 
 
@@ -27,9 +28,10 @@ def groups(near: Graph, flagged: NDArray[np.int64]) -> list[NDArray[np.int64]]:
     at least `LEAST`, largest first."""
     place = np.full(len(near.ids), -1)
     place[flagged] = np.arange(len(flagged))
-    to = place[near.ids[flagged]]
-    before = np.logical_and.accumulate(to >= 0, axis=1)  # of a film's neighbours, those before the first ordinary one
-    start, column = np.nonzero(before)
+    to, distances = place[near.ids[flagged]], near.distances[flagged]
+    ordinary = np.where(to < 0, distances, np.inf).min(axis=1)  # to the nearest ordinary film, if that is a neighbour
+    nearer = (to >= 0) & (distances < ordinary[:, None]) & (distances < ordinary[to])
+    start, column = np.nonzero(nearer)
     size = (len(flagged), len(flagged))
     edges = sparse.csr_matrix((np.ones(len(start)), (start, to[start, column])), shape=size)
     _, member = connected_components(edges, directed=False)
@@ -39,29 +41,41 @@ def groups(near: Graph, flagged: NDArray[np.int64]) -> list[NDArray[np.int64]]:
 
 @dataclass(frozen=True)
 class Apart:
-    """A cluster. gap: median distance from its films to the nearest film outside.  ratio: gap over the median distance
-    from its films to the nearest film of another patient inside; of clusters amid others it is about 1."""
+    """A cluster. gap: median distance from its films to the nearest film outside.  ratio: gap over that of the median
+    film's cluster; 1 is usual.  looked, odd: films whose pictures were looked at, and those that look odd."""
 
     cluster: int
     films: int
     gap: float
     ratio: float
+    looked: int
+    odd: int
+
+    @property
+    def strange(self) -> bool:
+        """Do most of its films look odd?"""
+        return self.looked >= LEAST and 2 * self.odd > self.looked
 
 
-def apart(unit: NDArray[np.float32], others: Graph, members: NDArray[np.int32], seed: int) -> list[Apart]:
-    """Clusters of at most `SMALL` of the films, the one farthest from the rest first."""
+def apart(unit: NDArray[np.float32], members: NDArray[np.int32], odd: NDArray[np.int8], seed: int) -> list[Apart]:
+    """Clusters of at most `SMALL` of the films: those that look odd first, then the farthest from the rest. odd: (N,) 1
+    looks odd, 0 does not, −1 not looked at."""
     random = np.random.default_rng(seed)
-    inside = members[others.ids] == members[:, None]
-    nearest = np.where(inside, others.distances, np.inf).min(axis=1)
-    found = []
-    for cluster, films in enumerate(np.bincount(members)):
-        rows = np.flatnonzero(members == cluster)
-        if not LEAST <= films <= SMALL * len(members):
-            continue
-        rows = np.sort(random.choice(rows, min(_ASKED, films), replace=False))
-        # Its own cluster stands for a patient whose films are left out.
-        _, out = graph.exact(unit, 1, rows, patients=members)
-        own = nearest[rows][np.isfinite(nearest[rows])]
-        gap = float(np.median(out))
-        found.append(Apart(cluster, int(films), gap, gap / max(float(np.median(own)), 1e-9) if len(own) else np.inf))
-    return sorted(found, key=lambda one: -one.ratio)
+    sizes = np.bincount(members)
+    if len(sizes) < 2:
+        return []
+    gaps = np.empty(len(sizes))
+    for cluster, films in enumerate(sizes):
+        rows = np.sort(random.choice(np.flatnonzero(members == cluster), min(_ASKED, films), replace=False))
+        _, out = graph.exact(unit, 1, rows, patients=members)  # its own cluster stands for a patient left out
+        gaps[cluster] = np.median(out)
+    usual = float(np.median(gaps[members]))
+    found = [
+        Apart(
+            cluster, int(films), float(gaps[cluster]), float(gaps[cluster] / max(usual, 1e-9)),
+            int((odd[members == cluster] >= 0).sum()), int((odd[members == cluster] == 1).sum()),
+        )
+        for cluster, films in enumerate(sizes)
+        if LEAST <= films <= max(SMALL * len(members), LEAST)
+    ]  # fmt: skip
+    return sorted(found, key=lambda one: (not one.strange, -one.ratio))

@@ -19,7 +19,7 @@ from services.analytics.outliers.view import View
 from services.analytics.page import Page
 from services.analytics.sample import Sample
 
-_LISTED, _PICTURED = 50, 12
+_LISTED, PICTURED = 50, 12
 _PAIRS = 6  # of twins pictured
 _TERMS = 8
 _ABOUT = (
@@ -40,7 +40,7 @@ class Told:
 
 def shown(view: View, told: Sequence[Told]) -> Iterator[int]:
     """Rows of the films that are pictured."""
-    yield from map(int, view.scores.flagged[:_PICTURED])
+    yield from map(int, view.scores.flagged[:PICTURED])
     for region in view.regions:
         for row, normal, _ in region.beside:
             yield from (row, normal)
@@ -55,10 +55,11 @@ def page(
     views: Sequence[View],
     between: Sequence[Agreement],
     why: Mapping[int, Sequence[str]],
+    odd: tuple[Sequence[int], int],
     told: Mapping[str, Sequence[Told]],
     pictures: Mapping[int, bytes | None],
 ) -> Page:
-    """The whole report. why, pictures: by row; told: by model."""
+    """The whole report. why, pictures: by row; odd: rows that look odd, and how many were looked at; told: by model."""
     made = Page("Outliers and duplicates", _ABOUT)
     if between:
         made.heading(
@@ -67,6 +68,7 @@ def page(
             "leave out a tenth of the patients at a time.",
         )
         _agreements(made, between, len(films), "models")
+    _odd(made, films, *odd, why, pictures)
     for view in views:
         _scores(made, view, films, why, pictures)
         for region in view.regions:
@@ -74,6 +76,24 @@ def page(
         _apart(made, view)
         _twins(made, view, films, told[view.spec.name], pictures)
     return made
+
+
+def _odd(
+    page: Page, films: Sample, rows: Sequence[int], looked: int, why: Mapping[int, Sequence[str]],
+    pictures: Mapping[int, bytes | None],
+) -> None:  # fmt: skip
+    page.heading(
+        "Films that look odd, whatever a model says",
+        f"{len(rows):,} of the {looked:,} films looked at are nearly empty, or fit the typical picture of a view much "
+        "better inverted, turned by a quarter or upside down. By small pictures; rare views and devices may be told "
+        "wrongly.",
+    )
+    if rows:
+        page.table(("film", "patient", "view", "why"), [
+            (films.ids[row], int(films.patients[row]), films.view[row] or None, "; ".join(why[row]))
+            for row in rows[:_LISTED]
+        ])  # fmt: skip
+        sheet(page, [(row, why[row][0]) for row in rows[:PICTURED]], pictures)
 
 
 def _agreements(page: Page, found: Sequence[Agreement], films: int, what: str) -> None:
@@ -104,7 +124,7 @@ def _scores(
             for row in map(int, found.flagged[:_LISTED])
         ],
     )  # fmt: skip
-    sheet(page, [(row, "; ".join(why[row]) or films.view[row] or "–") for row in found.flagged[:_PICTURED]], pictures)
+    sheet(page, [(row, "; ".join(why[row]) or films.view[row] or "–") for row in found.flagged[:PICTURED]], pictures)
     codes = np.zeros(len(films), dtype=np.int8)
     codes[found.flagged] = 1
     page.pictures([(picture.by_state(view.place, codes, 300), "outliers among all films, first two components")], 300)
@@ -141,13 +161,15 @@ def _apart(page: Page, view: View) -> None:
     if not view.apart:
         return
     page.heading(
-        f"Clusters apart in {view.spec.name}",
-        "More films than neighbours are counted vouch for each other, and no score sees them. So of each small Leiden "
-        "cluster: the median distance from its films to the nearest film outside, and that over the distance to the "
-        f"nearest film of another patient inside. From {regions.APART:g} on it is shown above as a region.",
+        f"Small clusters of {view.spec.name}",
+        "As many films as neighbours are counted vouch for each other, and the scores hardly see them. So of each "
+        f"Leiden cluster of at most {regions.SMALL:.0%} of the films: the median distance from its films to the "
+        f"nearest film outside, that over the usual one, and how many look odd. From {regions.APART:g} times the "
+        "usual on, or when most look odd, it is understood above. Far is no verdict here either: rare views and "
+        "devices make clusters.",
     )
-    page.table(("cluster", "films", "to the nearest outside", "ratio"), [
-        (f"C{one.cluster + 1:02d}", one.films, one.gap, one.ratio) for one in view.apart[:_TERMS]
+    page.table(("cluster", "films", "to the nearest outside", "times the usual", "looked at", "look odd"), [
+        (f"C{one.cluster + 1:02d}", one.films, one.gap, one.ratio, one.looked, one.odd) for one in view.apart[:_TERMS]
     ])  # fmt: skip
 
 
@@ -206,14 +228,11 @@ def figures(view: View, told: Sequence[Told]) -> dict[str, object]:
         "doubles": [{"patients": [d.one, d.other], "shared": d.shared, "of": d.of} for d in view.doubles],
         "regions": [{"title": r.title, "films": len(r.rows), "line": r.line} for r in view.regions],
         "apart": [
-            {"cluster": one.cluster, "films": one.films, "gap": one.gap, "ratio": _finite(one.ratio)}
+            {"cluster": one.cluster, "films": one.films, "gap": one.gap, "ratio": one.ratio, "looked": one.looked,
+             "odd": one.odd}
             for one in view.apart
         ],
     }  # fmt: skip
-
-
-def _finite(value: float) -> float | None:
-    return value if np.isfinite(value) else None
 
 
 def _says(films: Sample, labels: Sequence[str], row: int) -> str:

@@ -1,6 +1,6 @@
 """Three ways of being far from all others, and how far they agree.
 
-knn: mean distance to a film's k nearest (Ramaswamy et al. 2000; Angiulli & Pizzuti 2002).  lof: how much thinner it is
+knn: distance to a film's k-th nearest (Ramaswamy et al. 2000).  lof: how much thinner it is
 around a film than around its neighbours (Breunig et al. 2000).  forest: how few random cuts set it apart (Liu et al.
 2008), on at most 64 principal components. Neighbours are of other patients: a strange patient's films do not vouch for
 each other. All are higher for stranger films.
@@ -48,8 +48,8 @@ def score(unit: NDArray[np.float32], others: Graph, flagged: int, trees: int, se
 
 
 def knn(others: Graph) -> Values:
-    """(N,) mean cosine distance to the neighbours."""
-    return others.distances.mean(axis=1, dtype=np.float64)
+    """(N,) cosine distance to the k-th neighbour: fewer than k strange films together do not hide each other."""
+    return others.distances[:, -1].astype(np.float64)
 
 
 def lof(others: Graph) -> Values:

@@ -52,9 +52,11 @@ def look(
     films: Sample,
     terms: Sequence[Term],
     region: NDArray[np.int64],
+    odd: NDArray[np.int8],
     progress: Progress,
 ) -> View:
-    """unit: (N, D) float32, L2-normalised.  region: rows of the films asked about, none for none."""
+    """unit: (N, D) float32, L2-normalised.  region: rows of the films asked about, none for none.  odd: (N,) 1 looks
+    odd, 0 does not, −1 not looked at."""
     patients, count = films.patients, asked.flagged(len(films))
     pool = graph.build(unit, min(2 * asked.k, len(unit) - 1), asked.seed, progress, f"graph of {spec.name}")
     near, others = first(pool, asked.k), graph.of_others(pool, unit, asked.k, patients)
@@ -62,16 +64,19 @@ def look(
     progress(stage, 0, 4)
     found = scores.score(unit, others, count, asked.trees, asked.seed)
     progress(stage, 1, 4)
-    partition = cluster.leiden(fuzzy.weights(near), 1.0, asked.seed)
-    away = regions.apart(unit, others, partition.members, asked.seed)
+    members = cluster.leiden(fuzzy.weights(near), regions.FINE, asked.seed).members
+    away = regions.apart(unit, members, odd, asked.seed)
     progress(stage, 2, 4)
     sets = [("All outliers", found.flagged)]
     groups = regions.groups(near, found.flagged)
     sets += [(f"Outliers that lie together, group {n}", rows) for n, rows in enumerate(groups[:GROUPS], 1)]
     sets += [
-        (f"A cluster apart, {one.films} films", np.flatnonzero(partition.members == one.cluster))
+        (
+            f"A small cluster {'that looks odd' if one.strange else 'apart'}, C{one.cluster + 1:02d}",
+            np.flatnonzero(members == one.cluster),
+        )
         for one in away[:GROUPS]
-        if one.ratio >= regions.APART
+        if one.strange or one.ratio >= regions.APART
     ]
     sets += [("The region asked about", region)] if len(region) else []
     understood = understand(sets, unit, found.flagged, films, terms)

@@ -22,7 +22,8 @@ from services.analytics.structure import terms as fields
 from services.core.errors import ErrorCode, HilumError
 from services.core.facts import images
 
-_ORDINARY = 300  # films that the looks of outliers are held against
+_LOOKED = 3_000  # films whose pictures are looked at, beside outliers
+_ORDINARY = 300  # of them, that looks are held against
 _TWINS = 1_000  # pairs whose patients are looked up
 
 
@@ -31,17 +32,26 @@ def run(bench: Bench[OutliersAsked]) -> None:
     asked, films = bench.asked, bench.films
     region = _region(bench)
     terms = fields.collect(bench.facts, films)
+    looks, seen = _look(bench)
+    odd = np.full(len(films), -1, dtype=np.int8)
+    odd[list(seen)] = [bool(looks.odd(words)) for words in seen.values()]
     views: list[View] = []
     for spec in bench.specs:
         with bench.vectors(spec) as unit:
-            views.append(look(unit, spec, asked, films, terms, region, bench.progress))
-    why = _why(bench, views, terms)
+            views.append(look(unit, spec, asked, films, terms, region, odd, bench.progress))
+    flagged = {int(row) for view in views for row in view.scores.flagged}
+    new = sorted(flagged - set(seen))
+    seen |= {row: looks.says(picture) for row, picture in zip(new, _pictures(bench, new), strict=True)}
+    why = {row: words + rarities(row, terms) for row, words in seen.items() if row in flagged or looks.odd(words)}
     told = {view.spec.name: _told(bench, view.twins) for view in views}
-    shown = sorted({row for view in views for row in report.shown(view, told[view.spec.name])})
+    strangers = [row for row, words in sorted(seen.items()) if looks.odd(words)]
+    shown = sorted(
+        {*strangers[: report.PICTURED], *(r for view in views for r in report.shown(view, told[view.spec.name]))}
+    )
     urls = dict(zip(shown, _pictures(bench, shown), strict=True))
     strange = {view.spec.name: view.scores.strange for view in views}
     between = agreement(strange, asked.flagged(len(films)), films.patients, asked.seed)
-    page = report.page(asked, films, bench.labels, views, between, why, told, urls)
+    page = report.page(asked, films, bench.labels, views, between, why, (strangers, len(seen)), told, urls)
     bench.table("outliers", _table(bench, views, why))
     bench.table("duplicates", _duplicates(bench, told))
     metrics = {view.spec.name: report.figures(view, told[view.spec.name]) for view in views}
@@ -64,16 +74,14 @@ def _region(bench: Bench[OutliersAsked]) -> NDArray[np.int64]:
     return rows
 
 
-def _why(bench: Bench[OutliersAsked], views: list[View], terms: list[fields.Term]) -> dict[int, list[str]]:
-    """Row of each outlier → what is strange about it, as far as its picture and its record tell."""
-    flagged = sorted({int(row) for view in views for row in view.scores.flagged})
-    rest = np.setdiff1d(np.arange(len(bench.films)), flagged)
-    ordinary = np.random.default_rng(bench.asked.seed).choice(rest, min(_ORDINARY, len(rest)), replace=False)
-    looks = Looks(_pictures(bench, ordinary), [bench.films.view[row] for row in ordinary])
-    return {
-        row: looks.says(picture) + rarities(row, terms)
-        for row, picture in zip(flagged, _pictures(bench, flagged), strict=True)
-    }
+def _look(bench: Bench[OutliersAsked]) -> tuple[Looks, dict[int, list[str]]]:
+    """What ordinary films look like; and row → what is strange about a film's picture, of many films or of all."""
+    random = np.random.default_rng(bench.asked.seed)
+    rows = np.sort(random.permutation(len(bench.films))[:_LOOKED])
+    pictures = dict(zip(map(int, rows), _pictures(bench, rows), strict=True))
+    some = [int(row) for row in random.permutation(rows)[:_ORDINARY]]
+    looks = Looks([pictures[row] for row in some], [bench.films.view[row] for row in some])
+    return looks, {row: looks.says(picture) for row, picture in pictures.items() if picture}
 
 
 def _told(bench: Bench[OutliersAsked], twins: list[Twins]) -> list[Told]:
@@ -105,7 +113,7 @@ def _table(bench: Bench[OutliersAsked], views: list[View], why: dict[int, list[s
     table["outlier"] = np.concatenate([np.isin(np.arange(len(films)), view.scores.flagged) for view in views])
     table["group"] = np.concatenate([_numbered(view.groups, len(films)) for view in views])
     table["why"] = [
-        "; ".join(why[row]) if out else None
+        "; ".join(why[row]) if out and row in why else None
         for row, out in zip(np.tile(np.arange(len(films)), len(views)).tolist(), table["outlier"], strict=True)
     ]
     return table
