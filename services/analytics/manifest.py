@@ -41,6 +41,7 @@ PACKAGES = (
     "numpy",
     "scipy",
     "scikit-learn",
+    "cleanlab",
     "umap-learn",
     "pynndescent",
     "igraph",

@@ -42,7 +42,8 @@ def page(
     made.heading(
         "How far labels are doubted",
         "AUROC: out of fold, with its interval by patient. Wrong: estimated share of films stated so that are not; of "
-        "models whose AUROC is surely above 0.6 alone, as the doubts of others say nothing of labels.",
+        "models whose AUROC is surely above 0.6 alone, as the doubts of others say nothing of labels. A model that is "
+        "often wrong overstates it.",
     )
     made.table(
         ("finding", "model", "films", "stated present", "AUROC", "suspected", "present wrong", "absent wrong"),
