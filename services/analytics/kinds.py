@@ -24,9 +24,10 @@ from services.analytics.eda.asked import EdaAsked
 from services.analytics.hubs.asked import HubsAsked
 from services.analytics.label_quality.asked import LabelQualityAsked
 from services.analytics.map.asked import MapAsked
-from services.analytics.probe.asked import ProbeAsked
 from services.analytics.outliers.asked import OutliersAsked
+from services.analytics.probe.asked import ProbeAsked
 from services.analytics.retrieval.asked import RetrievalAsked
+from services.analytics.sampling.asked import SamplingAsked
 from services.analytics.shift.asked import ShiftAsked
 from services.analytics.structure.asked import StructureAsked
 from services.core.errors import invalid
@@ -38,6 +39,7 @@ KINDS: dict[str, type[Asked]] = {
     kind.kind: kind
     for kind in (
         EdaAsked,
+        SamplingAsked,
         MapAsked,
         HubsAsked,
         RetrievalAsked,

@@ -5,15 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from services.analytics import variables
 from services.analytics.asked import Asked
 
-# Of the record, in the order of the report.
-TEXT = (
-    "dataset", "split", "modality", "view", "view_source", "orientation", "body_part", "sex", "race", "ethnicity",
-    "age_binned", "institution", "manufacturer", "device", "photometric", "burned_in", "date_kind", "licence",
-)  # fmt: skip
-NUMBERS = ("age", "study_order", "rows", "columns", "bits_stored", "pixel_spacing")
-DATES = ("study_date",)
 IDS = ("patient_id", "study_id", "series_id", "accession_id")
 
 
@@ -24,6 +18,6 @@ class EdaAsked(Asked):
     kind: ClassVar[str] = "eda"
     graph: ClassVar[bool] = False
     every_model: ClassVar[bool] = False
-    fields: ClassVar[tuple[str, ...]] = (*TEXT, *NUMBERS, *DATES, *IDS)
+    fields: ClassVar[tuple[str, ...]] = (*variables.FIELDS, *IDS)
 
     no_sides: bool = False

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from services.analytics.frame import Frame
+from services.analytics.variables import coded
 
 _BINS = 40
 QUARTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -63,27 +64,6 @@ def sites(frame: Frame) -> Sites:
     """In alphabetical order."""
     names, codes = coded(frame.table["dataset"])
     return Sites(names, codes)
-
-
-def coded(column: pa.ChunkedArray) -> tuple[list[str], NDArray[np.int32]]:
-    """Values in alphabetical order, and (N,) which of them each row has, −1 for none."""
-    known = column.combine_chunks()
-    if not pa.types.is_dictionary(known.type):
-        known = known.dictionary_encode()
-    if isinstance(known, pa.ChunkedArray):  # of no rows
-        known = pa.DictionaryArray.from_arrays(pa.array([], pa.int32()), pa.array([], pa.string()))
-    values = np.asarray(known.dictionary.to_pylist(), dtype=object)
-    order = np.argsort(values.astype(str), kind="stable")
-    place = np.empty(len(values) + 1, np.int32)
-    place[order], place[-1] = np.arange(len(values)), -1
-    codes = pc.fill_null(known.indices, len(values)).to_numpy(zero_copy_only=False)
-    names = values[order].tolist()
-    here = place[codes]
-    used = np.bincount(here[here >= 0], minlength=len(names)) > 0  # a dictionary outlives the films that were left out
-    if not used.all():
-        again = np.append(np.where(used, np.cumsum(used) - 1, -1), -1).astype(np.int32)
-        here, names = again[here], [name for name, there in zip(names, used, strict=True) if there]
-    return names, here
 
 
 def words(frame: Frame, name: str, where: Sites) -> Counts:

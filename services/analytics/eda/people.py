@@ -11,8 +11,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from sqlalchemy import func, select
 
-from services.analytics.eda.fields import Sites, coded
+from services.analytics.eda.fields import Sites
 from services.analytics.frame import Frame
+from services.analytics.variables import coded
 from services.core.facts import Facts
 from services.core.facts.schema import images
 

@@ -10,10 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from services.analytics.eda.fields import Counts, Sites, Spread, coded
+from services.analytics.eda.fields import Counts, Sites, Spread
 from services.analytics.eda.findings import Findings, kappa
 from services.analytics.eda.people import Shared, Twice
 from services.analytics.frame import Frame
+from services.analytics.variables import coded
 
 OLDEST = 110
 EARLIEST = "1970-01-01"

@@ -10,12 +10,13 @@ from sqlalchemy import func, select
 
 from services.analytics.bench import Bench
 from services.analytics.eda import fields, people, report, sides, warnings
-from services.analytics.eda.asked import DATES, IDS, NUMBERS, TEXT, EdaAsked
+from services.analytics.eda.asked import IDS, EdaAsked
 from services.analytics.eda.fields import Counts, Sites
 from services.analytics.eda.findings import findings
 from services.analytics.eda.report import Look
 from services.analytics.eda.tables import write
 from services.analytics.page import Page
+from services.analytics.variables import DATES, NUMBERS, TEXT
 from services.core.facts import Facts, models
 from services.core.facts.schema import embeddings, images
 from services.core.filters import parse, to_sql

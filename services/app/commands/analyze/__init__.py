@@ -16,12 +16,14 @@ from services.app.commands.analyze import (
     probe,
     retrieval,
     runs,
+    sample,
     shift,
     structure,
 )
 
 app = typer.Typer(no_args_is_help=True, help="Analyses of an archive.", rich_markup_mode=None)
 app.command("eda")(eda.eda)
+app.command("sample")(sample.sample)
 app.command("run")(map.run)
 app.command("retrieval")(retrieval.retrieval)
 app.command("probe")(probe.probe)
