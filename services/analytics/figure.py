@@ -71,7 +71,8 @@ def intervals(
     names = list(dict.fromkeys(name for _, found in rows for name in found))
     known = [e for _, found in rows for e in found.values() if e.known]
     spread = [v for e in known for v in (e.value, e.low, e.high)] + ([] if at is None else [at])
-    left, pitch = 190, 8 * max(len(names), 1) + 12
+    left = int(np.clip(6.6 * max((len(label) for label, _ in rows), default=0) + 16, 190, 300))
+    pitch = 8 * max(len(names), 1) + 12
     across = _Axis([[0.0, 1.0]] if unit else [spread], left, _WIDTH - _RIGHT)
     height = _TOP + pitch * len(rows)
     drawn = [_ticks(across, height)]
@@ -93,7 +94,8 @@ def intervals(
 
 
 def heat(names: Sequence[str], values: NDArray[np.float64], title: str) -> Markup:
-    """A square of figures between `names`, (N, N), darker towards 1; NaN is left white."""
+    """A square of figures between `names`, (N, N), darker towards 1; NaN is left white. As wide as it must be: several
+    stand in one row."""
     left, cell = 130, min(64, (_WIDTH - 146) // max(len(names), 1))
     drawn = [f'<text x="{left}" y="{_TOP + 4}">{escape(title)}</text>']
     for row, name in enumerate(names):
@@ -110,7 +112,7 @@ def heat(names: Sequence[str], values: NDArray[np.float64], title: str) -> Marku
     for column, name in enumerate(names):
         spot = f"translate({left + cell * (column + 0.5):.0f} {base + 12}) rotate(-35)"
         drawn.append(f'<text transform="{spot}" text-anchor="end">{escape(_short(name))}</text>')
-    return _svg(drawn, base + 92, [])
+    return _svg(drawn, base + 92, [], left + cell * len(names) + 16)
 
 
 def _short(name: str, most: int = 18) -> str:
@@ -206,7 +208,7 @@ def _spots(xs: NDArray[np.float64], ys: NDArray[np.float64], steps: bool, across
     return [f"{across(a):.1f},{upward(b):.1f}" for a, b in zip(xs, ys, strict=True)]
 
 
-def _svg(drawn: Sequence[str], height: float, legend: Sequence[tuple[str, str]]) -> Markup:
+def _svg(drawn: Sequence[str], height: float, legend: Sequence[tuple[str, str]], width: int = _WIDTH) -> Markup:
     keys = []
     for row, (name, paint) in enumerate(legend):
         y = height + 6 + 17 * row
@@ -214,6 +216,6 @@ def _svg(drawn: Sequence[str], height: float, legend: Sequence[tuple[str, str]])
         keys.append(f'<text x="{_LEFT + 25}" y="{y + 4}">{escape(name)}</text>')
     total = height + 17 * len(legend)
     return Markup(
-        f'<svg viewBox="0 0 {_WIDTH} {total:.0f}" width="{_WIDTH}" height="{total:.0f}" role="img"'
+        f'<svg viewBox="0 0 {width} {total:.0f}" width="{width}" height="{total:.0f}" role="img"'
         f' font-size="12" fill="{INK}">{"".join([*drawn, *keys])}</svg>'
     )

@@ -134,7 +134,10 @@ def _clusters(page: Page, asked: CompareAsked, spaces: Sequence[Space], pairs: S
 
 
 def _matrices(page: Page, spaces: Sequence[Space], pairs: Sequence[Pair]) -> None:
+    if len(spaces) < 3:
+        return
     page.heading("All pairs")
+    squares = []
     names = [space.name for space in spaces]
     row = {name: number for number, name in enumerate(names)}
     for title, value in (
@@ -147,7 +150,8 @@ def _matrices(page: Page, spaces: Sequence[Space], pairs: Sequence[Pair]) -> Non
         for pair in pairs:
             i, j = row[pair.one.name], row[pair.other.name]
             square[i, j] = square[j, i] = value(pair)
-        page.plot(figure.heat(names, square, title))
+        squares.append(figure.heat(names, square, title))
+    page.plot(Markup("").join(squares), "1 is the same.")
 
 
 def _maps(page: Page, spaces: Sequence[Space]) -> None:

@@ -19,9 +19,9 @@ _FITS, _MARGIN = 0.6, 0.3  # correlation with a typical film another way round, 
 _EMPTY = "nearly empty"
 _TAIL = 1.0  # per cent of ordinary films
 _WAYS = {
-    "": (0, 1), "turned by a quarter": (1, 1), "upside down": (2, 1), "turned by a quarter the other way": (3, 1),
-    "inverted": (0, -1), "inverted and turned by a quarter": (1, -1), "inverted and upside down": (2, -1),
-    "inverted and turned by a quarter the other way": (3, -1),
+    "": (0, 1), "turned clockwise": (1, 1), "upside down": (2, 1), "turned anticlockwise": (3, 1),
+    "inverted": (0, -1), "inverted and turned clockwise": (1, -1), "inverted and upside down": (2, -1),
+    "inverted and turned anticlockwise": (3, -1),
 }  # fmt: skip
 Picture = NDArray[np.float64]
 
@@ -63,7 +63,7 @@ class Looks:
             words.append("brighter than 99 % of films")
         way = self._way(film)
         if way:
-            words.append(f"looks {way}")
+            words.insert(0, f"looks {way}")
         elif "likeness" in measured and measured["likeness"] < self._usual["likeness"][0]:
             words.append("less like a typical film than 99 % are")
         return words

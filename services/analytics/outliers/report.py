@@ -70,7 +70,7 @@ def page(
         _agreements(made, between, len(films), "models")
     _odd(made, films, *odd, why, pictures)
     for view in views:
-        _scores(made, view, films, why, pictures)
+        _scores(made, view, films, labels, why, pictures)
         for region in view.regions:
             _region(made, view, region, films, labels, pictures)
         _apart(made, view)
@@ -103,8 +103,9 @@ def _agreements(page: Page, found: Sequence[Agreement], films: int, what: str) -
 
 
 def _scores(
-    page: Page, view: View, films: Sample, why: Mapping[int, Sequence[str]], pictures: Mapping[int, bytes | None]
-) -> None:
+    page: Page, view: View, films: Sample, labels: Sequence[str], why: Mapping[int, Sequence[str]],
+    pictures: Mapping[int, bytes | None],
+) -> None:  # fmt: skip
     found, name = view.scores, view.spec.name
     page.heading(
         f"Outliers of {name}",
@@ -124,7 +125,7 @@ def _scores(
             for row in map(int, found.flagged[:_LISTED])
         ],
     )  # fmt: skip
-    sheet(page, [(row, "; ".join(why[row]) or films.view[row] or "–") for row in found.flagged[:PICTURED]], pictures)
+    sheet(page, [(row, "; ".join(why[row]) or _says(films, labels, row)) for row in found.flagged[:PICTURED]], pictures)
     codes = np.zeros(len(films), dtype=np.int8)
     codes[found.flagged] = 1
     page.pictures([(picture.by_state(view.place, codes, 300), "outliers among all films, first two components")], 300)
@@ -146,15 +147,13 @@ def _region(
              f"{e.odds_patients:.1f} [{e.low:.1f}, {e.high:.1f}]", f"{e.q:.1g}")
             for e in region.rich[:_TERMS]
         ])  # fmt: skip
-    beside = [
-        (row, words)
-        for film, normal, away in region.beside
-        for row, words in (
-            (film, f"its film: {_says(films, labels, film)}"),
-            (normal, f"nearest ordinary, {away:.3f} away: {_says(films, labels, normal)}"),
-        )
-    ]
-    sheet(page, beside, pictures)
+    page.text(
+        "Some of its films, from its middle and its edge; below each the nearest ordinary film of another patient."
+    )
+    sheet(page, [(film, _says(films, labels, film)) for film, _, _ in region.beside], pictures)
+    sheet(page, [
+        (normal, f"{away:.3f} away: {_says(films, labels, normal)}") for _, normal, away in region.beside
+    ], pictures)  # fmt: skip
 
 
 def _apart(page: Page, view: View) -> None:
