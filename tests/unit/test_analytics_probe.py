@@ -215,8 +215,8 @@ def test_cross_validation_is_that_of_scikit_learn_on_the_same_folds() -> None:
 
 def test_both_classifiers_find_what_is_there_and_nothing_else() -> None:
     for signal, low, high in ((2.0, 0.93, 1.0), (0.0, 0.3, 0.7)):
-        vectors, task = made(200, 10, signal)
-        weight = resample.weights(100, 200, 0)[:, task.people]
+        vectors, task = made(160, 6, signal)
+        weight = resample.weights(80, 200, 0)[:, task.people]
         found = cross.probe(vectors, task, ["logistic", "mlp"], 0, weight)
         for figures in found.figures.values():
             assert low < figures[AUROC].mean <= high
@@ -274,8 +274,8 @@ def test_holm_rejects_step_by_step(values: dict[str, float]) -> None:
 
 
 def test_one_model_is_told_better_than_another_and_like_itself() -> None:
-    (sharp, task), (blunt, _) = made(400, 8, 2.0), made(400, 8, 0.4)
-    weight = resample.weights(200, 300, 0)[:, task.people]
+    (sharp, task), (blunt, _) = made(200, 6, 2.0), made(200, 6, 0.4)
+    weight = resample.weights(100, 300, 0)[:, task.people]
     probed = {
         name: {task.key: cross.probe(vectors, task, ["logistic"], 0, weight)}
         for name, vectors in (("sharp", sharp), ("blunt", blunt), ("sharp again", sharp))

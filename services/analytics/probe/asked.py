@@ -22,6 +22,7 @@ class ProbeAsked(Asked):
     augment: AUTO, ON or OFF.  pooled: also each label over all datasets together.  save: keep the fitted probes."""
 
     kind: ClassVar[str] = "probe"
+    graph: ClassVar[bool] = False
 
     per_side: int = 1000
     folds: int = 5
@@ -32,6 +33,8 @@ class ProbeAsked(Asked):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if not self.models:
+            raise invalid("name one model or more")
         if not LEAST <= self.per_side <= MAX_PER_SIDE:
             raise invalid(f"per_side, the films of each side, is between {LEAST} and {MAX_PER_SIDE}")
         if not 2 <= self.folds <= 20:

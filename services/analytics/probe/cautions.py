@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from services.analytics.probe.asked import LEAST
 from services.analytics.probe.draw import ALL, Refused, Task
 from services.analytics.probe.scores import Measured
 from services.analytics.probe.shortcuts import Shortcut
@@ -35,29 +36,22 @@ def few(tasks: Sequence[Task]) -> list[str]:
 
 
 def one_sided(films: Sample, labels: Sequence[str]) -> list[str]:
-    """Labels that coincide with a dataset: present in some, stated absent only in others or nowhere."""
-    found, datasets = list[str](), np.array(films.dataset, dtype=object)
-    if len(set(films.dataset)) < 2:
-        return found
+    """Labels that coincide with a dataset: present in some only, and stated absent of no film of those."""
+    told, datasets = list[str](), np.array(films.dataset, dtype=object)
+    everywhere = set(films.dataset)
     for label in labels or films.labels:
         codes = films.labels[label]
-        present, absent = (sorted(set(datasets[codes == code].tolist())) for code in (1, 0))
-        if not present or set(present) & set(absent):
+        present, absent = (set(datasets[codes == code].tolist()) for code in (1, 0))
+        if int((codes == 1).sum()) < LEAST or present == everywhere or present & absent:
             continue
-        name, where = label.replace("_", " "), _and(present)
-        if absent:
-            found.append(
-                f"The label {name} coincides with the dataset: present in {where} alone, stated absent in "
-                f"{_and(absent)} alone. A probe of all datasets together would tell the datasets apart, not the "
-                "finding; it takes films without it from the same dataset."
-            )
-        else:
-            found.append(
-                f"The label {name} coincides with {where}: it is present there ({int((codes == 1).sum())} films) and "
-                "stated absent of no film at all, and what is not stated is unknown. A probe against films of other "
-                "datasets would tell the datasets apart, so there is none."
-            )
-    return found
+        other = f"in {_and(sorted(absent))} alone" if absent else "of no film at all, and what is not stated is unknown"
+        told.append(
+            f"The label {label.replace('_', ' ')} coincides with the dataset: it is present in "
+            f"{_and(sorted(present))} alone ({int((codes == 1).sum())} films) and stated absent {other}. A probe "
+            "against films of other datasets would tell datasets apart and not the finding. Within a dataset it can "
+            "be measured once films of that dataset are stated to be without it."
+        )
+    return told
 
 
 def shortcuts(found: Sequence[Shortcut], within: Within) -> list[str]:
@@ -103,14 +97,16 @@ def nameless(records: Sequence[ImageRecord]) -> list[str]:
 
 
 def dominated(tasks: Sequence[Task]) -> list[str]:
-    """Of tasks of which few patients give many films."""
-    told = []
+    """Of tasks of which five patients give more than three films in ten."""
+    given = []
     for task in tasks:
         _, films = np.unique(task.people, return_counts=True)
         most = int(np.sort(films)[::-1][:5].sum())
         if most > 0.3 * len(task.y):
-            told.append(f"{task.name}: five patients give {most} of {len(task.y)} films.")
-    return told
+            given.append(f"{task.name} {most} of {len(task.y)}")
+    if not given:
+        return []
+    return [f"In {len(given)} of {len(tasks)} probes five patients give more than 3 films in 10: {'; '.join(given)}."]
 
 
 def sources(task: Task, records: Sequence[ImageRecord]) -> tuple[str, float]:

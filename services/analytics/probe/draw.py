@@ -32,6 +32,7 @@ class Task:
 
     rows: (n,) of the sample, in the order drawn, present and absent in turn.  y: (n,) has it.  absent, present: films
     there were to draw from.  people: (n,) whose films stay together, the same number in every task.  fold: (n,).
+    only: there is no other dataset.
     """
 
     label: str
@@ -42,6 +43,7 @@ class Task:
     present: int
     people: People
     fold: NDArray[np.int8]
+    only: bool = False
 
     @property
     def key(self) -> tuple[str, str]:
@@ -49,7 +51,8 @@ class Task:
 
     @property
     def name(self) -> str:
-        return f"{self.label.replace('_', ' ')}, {self.dataset}"
+        label = self.label.replace("_", " ")
+        return label if self.only else f"{label}, {self.dataset}"
 
     @property
     def each(self) -> int:
@@ -59,6 +62,11 @@ class Task:
     @property
     def patients(self) -> int:
         return len(np.unique(self.people))
+
+
+def apart(tasks: Sequence[Task]) -> list[Task]:
+    """Those of single datasets, if there are any: what is averaged over, as pooled ones are of the same films."""
+    return [task for task in tasks if task.dataset != ALL] or list(tasks)
 
 
 @dataclass(frozen=True)
@@ -86,6 +94,8 @@ def draw(
     for dataset, inside in scopes:
         for label in labels or films.labels:
             codes = films.labels[label]
+            if dataset == ALL and len(set(datasets[(codes == 0) | (codes == 1)].tolist())) < 2:
+                continue  # they are the films of the one dataset
             sides = [np.flatnonzero(inside & (codes == code)) for code in (0, 1)]
             absent, present = map(len, sides)
             if min(absent, present) < LEAST:
@@ -97,7 +107,8 @@ def draw(
             rows = np.stack(chosen[::-1], axis=1).ravel()
             y = np.tile([True, False], each)
             people = films.patients[rows]
-            tasks.append(Task(label, dataset, rows, y, absent, present, people, np.zeros(len(rows), np.int8)))
+            fold = np.zeros(len(rows), np.int8)
+            tasks.append(Task(label, dataset, rows, y, absent, present, people, fold, len(names) == 1))
     return tasks, refused
 
 

@@ -13,7 +13,8 @@ from services.analytics.page import Page
 from services.analytics.probe import cautions
 from services.analytics.probe.asked import ProbeAsked
 from services.analytics.probe.augment import ANGLE, BRIGHT, CONTRAST, DARK, ORIGINAL, VARIANTS
-from services.analytics.probe.compared import Difference
+from services.analytics.probe.compared import Difference, Key
+from services.analytics.probe.draw import apart
 from services.analytics.probe.robust import EVERY
 from services.analytics.probe.scores import ACCURACY, AUROC, MEASURES, average, holm, study, together, wald
 from services.analytics.sample import Sample
@@ -39,12 +40,12 @@ def page(asked: ProbeAsked, films: Sample, of: Study, found: Sequence[Found], pa
             _study(made, of, found, classifier, measure)
     _by_patients(made, of, found)
     if len(found) > 1:
-        _compared(made, pairs)
+        _compared(made, of, pairs)
     _shortcuts(made, of, found)
     _curves(made, of, found)
     _external(made, found)
     _trust(made, of, found, asked)
-    _groups(made, found)
+    _groups(made, of, found)
     for one in found:
         _robust(made, one)
     _drawn(made, of)
@@ -69,7 +70,7 @@ def _cautions(made: Page, asked: ProbeAsked, films: Sample, of: Study, found: Se
 
 def _study(made: Page, of: Study, found: Sequence[Found], classifier: str, measure: str) -> None:
     made.heading(
-        f"{measure}, {CLASSIFIERS[classifier]}",
+        f"{measure[0].upper()}{measure[1:]}, {CLASSIFIERS[classifier]}",
         "Mean over folds ± half the 95 % interval over folds, t(K − 1) · s / √K. Of averages it is √Σh² / L, as if "
         "labels were measured independently. Folds share most of what they learn from, and labels their patients: both "
         "are too narrow as a rule. Intervals by patients are in the table after these.",
@@ -99,7 +100,7 @@ def _by_patients(made: Page, of: Study, found: Sequence[Found]) -> None:
         rows.append((task.name, task.each, task.patients, *(by[m].estimate for m in MEASURES for by in figures)))
     if len(of.tasks) > 1:
         means = [
-            together([p.figures["logistic"][m] for p in one.probed.values()]).estimate
+            together([one.probed[task.key].figures["logistic"][m] for task in apart(of.tasks)]).estimate
             for m in MEASURES
             for one in found
         ]
@@ -113,20 +114,23 @@ def _by_patients(made: Page, of: Study, found: Sequence[Found]) -> None:
     made.plot(figure.intervals(shown, "AUROC", at=0.5), "Dashed: by chance.")
 
 
-def _compared(made: Page, pairs: Sequence[Difference]) -> None:
+def _compared(made: Page, of: Study, pairs: Sequence[Difference]) -> None:
     made.heading(
         "Models compared",
         "The difference on the same films in the same folds, patients drawn again for both at once; p by the spread of "
         "those draws (Wald), and corrected after Holm for all probes and pairs of models of a classifier and measure. "
         "Of the test films alone: other films to learn from may turn a small difference.",
     )
+    names: dict[Key | None, str] = {None: "mean of all", **{task.key: task.name for task in of.tasks}}
     for classifier in dict.fromkeys(one.classifier for one in pairs):
-        rows = []
-        for one in (d for d in pairs if d.classifier == classifier and d.measure == AUROC):
-            name = f"{one.task[1].replace('_', ' ')}, {one.task[0]}" if one.task else "mean of all"
-            rows.append((f"{one.one} − {one.other}", name, one.found.estimate, p(one.p), p(one.p_holm)))
-        columns = ("models", "probe", "difference of AUROC", "p", "p (Holm)")
-        made.table(columns, rows, title=f"{CLASSIFIERS[classifier]}: models compared")
+        rows: dict[tuple[str, str], list[Any]] = {}
+        for one in (d for d in pairs if d.classifier == classifier):  # accuracy comes first
+            cells = rows.setdefault((f"{one.one} − {one.other}", names[one.task]), [])
+            cells += [one.found.estimate, p(one.p), p(one.p_holm)]
+        columns = ("models", "probe", *(name for m in MEASURES for name in (f"difference of {m}", "p", "p (Holm)")))
+        made.table(
+            columns, [(*name, *cells) for name, cells in rows.items()], f"{CLASSIFIERS[classifier]}: models compared"
+        )
 
 
 def _shortcuts(made: Page, of: Study, found: Sequence[Found]) -> None:
@@ -140,7 +144,7 @@ def _shortcuts(made: Page, of: Study, found: Sequence[Found]) -> None:
     if not named:
         made.text("No fact known of these films tells any of the labels with an AUROC surely above 0.6.")
         return
-    rows = [
+    rows: list[tuple[Any, ...]] = [
         (
             one.task.name, one.fact, one.values, one.alone.estimate,
             *(m.probed[one.task.key].figures["logistic"][AUROC].mean for m in found),
@@ -160,7 +164,7 @@ def _curves(made: Page, of: Study, found: Sequence[Found]) -> None:
         "films. A curve that still rises says that more films would help.",
     )
     sizes = sorted({size for one in found for p_ in one.probed.values() for size in list(p_.curve)[:-1]})
-    rows = [
+    rows: list[tuple[Any, ...]] = [
         (task.name, one.spec.name, *(_at(one.probed[task.key].curve, n) for n in sizes), _last(one.probed[task.key]))
         for task in of.tasks
         for one in found
@@ -212,30 +216,29 @@ def _trust(made: Page, of: Study, found: Sequence[Found], asked: ProbeAsked) -> 
     ]
     made.table(("probe", "model", *(f"{e}, {c}" for c in asked.classifiers for e in ("Brier", "ECE"))), rows)
     for classifier in asked.classifiers:
-        lines = [
-            Line(
-                one.spec.name, [b.promised for b in one.bins[classifier]],
-                *([getattr(b.seen, end) for b in one.bins[classifier]] for end in ("value", "low", "high")), dots=True,
-            )
-            for one in found
-        ]  # fmt: skip
+        lines = []
+        for one in found:
+            bins = one.bins[classifier]
+            seen = [[getattr(b.seen, end) for b in bins] for end in ("value", "low", "high")]
+            lines.append(Line(one.spec.name, [b.promised for b in bins], seen[0], seen[1], seen[2], dots=True))
         made.plot(
             figure.lines(lines, "promised", "came true", unit=True, diagonal=True),
             f"Reliability of {CLASSIFIERS[classifier]}, all probes together. On the dashed line, promises are kept.",
         )
 
 
-def _groups(made: Page, found: Sequence[Found]) -> None:
+def _groups(made: Page, of: Study, found: Sequence[Found]) -> None:
     made.heading(
         "Subgroups",
         "AUROC among a group's films less that among all others', the mean over the findings where both have ten films "
         "of each side; p by the spread of draws of patients, corrected after Holm for all groups and models. A gap may "
-        "be the people's, their films' or their labels'.",
+        "be the people's, their films' or their labels'; near an AUROC of 1 its p means little.",
     )
-    rows, tests = list[tuple[Any, ...]](), dict[object, float]()
+    rows, tests = list[tuple[Any, ...]](), dict[tuple[str, str], float]()
+    averaged = {task.key for task in apart(of.tasks)}
     for one in found:
-        for name in dict.fromkeys(gap.group for gap in one.gaps):
-            mine = [gap for gap in one.gaps if gap.group == name]
+        for name in dict.fromkeys(gap.group for gap in one.gaps if gap.task in averaged):
+            mine = [gap for gap in one.gaps if gap.group == name and gap.task in averaged]
             less = together([gap.gap for gap in mine])
             people = len(np.unique(np.concatenate([gap.people for gap in mine])))
             tests[one.spec.name, name] = wald(less)
@@ -247,17 +250,17 @@ def _groups(made: Page, found: Sequence[Found]) -> None:
     corrected = holm(tests)
     columns = ("group", "model", "findings", "patients", "AUROC within", "less that of others", "p (Holm)")
     made.table(columns, [(*row[:-1], p(corrected[row[-1]])) for row in sorted(rows, key=lambda row: row[0])])
-    single = sorted(
-        ((one.spec.name, gap) for one in found for gap in one.gaps), key=lambda pair: wald(pair[1].gap)
-    )[:MOST_ROWS]  # fmt: skip
+    names = {task.key: task.name for task in of.tasks}
+    every = [(wald(gap.gap), one.spec.name, gap) for one in found for gap in one.gaps]
+    single = sorted((one for one in every if np.isfinite(one[0])), key=lambda one: one[0])[:MOST_ROWS]
     made.table(
         ("group", "finding", "model", "films", "patients", "AUROC within", "less that of others", "p, uncorrected"),
         [
-            (gap.group, f"{gap.task[1].replace('_', ' ')}, {gap.task[0]}", name, gap.films, len(gap.people),
-             gap.inside.estimate, gap.gap.estimate, p(wald(gap.gap)))
-            for name, gap in single
+            (gap.group, names[gap.task], name, gap.films, len(gap.people),
+             gap.inside.estimate, gap.gap.estimate, p(chance))
+            for chance, name, gap in single
         ],
-        title=f"The {len(single)} clearest gaps of single findings, out of {sum(len(one.gaps) for one in found)}",
+        title=f"The {len(single)} clearest gaps of single findings, out of {len(every)}",
     )  # fmt: skip
 
 
@@ -266,6 +269,8 @@ def _robust(made: Page, one: Found) -> None:
     if not one.robust or one.likeness is None:
         made.text(f"Not made: {one.not_augmented or 'not asked for'}.")
         return
+    averaged = {task.key for task in apart([probed.task for probed in one.probed.values()])}
+    tries = [tried for tried in one.robust if tried.task in averaged] or one.robust
     like = one.likeness[np.isfinite(one.likeness)]
     made.text(
         f"Made of the pictures the archive keeps (at most 512 pixels), not of the films' files: {len(like):,} of "
@@ -280,8 +285,8 @@ def _robust(made: Page, one: Found) -> None:
         for variant in (*VARIANTS, EVERY):
             cells = list[Any]()
             for measure in MEASURES:
-                mine = [tried.figures[learned, variant][measure] for tried in one.robust]
-                base = [tried.figures[learned, ORIGINAL][measure] for tried in one.robust]
+                mine = [tried.figures[learned, variant][measure] for tried in tries]
+                base = [tried.figures[learned, ORIGINAL][measure] for tried in tries]
                 mean, half = average([m.mean for m in mine], [m.half for m in mine])
                 less = together([m.less(b) for m, b in zip(mine, base, strict=True)]).estimate
                 cells += [study(mean, half), None if variant == ORIGINAL else less]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from services.analytics.estimate import Estimate
 ACCURACY, AUROC = "accuracy", "AUROC"
 MEASURES = (ACCURACY, AUROC)
 
+K = TypeVar("K")
 Numbers = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
@@ -133,7 +135,7 @@ def wald(found: Measured) -> float:
     return float(2 * stats.norm.sf(abs(found.mean) / spread)) if spread > 0 else float("nan")
 
 
-def holm(values: Mapping[object, float]) -> dict[object, float]:
+def holm(values: Mapping[K, float]) -> dict[K, float]:
     """Holm 1979: p values as they stand among so many tests. NaN is no test."""
     known = sorted((p, n) for n, p in enumerate(values.values()) if np.isfinite(p))
     found, names, highest = dict.fromkeys(values, float("nan")), list(values), 0.0

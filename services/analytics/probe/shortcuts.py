@@ -34,7 +34,7 @@ class Shortcut:
 
 def facts(records: Sequence[ImageRecord]) -> dict[str, NDArray[np.object_]]:
     """Of films in the order given, the facts that have two values or more."""
-    columns = {
+    columns: dict[str, list[str | None]] = {
         "dataset": [r.dataset for r in records],
         "view": [r.view for r in records],
         "orientation": [r.orientation for r in records],
@@ -49,7 +49,9 @@ def facts(records: Sequence[ImageRecord]) -> dict[str, NDArray[np.object_]]:
         "bits": [None if r.bits_stored is None else str(r.bits_stored) for r in records],
         "split": [r.split for r in records],
     }
-    words = {name: np.array([v or UNKNOWN for v in values], dtype=object) for name, values in columns.items()}
+    words: dict[str, NDArray[np.object_]] = {
+        name: np.array([v or UNKNOWN for v in values], dtype=object) for name, values in columns.items()
+    }
     return {name: values for name, values in words.items() if len(set(values.tolist())) > 1}
 
 
