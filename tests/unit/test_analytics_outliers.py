@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 import io
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
+import pydicom
 import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
@@ -19,11 +23,19 @@ from services.analytics.outliers.asked import OutliersAsked
 from services.analytics.outliers.looks import Looks
 from services.analytics.progress import Progress
 from services.core.blobs import Blobs
+from services.core.config import Settings
 from services.core.errors import HilumError
 from services.core.facts import Facts, images, models
 from services.core.facts.images import Stored
+from services.core.ids import image_id
 from services.core.store import VectorStore, payload
+from services.core.types import JobState
+from services.encoders.bundled import CLIP
+from services.encoders.registry import Registry
+from services.engine.supervisor import EngineProcess
+from services.phantom.write import write_archive
 from tests.kit.analyses import make
+from tests.kit.ingesting import room
 from tests.kit.records import make_record, make_spec
 
 DIM, K = 16, 8
@@ -44,6 +56,19 @@ def film(bar: int = 20, turned: int = 0, inverted: bool = False) -> bytes:
     out = io.BytesIO()
     Image.fromarray(255 - values if inverted else values).save(out, "PNG")
     return out.getvalue()
+
+
+def _again(
+    path: Path, change: Callable[[NDArray[np.float64], int], NDArray[np.float64]], to: Path | None = None, **tags: str
+) -> None:
+    """Write a DICOM film anew with its pixels (and the highest they could be) changed, and some tags."""
+    data = pydicom.dcmread(path)
+    pixels = change(data.pixel_array.astype(np.float64), 2**data.BitsStored - 1)
+    data.PixelData = np.ascontiguousarray(pixels).astype(data.pixel_array.dtype).tobytes()
+    for name, value in tags.items():
+        setattr(data, name, value)
+    data.file_meta.MediaStorageSOPInstanceUID = data.SOPInstanceUID
+    data.save_as(to or path)
 
 
 def test_local_outlier_factor_is_scikit_learns_and_the_papers() -> None:
@@ -206,3 +231,39 @@ def test_what_was_planted_is_reported(tmp_path: Path, facts: Facts, store: Vecto
     assert "p-10" not in run.report
     with pytest.raises(HilumError, match="region holds 0"):
         make(tmp_path, facts, store, models=["strange"], k=K, outliers={"region": "view = LATERAL"})
+
+
+@pytest.mark.slow
+def test_phantoms_inverted_turned_and_doubled_are_reported(tmp_path: Path, engine: EngineProcess) -> None:
+    """Real films through a bundled encoder: seven inverted by one device, seven turned, one patient under two names."""
+    films, key = tmp_path / "films", "outliers"
+    write_archive(films, 220, 9, size=256)
+    with open(films / "labels.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    frontal = [row for row in rows if row["view"] != "LATERAL"]
+    inverted, turned = frontal[:70:10], frontal[5:75:10]
+    for row in inverted:
+        _again(films / row["file"], lambda pixels, top: top - pixels, Manufacturer="Odd")
+    for row in turned:
+        _again(films / row["file"], lambda pixels, _: np.rot90(pixels))
+    touched = {row["patient_id"] for row in inverted + turned}
+    counts = Counter(row["patient_id"] for row in rows if row["patient_id"] not in touched)
+    person, held = counts.most_common(1)[0]
+    noise = np.random.default_rng(0)
+    for number, row in enumerate(row for row in rows if row["patient_id"] == person):
+        _again(
+            films / row["file"], lambda pixels, top: np.clip(pixels + noise.normal(0, 6, pixels.shape), 0, top),
+            films / f"twin-{number}.dcm", PatientID="P99999999", StudyInstanceUID=f"2.25.9{number}",
+            SOPInstanceUID=f"2.25.8{number}",
+        )  # fmt: skip
+    registry = Registry.open(Settings(data_dir=tmp_path, models=(CLIP,)))
+    with room(tmp_path, engine.url, registry) as at:
+        assert at.ingest(films, key, labels=films / "labels.csv").state is JobState.SUCCEEDED
+        run = make(tmp_path, at.facts, at.store, models=[CLIP], outliers={})
+    odd = run.report[run.report.index("Films that look odd") : run.report.index("Outliers of")]
+    for row in inverted + turned:
+        assert image_id(key, row["dicom_id"]) in odd
+    assert odd.count("looks inverted;") == len(inverted)
+    found = run.metrics[CLIP]
+    assert any("looks odd" in region["title"] and "manufacturer Odd" in region["line"] for region in found["regions"])
+    assert (held, held) in {(double["shared"], double["of"]) for double in found["doubles"]}

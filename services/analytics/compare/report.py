@@ -17,7 +17,7 @@ from services.analytics.page import Page
 from services.analytics.resample import means
 from services.analytics.sample import Sample
 
-LEAST = 20  # films of a finding, view or dataset that are measured apart
+LEAST, PEOPLE = 20, 10  # films and patients of a finding, view or dataset that is measured apart
 _NEAR = 5  # neighbours shown of each model
 _PLOTTED = 6  # pairs of models in one plot; tables have all
 _ABOUT = (
@@ -98,7 +98,11 @@ def _parts(films: Sample, labels: Sequence[str]) -> Iterator[tuple[str, NDArray[
         names = sorted(set(values) - {""})
         if len(names) > 1:
             found += [(f"{kind} {name}", np.array([value == name for value in values])) for name in names]
-    return ((name, inside) for name, inside in found if inside.sum() >= LEAST)
+    return (
+        (name, inside)
+        for name, inside in found
+        if inside.sum() >= LEAST and len(np.unique(films.patients[inside])) >= PEOPLE
+    )
 
 
 def _spaces(page: Page, pairs: Sequence[Pair]) -> None:

@@ -15,11 +15,11 @@ from services.analytics.outliers.asked import OutliersAsked
 from services.analytics.outliers.duplicates import Twins
 from services.analytics.outliers.scores import Agreement
 from services.analytics.outliers.understand import Region
-from services.analytics.outliers.view import View
+from services.analytics.outliers.view import LISTED, View
 from services.analytics.page import Page
 from services.analytics.sample import Sample
 
-_LISTED, PICTURED = 50, 12
+PICTURED = 12
 _PAIRS = 6  # of twins pictured
 _TERMS = 8
 _ABOUT = (
@@ -91,7 +91,7 @@ def _odd(
     if rows:
         page.table(("film", "patient", "view", "why"), [
             (films.ids[row], int(films.patients[row]), films.view[row] or None, "; ".join(why[row]))
-            for row in rows[:_LISTED]
+            for row in rows[:LISTED]
         ])  # fmt: skip
         sheet(page, [(row, why[row][0]) for row in rows[:PICTURED]], pictures)
 
@@ -122,7 +122,7 @@ def _scores(
             (films.ids[row], int(films.patients[row]), films.view[row] or None, float(found.strange[row]),
              f"{sum(row in top for top in tops.values())} of {len(tops)}",
              view.beside[row][1] if row in view.beside else None, "; ".join(why[row]) or None)
-            for row in map(int, found.flagged[:_LISTED])
+            for row in map(int, found.flagged[:LISTED])
         ],
     )  # fmt: skip
     sheet(page, [(row, "; ".join(why[row]) or _says(films, labels, row)) for row in found.flagged[:PICTURED]], pictures)
@@ -190,13 +190,13 @@ def _twins(page: Page, view: View, films: Sample, told: Sequence[Told], pictures
     if view.doubles:
         page.table(
             ("patients of this run", "films of the first with a twin in the second", "of its films"),
-            [(f"{d.one} and {d.other}", d.shared, d.of) for d in view.doubles[:_LISTED]],
+            [(f"{d.one} and {d.other}", d.shared, d.of) for d in view.doubles[:LISTED]],
             "Patients that share several films: one person under two names?",
         )
     page.table(("film", "and", "distance", "of", "patients", "splits"), [
         (films.ids[one.pair.one], films.ids[one.pair.other], f"{one.pair.distance:.1e}", one.relation,
          f"{films.patients[one.pair.one]}, {films.patients[one.pair.other]}", one.splits or None)
-        for one in told[:_LISTED]
+        for one in told[:LISTED]
     ])  # fmt: skip
     sheet(page, [
         (row, words)

@@ -22,14 +22,15 @@ from services.analytics.structure.terms import Term
 from services.core.models import ModelSpec
 
 GROUPS = 4  # understood; the tables have all
+LISTED = 50  # outliers in the report, with the nearest ordinary film of each
 
 
 @dataclass(frozen=True)
 class View:
     """One model. groups: rows of outliers that lie together.  apart: clusters by how far they lie from the rest.
-    regions: outliers together, groups of them, clusters apart, and what was asked.  beside: of every outlier the
-    nearest ordinary film.  same: the distance below which films are `twins`.  place: (N, 2) principal components, to
-    draw."""
+    regions: outliers together, groups of them, clusters apart, and what was asked.  beside: of those listed
+    the nearest ordinary film.  same: the distance below which films are `twins`.  place: (N, 2) principal components,
+    to draw."""
 
     spec: ModelSpec
     near: graph.Graph
@@ -83,7 +84,7 @@ def look(
     progress(stage, 3, 4)
     strange = np.zeros(len(films), dtype=bool)
     strange[found.flagged] = True
-    beside = {row: (normal, d) for row, normal, d in nearest(found.flagged, unit, strange, films)}
+    beside = {row: (normal, d) for row, normal, d in nearest(found.flagged[:LISTED], unit, strange, films)}
     same = duplicates.bound(others, asked.same)
     pairs = duplicates.twins(pool, same)
     agreed = scores.agreement(found.values, count, patients, asked.seed)
