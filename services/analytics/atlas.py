@@ -78,8 +78,8 @@ def write(
 ) -> None:
     """dataset.parquet and metadata.json of one model. Row numbers are positions: `neighbors` speaks of them.
 
-    more: further columns of N, to colour and to chart by; those named ``x …`` and ``y …``, places on other maps, are not
-    charted.
+    more: further columns of N, to colour and to chart by; those named ``x …`` and ``y …``, places on other maps, are
+    not charted.
     """
     folder.mkdir(parents=True)
     first = next(iter(partitions.values()))

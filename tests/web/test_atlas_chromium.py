@@ -14,9 +14,10 @@ import pytest
 import uvicorn
 from numpy.typing import NDArray
 
-from services.analytics import atlas, atlas_router, manifest, pipeline, spec
-from services.analytics.progress import Progress
+from services.analytics import atlas, atlas_router, kinds, manifest
+from services.analytics.bench import Bench
 from services.core.blobs import Blobs
+from services.core.config import Settings
 from services.core.facts import open_facts
 from services.core.store import VectorStore
 from services.engine.supervisor import EngineProcess
@@ -42,7 +43,8 @@ def data(tmp_path_factory: pytest.TempPathFactory, engine: EngineProcess) -> Ite
     clustered.fill(facts, store, blobs, [model], FILMS, noise=1.0)
     runs = manifest.runs_dir(home)
     part = manifest.begin(runs, RUN)
-    pipeline.run(spec.parse({"models": ["atlas-model"]}), RUN, part, facts, store, blobs, Progress())
+    asked = kinds.parse({"models": ["atlas-model"]})
+    kinds.work(asked.kind)(Bench(asked, RUN, part, facts, store, blobs, Settings(data_dir=home)))
     manifest.complete(part, runs, RUN)
     yield home
     store.drop(model.collection)

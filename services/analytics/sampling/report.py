@@ -72,8 +72,8 @@ def _likeness(page: Page, likeness: Sequence[Likeness]) -> None:
     page.heading(
         "How like the archive",
         "Jensen-Shannon distance of each variable's shares, sample against all films that match, unknown being a "
-        "value: 0 is the same, 1 nothing in common. By chance: the mean of plain random draws of as many films. A variable "
-        "differs where its distance is above 95 of 100 such draws.",
+        "value: 0 is the same, 1 nothing in common. By chance: the mean of plain random draws of as many films. A "
+        "variable differs where its distance is above 95 of 100 such draws.",
     )
     rows: list[list[Cell]] = []
     for one in sorted(likeness, key=lambda found: -found.distance.value):
