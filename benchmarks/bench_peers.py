@@ -108,7 +108,7 @@ class Lance(Peer):
 
     def search(self, vector: np.ndarray, effort: int) -> list[int]:
         asked = self._table.search(vector).ef(max(effort, 2 * K)).nprobes(1).refine_factor(2).limit(K)
-        return asked.select(["number"]).to_arrow()["number"].to_pylist()
+        return asked.select(["number", "_distance"]).to_arrow()["number"].to_pylist()
 
 
 class Milvus(Peer):
