@@ -144,16 +144,16 @@ def _matrices(page: Page, spaces: Sequence[Space], pairs: Sequence[Pair]) -> Non
     squares = []
     names = [space.name for space in spaces]
     row = {name: number for number, name in enumerate(names)}
-    for title, value in (
-        ("Jaccard of neighbours", lambda pair: pair.mean.value),
-        ("CKA, debiased", lambda pair: pair.debiased.value),
-        ("Spearman of distances", lambda pair: pair.order.spearman.value),
-        ("ARI of clusters", lambda pair: pair.alike.ari.value),
+    for title, estimates in (
+        ("Jaccard of neighbours", [pair.mean for pair in pairs]),
+        ("CKA, debiased", [pair.debiased for pair in pairs]),
+        ("Spearman of distances", [pair.order.spearman for pair in pairs]),
+        ("ARI of clusters", [pair.alike.ari for pair in pairs]),
     ):
         square = np.eye(len(names))
-        for pair in pairs:
+        for pair, estimate in zip(pairs, estimates, strict=True):
             i, j = row[pair.one.name], row[pair.other.name]
-            square[i, j] = square[j, i] = value(pair)
+            square[i, j] = square[j, i] = estimate.value
         squares.append(figure.heat(names, square, title))
     page.plot(Markup("").join(squares), "1 is the same.")
 

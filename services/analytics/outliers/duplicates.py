@@ -78,9 +78,9 @@ def doubles(found: Sequence[Twins], patients: NDArray[np.int32], least: int = 2)
     for pair in found:
         a, b = sorted((pair.one, pair.other), key=lambda row: int(patients[row]))
         if patients[a] != patients[b]:
-            films = shared.setdefault((int(patients[a]), int(patients[b])), (set(), set()))
-            films[0].add(a)
-            films[1].add(b)
+            mine, theirs = shared.setdefault((int(patients[a]), int(patients[b])), (set(), set()))
+            mine.add(a)
+            theirs.add(b)
     made = []
     for (one, other), (mine, theirs) in shared.items():
         smaller, films = (one, mine) if sizes[one] <= sizes[other] else (other, theirs)

@@ -95,4 +95,5 @@ def grey(picture: bytes) -> Picture:
 def shape(film: Picture) -> Picture:
     """Without brightness and contrast: mean 0, length 1."""
     level = film - film.mean()
-    return level / max(float(np.linalg.norm(level)), 1e-9)
+    flat: Picture = level / max(float(np.linalg.norm(level)), 1e-9)
+    return flat

@@ -198,11 +198,9 @@ def _twins(page: Page, view: View, films: Sample, told: Sequence[Told], pictures
          f"{films.patients[one.pair.one]}, {films.patients[one.pair.other]}", one.splits or None)
         for one in told[:LISTED]
     ])  # fmt: skip
-    sheet(page, [
-        (row, words)
-        for one in told[:_PAIRS]
-        for row, words in ((one.pair.one, "a film"), (one.pair.other, f"and its twin, {one.relation}"))
-    ], pictures)  # fmt: skip
+    page.text("Films, and below each its twin.")
+    sheet(page, [(one.pair.one, one.relation) for one in told[:_PAIRS]], pictures)
+    sheet(page, [(one.pair.other, f"{one.pair.distance:.1e} away") for one in told[:_PAIRS]], pictures)
 
 
 def sheet(page: Page, rows: Sequence[tuple[int, str]], pictures: Mapping[int, bytes | None]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from services.analytics import atlas, sample
+from services.analytics import atlas, frame
 from services.analytics.bench import Bench
 from services.analytics.outliers import duplicates, report
 from services.analytics.outliers.asked import OutliersAsked
@@ -63,7 +63,7 @@ def _region(bench: Bench[OutliersAsked]) -> NDArray[np.int64]:
     if not bench.asked.region:
         return np.array([], dtype=np.int64)
     with bench.facts.read() as db:
-        asked_for = set(db.scalars(sample.matching(bench.asked.region, bench.specs)))
+        asked_for = set(db.scalars(frame.matching(bench.asked.region, bench.specs)))
     rows = np.array([row for row, image_id in enumerate(bench.films.ids) if image_id in asked_for], dtype=np.int64)
     if not 1 <= len(rows) <= len(bench.films) // 2:
         raise HilumError(
