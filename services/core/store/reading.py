@@ -21,6 +21,7 @@ from services.core.errors import ErrorCode, HilumError
 from services.core.models import IMAGE_VECTOR, ModelSpec
 from services.core.store.checks import check_question
 from services.core.store.connection import Connection
+from services.core.store.effort import ef
 from services.core.store.retry import READ_PATIENCE, WRITE_PATIENCE, answered
 
 _PAGE_POINTS = 2_000
@@ -72,7 +73,7 @@ class Reading(Connection):
         """
         for vector in vectors:
             check_question(spec, vector)
-        params = _params(limit, exact)
+        params = _params(limit, exact, where)
         passed = _filter(where)
         asked = [
             wire.QueryPoints(
@@ -110,7 +111,7 @@ class Reading(Connection):
         )
         request = wire.QueryPoints(
             collection_name=spec.collection, query=wire.Query(recommend=told), using=IMAGE_VECTOR,
-            filter=_filter(where), limit=limit, params=_params(limit, exact), with_payload=_NO_PAYLOAD,
+            filter=_filter(where), limit=limit, params=_params(limit, exact, where), with_payload=_NO_PAYLOAD,
         )  # fmt: skip
         stub = self._client.grpc_points
         answer = answered(lambda: stub.Query(request, timeout=self._timeout), READ_PATIENCE).result
@@ -175,10 +176,9 @@ class Reading(Connection):
         return points
 
 
-def _params(limit: int, exact: bool) -> wire.SearchParams:
-    # ef 128, twofold oversampling, rescoring: recall@10 0.994 at 100k × 768, measured on the embedded engine.
+def _params(limit: int, exact: bool, where: models.Filter | None) -> wire.SearchParams:
     quantization = wire.QuantizationSearchParams(rescore=True, oversampling=2.0)
-    return wire.SearchParams(exact=exact, hnsw_ef=max(128, limit), quantization=quantization)
+    return wire.SearchParams(exact=exact, hnsw_ef=ef(limit, where), quantization=quantization)
 
 
 def _filter(where: models.Filter | None) -> wire.Filter | None:
