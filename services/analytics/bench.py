@@ -24,6 +24,7 @@ from services.core.config import Settings
 from services.core.errors import ErrorCode, HilumError
 from services.core.facts import Facts, now
 from services.core.models import ModelSpec
+from services.core.pulled import Pulled
 from services.core.store import VectorStore
 from services.transport.encode_client import EncodeClient
 
@@ -96,12 +97,14 @@ class Bench(Generic[A]):
         """(N, D) float32, L2-normalised, row i of the i-th film that the model holds (`held`), or of the i-th of
         `rows` of the sample.
 
-        They leave the engine by their own door only: the file they are mapped from is gone when the block ends.
+        They are read once for all analyses of these films (`core.pulled`), and are in no run: the file they are mapped
+        from is the installation's, or gone when the block ends.
         """
         scratch = self.part / f"vectors-{spec.name}.npy"
         try:
             ids = [self.films.ids[row] for row in (self.held(spec) if rows is None else rows)]
-            yield vectors.fetch(self.store, spec, ids, scratch, self.progress)
+            pulled = Pulled.at(self.settings.data_dir, self.settings.vector_cache)
+            yield vectors.kept(pulled, self.facts, self.store, spec, ids, scratch, self.progress)
         finally:
             scratch.unlink(missing_ok=True)
 

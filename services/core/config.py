@@ -12,6 +12,8 @@ from services.core import dicomweb
 from services.core.dicomweb import DicomWebServer
 from services.core.errors import invalid
 
+VECTOR_CACHE = 8 * 2**30  # bytes: 100,000 films under twenty models of 1,024 numbers
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -24,6 +26,7 @@ class Settings:
     device: where encoders run: ``auto`` (an accelerator where there is one), ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
     promote: ``ask``: a changed model answers once `hilum models promote` says so; ``auto``: when it holds as many.
     pixel_cache: bytes of decoded films to keep, so that a later model needs no source; 0 keeps none unless a job asks.
+    vector_cache: bytes of vectors that analyses have read, kept for the next analysis of the same films; 0: none.
     ingest_roots: folders that a client without the operator token may name as a job's source; none by default.
     ray: spread ingests over Ray: ``auto`` (the cluster at hand, else one of this machine) or a cluster's address.
     burned_in: films with writing in them: ``mark`` refuses those whose header says so and marks
@@ -47,6 +50,7 @@ class Settings:
     device: str = "auto"
     promote: str = "ask"
     pixel_cache: int = 0
+    vector_cache: int = VECTOR_CACHE
     ingest_roots: tuple[Path, ...] = ()
     dicomweb: tuple[DicomWebServer, ...] = ()
     ray: str = ""
@@ -100,6 +104,7 @@ def from_environment(environ: Mapping[str, str], data: str | None = None) -> Set
         device=_device(environ.get("HILUM_DEVICE") or "auto"),
         promote=_one_of(environ, "HILUM_PROMOTE", "ask", "auto"),
         pixel_cache=_bytes(environ, "HILUM_PIXEL_CACHE"),
+        vector_cache=_bytes(environ, "HILUM_VECTOR_CACHE") if environ.get("HILUM_VECTOR_CACHE") else VECTOR_CACHE,
         ingest_roots=tuple(
             Path(p).expanduser().absolute() for p in environ.get("HILUM_INGEST_ROOTS", "").split(":") if p
         ),

@@ -26,6 +26,7 @@ from services.core.config import Settings
 from services.core.errors import ErrorCode, HilumError
 from services.core.facts import Facts, images, removal, reports
 from services.core.facts.removal import Kept
+from services.core.pulled import Pulled
 from services.core.store import VectorStore
 from services.core.store.reports import PREFIX as REPORTS
 from services.core.store.reports import report_point
@@ -125,10 +126,14 @@ class Removal:
             (home / name).rename(home / f".gone-{name}")
             shutil.rmtree(home / f".gone-{name}", ignore_errors=True)
         self._trace("analysis runs").removed += len(gone)
+        self._trace("vectors kept for analyses").removed += self._pulled().drop()
         named = removal.naming(self.facts, self._words())
         self._trace("jobs and runs in SQL").removed += removal.delete_work(self.facts, gone | named)
         self._trace("origins of sets").removed += removal.unname(self.facts, self._words())
         self._trace("saved searches").removed += removal.unask(self.facts, self._words())
+
+    def _pulled(self) -> Pulled:
+        return Pulled.at(self.settings.data_dir, self.settings.vector_cache)
 
     def _holds(self, run: Path) -> bool:
         """Does a run have one of the films, or name one? One that cannot be read cannot be shown to be free of them."""
@@ -176,6 +181,7 @@ class Removal:
             self._trace(f"vectors: {collection}").left = len(self._points(collection))
             self._trace("engine snapshots").left = self.store.snapshots(collection)
         home = self.settings.data_dir / "runs"
+        self._trace("vectors kept for analyses").left = self._pulled().count()
         self._trace("analysis runs").left = sum(self._holds(run) for run in _run_folders(home))
         self._trace("jobs and runs in SQL").left = len(removal.naming(self.facts, self._words()))
         self._trace("origins of sets").left = removal.naming_sets(self.facts, self._words())

@@ -19,6 +19,7 @@ from services.core.blobs import Blobs
 from services.core.config import Settings
 from services.core.facts import images, jobs, removal, runs, searches
 from services.core.ids import image_id, pseudonym
+from services.core.pulled import Key, Pulled
 from services.core.store.reports import WORDS, meaning, report_point
 from services.core.types import JobProgress, JobState, Outcome, Report, ReportKey
 from services.engine.supervisor import EngineProcess
@@ -124,6 +125,8 @@ def spread(mine: Mine, gone: list[str]) -> None:
     r = mine.room
     assert ReportIndex(r.settings, facts, r.store, r.registry).index("demo", lambda: False) == set()
     run(mine, "00000000-0000-4000-8000-000000000001", [gone[0], *kept], {})
+    pulled = Pulled.at(mine.data, 2**20)
+    assert pulled.put(Key("f" * 64, "a" * 64, "b" * 64), gone, np.stack([mine.gone[one] for one in gone])) is not None
     run(mine, "00000000-0000-4000-8000-000000000002", kept, {})
     run(mine, "00000000-0000-4000-8000-000000000003", kept, {"filter": f'patient_id = "{mine.name}"'})
     (mine.data / "runs" / ".part-00000000-0000-4000-8000-000000000004-ab").mkdir()
@@ -175,6 +178,7 @@ def test_nothing_is_left_in_any_byte_and_the_others_are_untouched(mine: Mine) ->
     assert removed["saved searches"] == 1 and [one.title for one in searches.listed(mine.room.facts, "local")] == [
         "others"
     ]
+    assert removed["vectors kept for analyses"] == 1
     assert removed["analysis runs"] == 2 and removed["engine snapshots"] == 1 and removed["pixel cache"] == 1
     assert "byte strings" in done.traces["raw files of the data folder"].note
     assert mine.room.everywhere() == kept and images.get(mine.room.facts, kept) == records

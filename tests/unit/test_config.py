@@ -24,14 +24,14 @@ def test_variables_are_read(tmp_path: Path) -> None:
         "HILUM_DATA": str(tmp_path), "HILUM_ENGINE_URL": "http://qdrant:6334", "HILUM_ENGINE_API_KEY": "k",
         "HILUM_FACTS_URL": "postgresql+psycopg://db/hilum", "HILUM_HTTP": "127.0.0.1:1", "HILUM_GRPC": "127.0.0.1:2",
         "HILUM_MODELS": "a, b,", "HILUM_MODELS_DIR": "/models", "HILUM_INGEST_ROOTS": "/films:/more",
-        "HILUM_THREADS": "3", "HILUM_DECODE_WORKERS": "4", "HILUM_MODELS_MEMORY": "1.5g",
+        "HILUM_THREADS": "3", "HILUM_VECTOR_CACHE": "0", "HILUM_DECODE_WORKERS": "4", "HILUM_MODELS_MEMORY": "1.5g",
         "HILUM_DEVICE": "cuda:1", "HILUM_ENCODE": "ingest:50051",
     })  # fmt: skip
     assert settings == Settings(
         data_dir=tmp_path, engine_url="http://qdrant:6334", engine_api_key="k",
         facts_url="postgresql+psycopg://db/hilum", http_bind="127.0.0.1:1", grpc_bind="127.0.0.1:2", models=("a", "b"),
         models_dir=Path("/models"), ingest_roots=(Path("/films"), Path("/more")), threads=3, decode_workers=4,
-        models_memory=3 * 2**29, device="cuda:1", encode="ingest:50051",
+        models_memory=3 * 2**29, vector_cache=0, device="cuda:1", encode="ingest:50051",
     )  # fmt: skip
     assert settings.facts == "postgresql+psycopg://db/hilum"
     assert settings.models_home == Path("/models")
