@@ -88,7 +88,7 @@ def _copied(facts: Facts, sql: str, given: Any, wanted: pa.Schema) -> Iterator[p
                 return
             reader = pyarrow.csv.open_csv(
                 pa.PythonFile(source, mode="r"),
-                read_options=pyarrow.csv.ReadOptions(column_names=wanted.names, block_size=8 << 20),
+                read_options=pyarrow.csv.ReadOptions(column_names=wanted.names, block_size=1 << 20),
                 parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
                 convert_options=pyarrow.csv.ConvertOptions(
                     column_types=wanted, null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=False,

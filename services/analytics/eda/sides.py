@@ -3,6 +3,7 @@ the rows at once; only rows of the films looked at count."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +52,7 @@ def every(facts: Facts, frame: Frame, scratch: Path, progress: Progress) -> Iter
         keys = _keys(frame, table)
         if len(keys):
             yield _look(facts, table, keys, scratch, progress)
+            shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _keys(frame: Frame, table: SideTable) -> pa.Array:

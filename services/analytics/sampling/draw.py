@@ -95,7 +95,8 @@ class Draw:
         taken: list[list[NDArray[np.int64]]] = [[] for _ in left]
         while wanted.any():
             with np.errstate(divide="ignore", invalid="ignore"):
-                order = np.argsort(np.where(wanted > 0, archive / wanted, np.inf), kind="stable")
+                plenty = np.floor(np.log2(archive / wanted))  # about as much is as much: a sample then stays as it was
+                order = np.argsort(np.where(wanted > 0, plenty, np.inf), kind="stable")
             for stratum in order[: np.count_nonzero(wanted)]:
                 mine = self._free(left[stratum])[: wanted[stratum]]
                 np.add.at(self._used, self.patients[mine], 1)
