@@ -10,7 +10,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class CreateRunRequest(_message.Message):
-    __slots__ = ("models", "filter", "sample_size", "seed", "k", "resolutions", "labels", "request_id", "retrieval", "calibration", "hubs", "align", "structure", "eda", "sampling", "compare", "probe", "outliers", "label_quality", "shift")
+    __slots__ = ("models", "filter", "sample_size", "seed", "k", "resolutions", "labels", "request_id", "retrieval", "calibration", "hubs", "align", "structure", "eda", "sampling", "compare", "outliers", "probe", "label_quality", "shift")
     MODELS_FIELD_NUMBER: _ClassVar[int]
     FILTER_FIELD_NUMBER: _ClassVar[int]
     SAMPLE_SIZE_FIELD_NUMBER: _ClassVar[int]
@@ -27,8 +27,8 @@ class CreateRunRequest(_message.Message):
     EDA_FIELD_NUMBER: _ClassVar[int]
     SAMPLING_FIELD_NUMBER: _ClassVar[int]
     COMPARE_FIELD_NUMBER: _ClassVar[int]
-    PROBE_FIELD_NUMBER: _ClassVar[int]
     OUTLIERS_FIELD_NUMBER: _ClassVar[int]
+    PROBE_FIELD_NUMBER: _ClassVar[int]
     LABEL_QUALITY_FIELD_NUMBER: _ClassVar[int]
     SHIFT_FIELD_NUMBER: _ClassVar[int]
     models: _containers.RepeatedScalarFieldContainer[str]
@@ -47,11 +47,11 @@ class CreateRunRequest(_message.Message):
     eda: EdaAnalysis
     sampling: SamplingAnalysis
     compare: CompareAnalysis
-    probe: ProbeAnalysis
     outliers: OutlierAnalysis
+    probe: ProbeAnalysis
     label_quality: LabelQualityAnalysis
     shift: ShiftAnalysis
-    def __init__(self, models: _Optional[_Iterable[str]] = ..., filter: _Optional[str] = ..., sample_size: _Optional[int] = ..., seed: _Optional[int] = ..., k: _Optional[int] = ..., resolutions: _Optional[_Iterable[float]] = ..., labels: _Optional[_Iterable[str]] = ..., request_id: _Optional[str] = ..., retrieval: _Optional[_Union[RetrievalAnalysis, _Mapping]] = ..., calibration: _Optional[_Union[CalibrationAnalysis, _Mapping]] = ..., hubs: _Optional[_Union[HubAnalysis, _Mapping]] = ..., align: _Optional[_Union[AlignAnalysis, _Mapping]] = ..., structure: _Optional[_Union[StructureAnalysis, _Mapping]] = ..., eda: _Optional[_Union[EdaAnalysis, _Mapping]] = ..., sampling: _Optional[_Union[SamplingAnalysis, _Mapping]] = ..., compare: _Optional[_Union[CompareAnalysis, _Mapping]] = ..., probe: _Optional[_Union[ProbeAnalysis, _Mapping]] = ..., outliers: _Optional[_Union[OutlierAnalysis, _Mapping]] = ..., label_quality: _Optional[_Union[LabelQualityAnalysis, _Mapping]] = ..., shift: _Optional[_Union[ShiftAnalysis, _Mapping]] = ...) -> None: ...
+    def __init__(self, models: _Optional[_Iterable[str]] = ..., filter: _Optional[str] = ..., sample_size: _Optional[int] = ..., seed: _Optional[int] = ..., k: _Optional[int] = ..., resolutions: _Optional[_Iterable[float]] = ..., labels: _Optional[_Iterable[str]] = ..., request_id: _Optional[str] = ..., retrieval: _Optional[_Union[RetrievalAnalysis, _Mapping]] = ..., calibration: _Optional[_Union[CalibrationAnalysis, _Mapping]] = ..., hubs: _Optional[_Union[HubAnalysis, _Mapping]] = ..., align: _Optional[_Union[AlignAnalysis, _Mapping]] = ..., structure: _Optional[_Union[StructureAnalysis, _Mapping]] = ..., eda: _Optional[_Union[EdaAnalysis, _Mapping]] = ..., sampling: _Optional[_Union[SamplingAnalysis, _Mapping]] = ..., compare: _Optional[_Union[CompareAnalysis, _Mapping]] = ..., outliers: _Optional[_Union[OutlierAnalysis, _Mapping]] = ..., probe: _Optional[_Union[ProbeAnalysis, _Mapping]] = ..., label_quality: _Optional[_Union[LabelQualityAnalysis, _Mapping]] = ..., shift: _Optional[_Union[ShiftAnalysis, _Mapping]] = ...) -> None: ...
 
 class RetrievalAnalysis(_message.Message):
     __slots__ = ("depths", "queries", "relevance", "fuse", "correct")
@@ -107,32 +107,6 @@ class StructureAnalysis(_message.Message):
     draws: int
     def __init__(self, layouts: _Optional[_Iterable[str]] = ..., perplexities: _Optional[_Iterable[float]] = ..., seeds: _Optional[int] = ..., draws: _Optional[int] = ...) -> None: ...
 
-class CompareAnalysis(_message.Message):
-    __slots__ = ("apart", "shuffles", "shown")
-    APART_FIELD_NUMBER: _ClassVar[int]
-    SHUFFLES_FIELD_NUMBER: _ClassVar[int]
-    SHOWN_FIELD_NUMBER: _ClassVar[int]
-    apart: int
-    shuffles: int
-    shown: int
-    def __init__(self, apart: _Optional[int] = ..., shuffles: _Optional[int] = ..., shown: _Optional[int] = ...) -> None: ...
-
-class ProbeAnalysis(_message.Message):
-    __slots__ = ("per_side", "folds", "classifiers", "augment", "pooled", "save")
-    PER_SIDE_FIELD_NUMBER: _ClassVar[int]
-    FOLDS_FIELD_NUMBER: _ClassVar[int]
-    CLASSIFIERS_FIELD_NUMBER: _ClassVar[int]
-    AUGMENT_FIELD_NUMBER: _ClassVar[int]
-    POOLED_FIELD_NUMBER: _ClassVar[int]
-    SAVE_FIELD_NUMBER: _ClassVar[int]
-    per_side: int
-    folds: int
-    classifiers: _containers.RepeatedScalarFieldContainer[str]
-    augment: str
-    pooled: bool
-    save: bool
-    def __init__(self, per_side: _Optional[int] = ..., folds: _Optional[int] = ..., classifiers: _Optional[_Iterable[str]] = ..., augment: _Optional[str] = ..., pooled: _Optional[bool] = ..., save: _Optional[bool] = ...) -> None: ...
-
 class EdaAnalysis(_message.Message):
     __slots__ = ("no_sides",)
     NO_SIDES_FIELD_NUMBER: _ClassVar[int]
@@ -153,6 +127,16 @@ class SamplingAnalysis(_message.Message):
     per_patient: int
     def __init__(self, name: _Optional[str] = ..., by: _Optional[_Iterable[str]] = ..., allocation: _Optional[str] = ..., quotas: _Optional[_Iterable[str]] = ..., per_patient: _Optional[int] = ...) -> None: ...
 
+class CompareAnalysis(_message.Message):
+    __slots__ = ("apart", "shuffles", "shown")
+    APART_FIELD_NUMBER: _ClassVar[int]
+    SHUFFLES_FIELD_NUMBER: _ClassVar[int]
+    SHOWN_FIELD_NUMBER: _ClassVar[int]
+    apart: int
+    shuffles: int
+    shown: int
+    def __init__(self, apart: _Optional[int] = ..., shuffles: _Optional[int] = ..., shown: _Optional[int] = ...) -> None: ...
+
 class OutlierAnalysis(_message.Message):
     __slots__ = ("top", "region", "same", "trees")
     TOP_FIELD_NUMBER: _ClassVar[int]
@@ -164,6 +148,22 @@ class OutlierAnalysis(_message.Message):
     same: float
     trees: int
     def __init__(self, top: _Optional[int] = ..., region: _Optional[str] = ..., same: _Optional[float] = ..., trees: _Optional[int] = ...) -> None: ...
+
+class ProbeAnalysis(_message.Message):
+    __slots__ = ("per_side", "folds", "classifiers", "augment", "pooled", "save")
+    PER_SIDE_FIELD_NUMBER: _ClassVar[int]
+    FOLDS_FIELD_NUMBER: _ClassVar[int]
+    CLASSIFIERS_FIELD_NUMBER: _ClassVar[int]
+    AUGMENT_FIELD_NUMBER: _ClassVar[int]
+    POOLED_FIELD_NUMBER: _ClassVar[int]
+    SAVE_FIELD_NUMBER: _ClassVar[int]
+    per_side: int
+    folds: int
+    classifiers: _containers.RepeatedScalarFieldContainer[str]
+    augment: str
+    pooled: bool
+    save: bool
+    def __init__(self, per_side: _Optional[int] = ..., folds: _Optional[int] = ..., classifiers: _Optional[_Iterable[str]] = ..., augment: _Optional[str] = ..., pooled: _Optional[bool] = ..., save: _Optional[bool] = ...) -> None: ...
 
 class LabelQualityAnalysis(_message.Message):
     __slots__ = ("folds", "shown", "flip", "rates", "repeats")
