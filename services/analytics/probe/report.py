@@ -119,7 +119,8 @@ def _compared(made: Page, of: Study, pairs: Sequence[Difference]) -> None:
         "Models compared",
         "The difference on the same films in the same folds, patients drawn again for both at once; p by the spread of "
         "those draws (Wald), and corrected after Holm for all probes and pairs of models of a classifier and measure. "
-        "Of the test films alone: other films to learn from may turn a small difference.",
+        "Of the test films alone: other films to learn from, or another seed, may turn a small difference; with few "
+        "patients p is too small.",
     )
     names: dict[Key | None, str] = {None: "mean of all", **{task.key: task.name for task in of.tasks}}
     for classifier in dict.fromkeys(one.classifier for one in pairs):

@@ -59,7 +59,7 @@ def half_width(values: Sequence[float] | Numbers) -> float:
 def average(means: Sequence[float], halves: Sequence[float]) -> tuple[float, float]:
     """The study's average over L labels and its half-width, √Σh² / L: as though labels were measured independently.
 
-    It gives all eight average rows of the study's tables to the last digit but one.
+    It gives the average rows of the study's tables, but for their rounding.
     """
     return float(np.mean(means)), float(np.sqrt(np.sum(np.square(halves))) / len(halves))
 
