@@ -6,7 +6,7 @@ the contract's ``CreateRunRequest``, so that a manifest's ``asked``, sent again,
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar, Self
 
@@ -119,7 +119,7 @@ def _words(given: Sequence[Any]) -> tuple[str, ...]:
     return tuple(map(str, given))
 
 
-_READ = {
+_READ: dict[str, Callable[[Any], Any]] = {
     "str": str,
     "int": int,
     "float": float,

@@ -48,7 +48,7 @@ def _compiled(facts: Facts, query: Select[Any]) -> tuple[str, list[Any] | dict[s
     compiled = query.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
     given: dict[str, Any] = {}
     for name, value in compiled.params.items():
-        bound = compiled.binds.get(name)  # type: ignore[attr-defined]
+        bound = compiled.binds.get(name)
         ready = bound.type.dialect_impl(dialect).bind_processor(dialect) if bound is not None else None
         given[name] = ready(value) if ready else value
     order = getattr(compiled, "positiontup", None)
@@ -82,7 +82,7 @@ def _from_sqlite(facts: Facts, sql: str, given: Any, wanted: pa.Schema) -> Itera
 def _copied(facts: Facts, sql: str, given: Any, wanted: pa.Schema) -> Iterator[pa.RecordBatch]:
     with facts.read() as db:
         cursor = db.connection.cursor()
-        with cursor.copy(f"COPY ({sql}) TO STDOUT (FORMAT csv)", given) as copy:  # type: ignore[attr-defined]
+        with cursor.copy(f"COPY ({sql}) TO STDOUT (FORMAT csv)", given) as copy:
             source = _Source(copy)
             if not source.fill(1):
                 return

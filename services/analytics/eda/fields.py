@@ -117,4 +117,5 @@ def _edges(values: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.array([low - 0.5, high + 0.5])
     step = 10.0 ** np.floor(np.log10((high - low) / _BINS))
     step *= next(m for m in (1, 2, 2.5, 5, 10) if (high - low) / (step * m) <= _BINS)
-    return np.arange(np.floor(low / step), np.floor(high / step) + 2) * step
+    edges: NDArray[np.float64] = np.arange(np.floor(low / step), np.floor(high / step) + 2) * step
+    return edges

@@ -21,7 +21,7 @@ def write(bench: Bench[Any], look: Look) -> None:
     _put(bench, "numbers", ("dataset", "field", "films", "missing", "mean", "sd", *spread), [
         (site, one.name, int(one.films[row]), int(one.missing[row]), float(one.mean[row]), float(one.sd[row]),
          *map(float, one.quartiles[row]))
-        for one in look.spreads for row, site in enumerate([*look.where.names, None])
+        for one in look.spreads for row, site in enumerate([*look.where.names, ""])
     ])  # fmt: skip
     found = look.found
     _put(bench, "findings", ("dataset", "finding", "absent", "present", "uncertain"), [
@@ -42,7 +42,7 @@ def write(bench: Bench[Any], look: Look) -> None:
         for side in look.sides for cells in side.cells
     ])  # fmt: skip
     _put(bench, "warnings", ("what", "films", "who"), [
-        (one.what, one.films, who) for one in look.warned for who in one.who or [None]
+        (one.what, one.films, who) for one in look.warned for who in [*one.who, None][: max(len(one.who), 1)]
     ])  # fmt: skip
 
 

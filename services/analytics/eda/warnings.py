@@ -35,10 +35,11 @@ class Warned:
 def of_fields(counts: list[Counts], spreads: list[Spread], where: Sites) -> Iterator[Warned]:
     """Fields that say nothing, or one thing."""
     total = int(where.films.sum())
-    empty = [one.name for one in (*counts, *spreads) if not one.distinct]
+    every: list[Counts | Spread] = [*counts, *spreads]
+    empty = [one.name for one in every if not one.distinct]
     if empty:
         yield Warned("fields are empty: no film states them", total, empty)
-    constant = [one.name for one in (*counts, *spreads) if one.distinct == 1 and one.name != "dataset"]
+    constant = [one.name for one in every if one.distinct == 1 and one.name != "dataset"]
     if constant and total > 1:
         yield Warned("fields are constant: every film that states them says the same", total, constant)
 

@@ -108,6 +108,6 @@ def _held(facts: Facts, filter_: str, where: Sites) -> dict[str, NDArray[np.int6
         query = query.join(embeddings, embeddings.c.image_id == images.c.image_id)
         query = query.where(embeddings.c.fingerprint == spec.fingerprint).group_by(images.c.dataset)
         with facts.read() as db:
-            counts = dict(db.execute(query).tuples().all())
+            counts: dict[str, int] = dict(db.execute(query).tuples().all())
         found[name] = np.array([counts.get(site, 0) for site in where.names])
     return found

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +48,7 @@ class Likeness:
         return [*self.variable.values, "unknown"][place], float(self.archive[place]), float(self.sample[place])
 
 
-def divergence(p: NDArray[np.float64], q: NDArray[np.float64]) -> NDArray[np.float64]:
+def divergence(p: NDArray[Any], q: NDArray[Any]) -> NDArray[np.float64]:
     """Jensen-Shannon divergence in bits along the last axis; counts or shares. NaN where one of them is of nothing."""
     with np.errstate(invalid="ignore", divide="ignore"):
         p, q = p / p.sum(axis=-1, keepdims=True), q / q.sum(axis=-1, keepdims=True)
@@ -87,7 +88,7 @@ def _like(
     one: Variable, archive: NDArray[np.int64], mine: NDArray[np.int64], draws: NDArray[np.float64], chance: list[float]
 ) -> Likeness:
     seen = float(divergence(archive, mine))
-    again = divergence(archive.astype(np.float64), draws)
+    again = divergence(archive, draws)
     spread = Estimate.of(seen, again - (np.nanmean(again) - seen))
     low, high = (float(np.sqrt(max(end, 0.0))) for end in (spread.low, spread.high))
     distance = Estimate(float(np.sqrt(seen)), low, high)
