@@ -39,4 +39,7 @@ def _rows(columns: int) -> int:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except Exception as error:  # what a database says of a statement may name somebody; its kind does not
+        sys.exit(f"reading facts failed: {type(error).__name__}")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pyarrow as pa
 import pytest
-from sqlalchemy import select
+from sqlalchemy import String, literal_column, select
 
 from services.analytics import columns
+from services.core.errors import ErrorCode, HilumError
 from services.core.facts import Facts, images, sets, sides
 from services.core.facts.schema import images as films
 from services.core.facts.schema import labels
@@ -88,3 +89,17 @@ def test_many_batches_are_one_table(facts: Facts) -> None:
     assert len(found) > 1
     pairs = {pair for part in found for pair in zip(*(c.to_pylist() for c in part.columns), strict=True)}
     assert pairs == {(row["image_id"], row["name"]) for row in said}
+
+
+def test_a_database_that_does_not_answer_is_said_to_be_away_and_names_nobody(
+    facts: Facts, capfd: pytest.CaptureFixture[str]
+) -> None:
+    if facts.shared:
+        pytest.skip("PostgreSQL is asked over the connection that every other question goes over")
+    nowhere = select(films.c.image_id, literal_column("no_such_column", String)).where(films.c.patient_id == "p-secret")
+    with pytest.raises(HilumError) as caught:
+        columns.read(facts, nowhere)
+    assert caught.value.code is ErrorCode.UNAVAILABLE
+    told = capfd.readouterr().err
+    assert "reading facts failed" in told
+    assert "secret" not in told and "column" not in told
