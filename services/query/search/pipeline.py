@@ -32,7 +32,7 @@ from services.query.search.arrange import Shown, arrange
 from services.query.search.hubs import corrected
 from services.query.search.meaning import Meanings
 from services.query.search.nearest import Nearest, Read
-from services.query.search.questions import Ask, Questions
+from services.query.search.questions import Ask, Questions, Vector
 from services.query.search.recall import RecallSampler
 from services.query.search.spread import spread
 from services.transport.encode_client import EncodeClient
@@ -244,9 +244,13 @@ class Search:
     def _same(self, spec: ModelSpec) -> Callable[[str, str], bool]:
         """Do two films show the same picture? By their vectors, which are read for few pairs only."""
 
+        read: dict[str, Vector] = {}  # each film's once, however many look like it
+
         def same(one: str, other: str) -> bool:
-            ids, vectors = self._store.vectors(spec, ids=[one, other])
-            return len(ids) == 2 and float(flat(vectors)[0] @ flat(vectors)[1]) >= _SAME_PICTURE
+            if missing := [image_id for image_id in (one, other) if image_id not in read]:
+                ids, vectors = self._store.vectors(spec, ids=missing)
+                read.update(zip(ids, flat(vectors), strict=True))
+            return one in read and other in read and float(read[one] @ read[other]) >= _SAME_PICTURE
 
         return same
 
