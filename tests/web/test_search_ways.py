@@ -136,7 +136,8 @@ def test_a_saved_search_keeps_its_marks_and_opens_again(browser: Browser, site: 
     browser.run(FOCUS, found[1])
     browser.press("+")
     browser.find("#saved summary").click()
-    browser.run("const t = document.querySelector('#save-title'); t.value = arguments[0]", HOSTILE)
+    browser.wait("return document.querySelector('#save-title').value")  # the name that the page proposes
+    browser.run("const t = document.querySelector('#save-title'); t.focus(); t.value = arguments[0]", HOSTILE)
     browser.find("#save-title").type(ENTER)
     browser.wait("return location.search.includes('saved=')")
     browser.wait("return document.querySelector('#save-said').textContent === 'Saved.'")
