@@ -24,12 +24,17 @@ AGAIN = frozenset({
     "FindDuplicates", "ListPromotions",
     "GetJob", "ListJobs", "ListJobItems", "WatchJob", "CancelJob",
     "GetRun", "GetRunFile", "ListRuns", "GetQuality", "ListSets", "ListSideTables",
+    "ListTeachingFiles", "GetTeachingFile", "UpdateTeachingFile", "ReviewTeachingFile", "PublishTeachingFile",
+    "WithdrawTeachingFile", "SetTeachingAccess", "ListTeachingVersions", "GetTeachingPicture", "GetQuiz", "JudgeQuiz",
+    "GetQuizResults",
 })  # fmt: skip
 # Rpcs that do something each time they come. Those with a request_id are known by it, and come once whatever happens.
 ONCE = frozenset({
     "CreateIngestJob", "ForgetPatient", "Reconcile", "CreateEmbeddingsJob", "FillModel", "PromoteModel",
     "RollbackModel", "CreateRun", "SaveSearch", "DeleteSearch", "IndexReports", "CreateSet", "DeleteSet",
     "StoreSideTable", "DeleteSideTable",
+    "CreateTeachingFile", "AssembleTeachingFiles", "ImportTeachingFile", "DeleteTeachingFile", "RestoreTeachingVersion",
+    "AnswerQuiz",
 })  # fmt: skip
 _FIRST, _MOST = 0.1, 2.0  # seconds: the longest first pause, and the longest of all
 _BUSY = {"UNAVAILABLE", "RESOURCE_EXHAUSTED"}
