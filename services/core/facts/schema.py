@@ -323,7 +323,10 @@ teaching_files = Table(
     Column("title", Text, nullable=False),
     Column("state", String(16), nullable=False, index=True),  # draft, review, published
     Column("version", Integer, nullable=False),  # the latest; who writes over another version is refused
+    Column("published", Integer, nullable=False),  # the version that readers see; 0: none
     Column("access", JSON, nullable=False),  # {"read": [names or "*"], "update": […], "export": […]}
+    Column("events", JSON, nullable=False),  # [{"state", "by", "at", "note", "version"}], the first first
+    Column("words", Text, nullable=False),  # what can be read in the latest and the published version, for searches
     Column("created_at", String(32), nullable=False),
     Column("updated_at", String(32), nullable=False, index=True),
 )
@@ -333,6 +336,8 @@ teaching_versions = Table(
     metadata,
     Column("file_id", String(36), ForeignKey("teaching_files.file_id", ondelete="CASCADE"), primary_key=True),
     Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("made_from", Integer, nullable=False),  # 0: the first
+    Column("refused", Boolean, nullable=False),  # overlapped with another edit: kept, but never the file
     Column("document", JSON, nullable=False),
     Column("author", String(64), nullable=False),
     Column("note", Text, nullable=False),
@@ -346,6 +351,15 @@ teaching_films = Table(
     Column("file_id", String(36), ForeignKey("teaching_files.file_id", ondelete="CASCADE"), primary_key=True),
     Column("image_id", String(36), ForeignKey("images.image_id", ondelete="CASCADE"), primary_key=True),
     Index(None, "image_id"),
+)
+
+# Pictures that came with imported files; they go when the last file that has them goes.
+teaching_pictures = Table(
+    "teaching_pictures",
+    metadata,
+    Column("file_id", String(36), ForeignKey("teaching_files.file_id", ondelete="CASCADE"), primary_key=True),
+    Column("digest", String(64), primary_key=True),
+    Index(None, "digest"),
 )
 
 quiz_tries = Table(

@@ -29,7 +29,10 @@ def upgrade() -> None:
         sa.Column("title", sa.Text(), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("published", sa.Integer(), nullable=False),
         sa.Column("access", sa.JSON(), nullable=False),
+        sa.Column("events", sa.JSON(), nullable=False),
+        sa.Column("words", sa.Text(), nullable=False),
         sa.Column("created_at", sa.String(length=32), nullable=False),
         sa.Column("updated_at", sa.String(length=32), nullable=False),
         sa.PrimaryKeyConstraint("file_id", name=op.f("pk_teaching_files")),
@@ -105,9 +108,21 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_teaching_films_image_id"), "teaching_films", ["image_id"], unique=False)
     op.create_table(
+        "teaching_pictures",
+        sa.Column("file_id", sa.String(length=36), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["file_id"], ["teaching_files.file_id"], name=op.f("fk_teaching_pictures_file_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("file_id", "digest", name=op.f("pk_teaching_pictures")),
+    )
+    op.create_index(op.f("ix_teaching_pictures_digest"), "teaching_pictures", ["digest"], unique=False)
+    op.create_table(
         "teaching_versions",
         sa.Column("file_id", sa.String(length=36), nullable=False),
         sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("made_from", sa.Integer(), nullable=False),
+        sa.Column("refused", sa.Boolean(), nullable=False),
         sa.Column("document", sa.JSON(), nullable=False),
         sa.Column("author", sa.String(length=64), nullable=False),
         sa.Column("note", sa.Text(), nullable=False),
@@ -135,6 +150,8 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("reader_answers")
     op.drop_table("teaching_versions")
+    op.drop_index(op.f("ix_teaching_pictures_digest"), table_name="teaching_pictures")
+    op.drop_table("teaching_pictures")
     op.drop_index(op.f("ix_teaching_films_image_id"), table_name="teaching_films")
     op.drop_table("teaching_films")
     op.drop_index(op.f("ix_readers_study_id_name"), table_name="readers")
