@@ -1,0 +1,1 @@
+"""Films chosen by a specification: judged criterion by criterion, capped, matched, drawn, frozen, and explained."""
