@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from lark import Lark, Token, Transformer
@@ -20,6 +20,7 @@ _LOWER = re.compile(r"(and|or|not)\b")
 _RESERVED = re.compile(r"(AND|OR|NOT)\b")
 
 
+@lru_cache(maxsize=256)  # trees are immutable, and most questions come with a filter that came before
 def parse(text: str) -> Expr | None:
     """Read a filter; an empty one is None and selects everything.
 

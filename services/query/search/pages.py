@@ -7,23 +7,28 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from services.core.errors import ErrorCode, HilumError
-from services.core.facts import Facts, images
+from services.core.facts import Facts
 from services.core.filters import Expr
-from services.query.asked import SearchAnswer, SearchQuery
+from services.query import films
+from services.query.asked import Hit, SearchAnswer, SearchQuery
 from services.query.search.pipeline import Search
 from services.transport import paging
 
 _KEPT_SECONDS = 900.0
-_MOST_HITS = 200_000  # over all answers kept: about 200 MB at the worst
+_MOST_HITS = 100_000  # over all answers kept: about 50 MB
 STREAMED = 200  # hits in a message of a stream
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Kept:
-    answer: SearchAnswer
+    """What of an answer is needed to go on: its films by their ids alone, for records are large and may change."""
+
+    answer: SearchAnswer  # without hits
+    ids: tuple[str, ...]
+    hits: tuple[tuple[object, ...], ...]  # a hit's fields behind `image`
     size: int
     access: Expr | None
     until: float
@@ -35,7 +40,8 @@ class Pages:
 
     def __init__(self, search: Search, facts: Facts) -> None:
         self._search, self._facts = search, facts
-        self._kept: OrderedDict[str, _Kept] = OrderedDict()
+        self._kept: OrderedDict[str, _Kept] = OrderedDict()  # oldest first
+        self._hits = 0  # in all of them
         self._lock = threading.Lock()
 
     def __call__(self, query: SearchQuery, cancelled: Callable[[], bool], access: Expr | None = None) -> SearchAnswer:
@@ -44,11 +50,17 @@ class Pages:
         size = query.showing.page_size
         if not size or len(answer.hits) <= size:
             return answer
-        name = secrets.token_urlsafe(16)
+        name, moment = secrets.token_urlsafe(16), time.monotonic()
+        ids = tuple(hit.image.record.image_id for hit in answer.hits)
+        kept = _Kept(
+            replace(answer, hits=(), priors=()), ids, tuple(map(_light, answer.hits)), size, access,
+            moment + _KEPT_SECONDS,
+        )  # fmt: skip
         with self._lock:
-            self._kept[name] = _Kept(answer, size, access, time.monotonic() + _KEPT_SECONDS)
-            while sum(len(one.answer.hits) for one in self._kept.values()) > _MOST_HITS and len(self._kept) > 1:
-                self._kept.popitem(last=False)
+            self._kept[name] = kept
+            self._hits += len(ids)
+            while (self._hits > _MOST_HITS and len(self._kept) > 1) or next(iter(self._kept.values())).until < moment:
+                self._hits -= len(self._kept.popitem(last=False)[1].ids)
         return replace(answer, hits=answer.hits[:size], next_token=paging.token(f"{name}/{size}"))
 
     def next(self, token: str, access: Expr | None = None) -> SearchAnswer:
@@ -57,21 +69,22 @@ class Pages:
         name, _, place = paging.position(token).rpartition("/")
         with self._lock:
             kept = self._kept.get(name)
-            if kept is not None and kept.until < time.monotonic():
-                kept = self._kept.pop(name, None) and None
-        if kept is None or not place.isdecimal() or kept.access != access:
+        if kept is None or kept.until < time.monotonic() or not place.isdecimal() or kept.access != access:
             raise HilumError(
                 ErrorCode.FAILED_PRECONDITION, "this answer is kept no longer; ask again from the first page"
             )
-        start, hits = int(place), kept.answer.hits
-        page = hits[start : start + kept.size]
-        there = images.ledger(self._facts, [hit.image.record.image_id for hit in page])
+        start = int(place)
+        page = range(start, min(start + kept.size, len(kept.ids)))
+        there = films.shown(self._facts, [kept.ids[number] for number in page])
         end = start + len(page)
         return replace(
             kept.answer,
-            hits=tuple(hit for hit in page if hit.image.record.image_id in there),
-            priors=(),
-            next_token=paging.token(f"{name}/{end}") if end < len(hits) else "",
+            hits=tuple(
+                Hit(there[kept.ids[number]], *kept.hits[number])  # type: ignore[arg-type]  # as `_light` took them
+                for number in page
+                if kept.ids[number] in there
+            ),
+            next_token=paging.token(f"{name}/{end}") if end < len(kept.ids) else "",
         )
 
     def stream(
@@ -82,3 +95,7 @@ class Pages:
         for start in range(0, max(len(answer.hits), 1), STREAMED):
             piece = replace(answer, hits=answer.hits[start : start + STREAMED])
             yield piece if start == 0 else replace(piece, priors=())
+
+
+def _light(hit: Hit) -> tuple[object, ...]:
+    return tuple(getattr(hit, field.name) for field in fields(Hit)[1:])

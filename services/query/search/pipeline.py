@@ -29,7 +29,7 @@ from services.query.images import Images
 from services.query.samples import Samples, flat
 from services.query.search import modes, notes, priors
 from services.query.search.arrange import Shown, arrange
-from services.query.search.hubs import corrected
+from services.query.search.hubs import Crowding, corrected
 from services.query.search.meaning import Meanings
 from services.query.search.nearest import Nearest, Read
 from services.query.search.questions import Ask, Questions, Vector
@@ -73,7 +73,7 @@ class Search:
         self._nearest = Nearest(facts, store, RecallSampler(facts, store, recall_sample))
         self._samples = Samples(facts, store)
         self._questions = Questions(facts, store, encode, self._samples, images)
-        self._meanings = Meanings(facts)
+        self._meanings, self._crowding = Meanings(facts), Crowding(facts)
         self._versions = _versions("hilum", "qdrant-client", "numpy")
 
     def __call__(self, query: SearchQuery, cancelled: Cancelled = _never, access: Expr | None = None) -> SearchAnswer:
@@ -203,11 +203,10 @@ class Search:
     def _hits(self, asked: _Asked, shown: list[Shown], read: Read) -> list[Hit]:
         query = asked.query
         ends = {name: len(ranking) for name, ranking in read.rankings.items()}
-        crowded, usual = self._crowding(asked, [one.film.image_id for one in shown])
+        crowded = self._crowding.of(asked.specs[0].fingerprint, [one.film.image_id for one in shown])
         hits = []
         for one in shown:
             image = read.committed.shown(one.film.image_id, asked.active)
-            found = crowded.get(one.film.image_id)
             hits.append(
                 Hit(
                     image,
@@ -216,16 +215,11 @@ class Search:
                     own.same_patient(image.record, asked.own),
                     copies=tuple(one.copies),
                     group=one.group,
-                    hub=found.occurrences / usual if found and usual else 0.0,
+                    hub=crowded.get(one.film.image_id, 0.0),
                     why=modes.why(query.ranking.mode, one.film, image.record, ends),
                 )
             )
         return hits
-
-    def _crowding(self, asked: _Asked, ids: list[str]) -> tuple[dict[str, densities.Density], float]:
-        spec = asked.specs[0]
-        _, _, usual = densities.usual(self._facts, spec.fingerprint)
-        return (densities.of(self._facts, spec.fingerprint, ids) if usual else {}), usual
 
     def _priors(self, asked: _Asked, access: Expr | None) -> tuple[Hit, ...]:
         """The patient's own films with their cosines, in time order."""
