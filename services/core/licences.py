@@ -1,7 +1,8 @@
 """May films be handed on? What their datasets' licences say, as far as their names tell.
 
 A licence is read by its name alone, and only well-known names are known: what is not recognised is not taken for
-permission. Nothing here is legal advice.
+permission. Nothing here is legal advice; who has a right that no licence shows (own films, a consent, an agreement)
+states it in words.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def handing_on(licence: str | None) -> HandingOn:
 def remark(licence: str | None) -> str:
     """What else those who get the films must keep to: attribution, no trade, no changes."""
     parts = set(re.split(r"[\s-]+", (licence or "").lower()))
-    if not {"cc"} & parts or "by" not in parts:
+    if not {"cc", "by"} <= parts:
         return ""
     told = ["attribution"]
     told += ["not for commercial use"] if "nc" in parts else []

@@ -16,7 +16,7 @@ from services.ingest.deid import basic_profile
 from services.ingest.header import read_header
 from services.ingest.pictures import is_picture
 from services.ingest.reasons import BadFilm, Reason
-from services.ingest.sources.files import Listed, list_films
+from services.ingest.sources.files import list_films
 from services.ingest.strip import stripped
 
 
@@ -32,7 +32,8 @@ def give_away(
     out.mkdir(parents=True, exist_ok=True)
     for number, film in enumerate(films, 1):
         try:
-            name, data = _treated(film, secret, dataset)
+            uid, ending, data = treated(film.read(), secret, dataset)
+            name = f"{uid or pseudonym(secret, 'file', dataset, film.name)}.{ending}"
             if name in written:
                 raise BadFilm(Reason.SAME_KEY_SAME_PIXELS)
             _write(out / name, data)
@@ -43,16 +44,20 @@ def give_away(
     return refused
 
 
-def _treated(film: Listed, secret: bytes, dataset: str) -> tuple[str, bytes]:
-    data = film.read()
+def treated(data: bytes, secret: bytes, dataset: str, patient: str = "") -> tuple[str, str, bytes]:
+    """One film without what names people: its SOPInstanceUID (empty of a picture), its ending, its bytes.
+
+    patient: the archive's own name for the patient, in place of the keyed pseudonym. Raises BadFilm.
+    """
     if is_picture(data):
-        ending = "png" if data.startswith(b"\x89PNG") else "jpg"
-        return f"{pseudonym(secret, 'file', dataset, film.name)}.{ending}", stripped(data)
+        return "", "png" if data.startswith(b"\x89PNG") else "jpg", stripped(data)
     gate.check(read_header(data))
     try:
-        film_out, written = basic_profile(dcmread(BytesIO(data)), secret, dataset), BytesIO()
-        film_out.save_as(written, enforce_file_format=True)
-        return f"{film_out.SOPInstanceUID}.dcm", written.getvalue()
+        film, written = basic_profile(dcmread(BytesIO(data)), secret, dataset), BytesIO()
+        if patient:
+            film.PatientID = film.PatientName = patient
+        film.save_as(written, enforce_file_format=True)
+        return str(film.SOPInstanceUID), "dcm", written.getvalue()
     except Exception:  # pydicom raises whatever a damaged file makes it raise
         raise BadFilm(Reason.BROKEN_HEADER) from None
 

@@ -31,6 +31,7 @@ def test_only_well_known_names_are_permission(licence: str | None, says: Handing
 
 
 def test_conditions_of_creative_commons_are_carried_along() -> None:
-    assert remark("CC BY-NC-ND 4.0") == "attribution, not for commercial use, no derivatives: only unaltered copies may be shared"  # fmt: skip
+    nd = "no derivatives: only unaltered copies may be shared"
+    assert remark("CC BY-NC-ND 4.0") == f"attribution, not for commercial use, {nd}"
     assert remark("CC BY 4.0") == "attribution"
     assert remark("PhysioNet Credentialed Health Data License 1.5.0") == remark(None) == remark("CC0 1.0") == ""
