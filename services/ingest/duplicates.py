@@ -20,10 +20,10 @@ from services.core.blobs import Blobs
 from services.core.errors import HilumError, invalid
 from services.core.facts import Facts, alike, images, models
 from services.core.filters import equals, to_qdrant
+from services.core.near_hashes import MOST_BITS, near
 from services.core.store import VectorStore
 from services.core.types import ImageRecord, JobProgress
 from services.ingest import looks
-from services.ingest.near_hashes import MOST_BITS, near
 
 KINDS = ("byte", "pixel", "perceptual", "embedding")  # from the strongest link to the weakest
 # Bits and likeness are measured (docs/guide/duplicates.md). What embeddings are near depends on the model: this is

@@ -19,13 +19,13 @@ from services.core.config import Settings
 from services.core.errors import HilumError
 from services.core.facts import Facts, images, models
 from services.core.facts.images import Stored
+from services.core.near_hashes import near
 from services.core.store import VectorStore, payload
 from services.core.types import JobProgress
 from services.ingest import duplicates
 from services.ingest.api import IngestApi
 from services.ingest.decode import decode
 from services.ingest.duplicates import Found, Group, Wanted
-from services.ingest.near_hashes import near
 from tests.kit.encoders import tiny_registry
 from tests.kit.ingesting import REAL_CXR
 from tests.kit.records import make_record, make_spec, unit_vectors
