@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from services.analytics.align.asked import AlignAsked
 from services.analytics.asked import MAP, Asked
 from services.analytics.calibration.asked import CalibrationAsked
+from services.analytics.cohort.asked import CohortAsked
 from services.analytics.compare.asked import CompareAsked
 from services.analytics.eda.asked import EdaAsked
 from services.analytics.hubs.asked import HubsAsked
@@ -51,6 +52,7 @@ KINDS: dict[str, type[Asked]] = {
         OutliersAsked,
         LabelQualityAsked,
         ShiftAsked,
+        CohortAsked,
     )
 }
 

@@ -1,4 +1,5 @@
 from google.protobuf import struct_pb2 as _struct_pb2
+from hilum.v1 import cohort_pb2 as _cohort_pb2
 from hilum.v1 import common_pb2 as _common_pb2
 from hilum.v1 import jobs_pb2 as _jobs_pb2
 from google.protobuf.internal import containers as _containers
@@ -10,7 +11,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class CreateRunRequest(_message.Message):
-    __slots__ = ("models", "filter", "sample_size", "seed", "k", "resolutions", "labels", "request_id", "retrieval", "calibration", "hubs", "align", "structure", "eda", "sampling", "compare", "outliers", "probe", "label_quality", "shift")
+    __slots__ = ("models", "filter", "sample_size", "seed", "k", "resolutions", "labels", "request_id", "retrieval", "calibration", "hubs", "align", "structure", "eda", "sampling", "compare", "outliers", "probe", "label_quality", "shift", "cohort")
     MODELS_FIELD_NUMBER: _ClassVar[int]
     FILTER_FIELD_NUMBER: _ClassVar[int]
     SAMPLE_SIZE_FIELD_NUMBER: _ClassVar[int]
@@ -31,6 +32,7 @@ class CreateRunRequest(_message.Message):
     PROBE_FIELD_NUMBER: _ClassVar[int]
     LABEL_QUALITY_FIELD_NUMBER: _ClassVar[int]
     SHIFT_FIELD_NUMBER: _ClassVar[int]
+    COHORT_FIELD_NUMBER: _ClassVar[int]
     models: _containers.RepeatedScalarFieldContainer[str]
     filter: str
     sample_size: int
@@ -51,7 +53,8 @@ class CreateRunRequest(_message.Message):
     probe: ProbeAnalysis
     label_quality: LabelQualityAnalysis
     shift: ShiftAnalysis
-    def __init__(self, models: _Optional[_Iterable[str]] = ..., filter: _Optional[str] = ..., sample_size: _Optional[int] = ..., seed: _Optional[int] = ..., k: _Optional[int] = ..., resolutions: _Optional[_Iterable[float]] = ..., labels: _Optional[_Iterable[str]] = ..., request_id: _Optional[str] = ..., retrieval: _Optional[_Union[RetrievalAnalysis, _Mapping]] = ..., calibration: _Optional[_Union[CalibrationAnalysis, _Mapping]] = ..., hubs: _Optional[_Union[HubAnalysis, _Mapping]] = ..., align: _Optional[_Union[AlignAnalysis, _Mapping]] = ..., structure: _Optional[_Union[StructureAnalysis, _Mapping]] = ..., eda: _Optional[_Union[EdaAnalysis, _Mapping]] = ..., sampling: _Optional[_Union[SamplingAnalysis, _Mapping]] = ..., compare: _Optional[_Union[CompareAnalysis, _Mapping]] = ..., outliers: _Optional[_Union[OutlierAnalysis, _Mapping]] = ..., probe: _Optional[_Union[ProbeAnalysis, _Mapping]] = ..., label_quality: _Optional[_Union[LabelQualityAnalysis, _Mapping]] = ..., shift: _Optional[_Union[ShiftAnalysis, _Mapping]] = ...) -> None: ...
+    cohort: _cohort_pb2.CohortSpec
+    def __init__(self, models: _Optional[_Iterable[str]] = ..., filter: _Optional[str] = ..., sample_size: _Optional[int] = ..., seed: _Optional[int] = ..., k: _Optional[int] = ..., resolutions: _Optional[_Iterable[float]] = ..., labels: _Optional[_Iterable[str]] = ..., request_id: _Optional[str] = ..., retrieval: _Optional[_Union[RetrievalAnalysis, _Mapping]] = ..., calibration: _Optional[_Union[CalibrationAnalysis, _Mapping]] = ..., hubs: _Optional[_Union[HubAnalysis, _Mapping]] = ..., align: _Optional[_Union[AlignAnalysis, _Mapping]] = ..., structure: _Optional[_Union[StructureAnalysis, _Mapping]] = ..., eda: _Optional[_Union[EdaAnalysis, _Mapping]] = ..., sampling: _Optional[_Union[SamplingAnalysis, _Mapping]] = ..., compare: _Optional[_Union[CompareAnalysis, _Mapping]] = ..., outliers: _Optional[_Union[OutlierAnalysis, _Mapping]] = ..., probe: _Optional[_Union[ProbeAnalysis, _Mapping]] = ..., label_quality: _Optional[_Union[LabelQualityAnalysis, _Mapping]] = ..., shift: _Optional[_Union[ShiftAnalysis, _Mapping]] = ..., cohort: _Optional[_Union[_cohort_pb2.CohortSpec, _Mapping]] = ...) -> None: ...
 
 class RetrievalAnalysis(_message.Message):
     __slots__ = ("depths", "queries", "relevance", "fuse", "correct")

@@ -31,6 +31,7 @@ STRATIFIED, QUOTAS, TARGET = "stratified", "quotas", "target"
 PROPORTIONAL, EQUAL = "proportional", "equal"
 GROUP, SPLIT = "group", "split"  # columns of Table 1 that no film has of itself
 MOST_CRITERIA, MOST_CAPS, MOST_IDS, MOST_PROBES, MOST_VARIABLES = 64, 8, 200_000, 256, 64
+_NAMES = ("name", "title", "rerun_of")
 _MOST_DAYS = 100 * 366
 _TOTAL = 1e-6  # how far shares may be from adding up to 1
 _CALIPER = 0.2  # of the standard deviation of the logit: Austin, Pharm Stat 2011;10:150
@@ -305,11 +306,13 @@ class Spec(Part):
     split: Split | None = None
     table1: Table | None = None
     seed: int = 0
+    rerun_of: str = ""
 
     def __post_init__(self) -> None:
         _title("title", self.title)
-        if self.name:
-            sets.name(self.name)
+        for name in (self.name, self.rerun_of):
+            if name:
+                sets.name(name)
         _one_of("unit", self.unit, UNITS)
         if len(self.criteria) > MOST_CRITERIA or len(self.caps) > MOST_CAPS:
             raise invalid(f"a cohort has at most {MOST_CRITERIA} criteria and {MOST_CAPS} caps")
@@ -327,8 +330,8 @@ class Spec(Part):
 
     @property
     def sha256(self) -> str:
-        """Of the canonical JSON, but for name and title: what decides which films there are."""
-        told = {name: value for name, value in self.as_json().items() if name not in ("name", "title")}
+        """Of the canonical JSON, but for names and title: what decides which films there are."""
+        told = {name: value for name, value in self.as_json().items() if name not in _NAMES}
         text = json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
