@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hilum.v1 import encode_pb2, saliency_pb2
-from services.core.errors import HilumError, invalid
+from services.core.errors import ErrorCode, HilumError, invalid
 from services.core.facts import Facts, images, models
-from services.core.limits import MAX_BATCH
+from services.core.limits import MAX_BATCH, MAX_UPLOAD_BYTES
 from services.core.models import ModelSpec
 from services.encoders.prompts import Prompt, style_of
 from services.encoders.registry import Registry
@@ -16,6 +16,8 @@ from services.ingest.crops import Crop, encode_crops
 from services.ingest.decode_pool import DecodePool
 from services.ingest.encode_lanes import EncodeLanes, Vector, Vectors, weight
 from services.ingest.explain import ASKED_PER_MAP, Explainer
+from services.ingest.looks import thumbnail
+from services.ingest.reasons import BadFilm
 from services.transport import errors
 from services.transport.edge import Call, Route
 from services.transport.vectors import to_message
@@ -31,6 +33,7 @@ class EncodeApi:
         Route("POST", "/v1/prompts:encode", "EncodePrompts"),
         Route("POST", "/v1/images:classify", "Classify"),
         Route("POST", "/v1/images:explain", "Explain"),
+        Route("POST", "/v1/images:picture", "ReadPictures"),
         Route("GET", "/v1/models", "ListModels"),
     )
 
@@ -116,6 +119,26 @@ class EncodeApi:
             self._registry.lease(request.model) as encoder,
         ):
             return self._explain(encoder, request, caller, call)
+
+    def read_pictures(self, request: encode_pb2.ReadPicturesRequest, call: Call) -> encode_pb2.ReadPicturesResponse:
+        """Films to look at, one after the other."""
+        _count(request.images, "images")
+        with self._lanes.admitted(call, len(request.images), weight(request.images)):
+            return encode_pb2.ReadPicturesResponse(results=[self._picture(data, call) for data in request.images])
+
+    def _picture(self, data: bytes, call: Call) -> encode_pb2.PictureResult:
+        try:
+            if call.cancelled() or not call.time_left():
+                raise HilumError(ErrorCode.CANCELLED, "the client went away")
+            if len(data) > MAX_UPLOAD_BYTES:
+                raise HilumError(ErrorCode.PAYLOAD_TOO_LARGE, "a film file has at most 64 MiB")
+            return encode_pb2.PictureResult(picture=thumbnail(self._pool.decode(data).film))
+        except BadFilm as error:
+            return encode_pb2.PictureResult(
+                error=errors.message(HilumError(ErrorCode.UNREADABLE_IMAGE, error.reason.message))
+            )
+        except HilumError as error:
+            return encode_pb2.PictureResult(error=errors.message(error))
 
     def list_models(self, request: encode_pb2.ListModelsRequest, call: Call) -> encode_pb2.ListModelsResponse:
         """Encoders at hand, then those that only the archive knows."""

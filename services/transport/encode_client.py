@@ -59,6 +59,7 @@ class EncodeClient:
             "EncodeImages": "encode_images",
             "EncodePrompts": "encode_prompts",
             "Explain": "explain",
+            "ReadPictures": "read_pictures",
             "ListModels": "list_models",
         }
 
@@ -103,6 +104,11 @@ class EncodeClient:
         """
         return _results(self._invoke("EncodePrompts", request), fingerprint)
 
+    def pictures(self, films: Sequence[bytes]) -> list[bytes | HilumError]:
+        """A picture to look at (WebP), or the reason there is none, per file."""
+        answer = self._invoke("ReadPictures", encode_pb2.ReadPicturesRequest(images=films))
+        return [_error(one.error) if one.HasField("error") else one.picture for one in answer.results]
+
     def explain(self, request: encode_pb2.ExplainRequest, fingerprint: str = "") -> saliency_pb2.Explanation:
         """Where in a film a model sees what is asked for; `fingerprint` as for `encode_texts`."""
         answer: saliency_pb2.Explanation = self._invoke("Explain", request)
@@ -119,13 +125,14 @@ def _check(found: str, wanted: str) -> None:
         )
 
 
+def _error(message: common_pb2.Error) -> HilumError:
+    return HilumError(ErrorCode(common_pb2.ErrorCode.Name(message.code)), message.message)
+
+
 def _results(
     answer: encode_pb2.EncodeResponse | encode_pb2.EncodePromptsResponse, fingerprint: str
 ) -> list[Vector | HilumError]:
     _check(answer.model.fingerprint, fingerprint)
     return [
-        HilumError(ErrorCode(common_pb2.ErrorCode.Name(result.error.code)), result.error.message)
-        if result.HasField("error")
-        else from_message(result.vector)
-        for result in answer.results
+        _error(result.error) if result.HasField("error") else from_message(result.vector) for result in answer.results
     ]

@@ -196,6 +196,26 @@ class ExplainRequest(_message.Message):
     method: str
     def __init__(self, model: _Optional[str] = ..., image: _Optional[bytes] = ..., text: _Optional[str] = ..., other_image: _Optional[bytes] = ..., vector: _Optional[_Union[Vector, _Mapping]] = ..., less: _Optional[_Union[Vector, _Mapping]] = ..., method: _Optional[str] = ...) -> None: ...
 
+class ReadPicturesRequest(_message.Message):
+    __slots__ = ("images",)
+    IMAGES_FIELD_NUMBER: _ClassVar[int]
+    images: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, images: _Optional[_Iterable[bytes]] = ...) -> None: ...
+
+class PictureResult(_message.Message):
+    __slots__ = ("picture", "error")
+    PICTURE_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    picture: bytes
+    error: _common_pb2.Error
+    def __init__(self, picture: _Optional[bytes] = ..., error: _Optional[_Union[_common_pb2.Error, _Mapping]] = ...) -> None: ...
+
+class ReadPicturesResponse(_message.Message):
+    __slots__ = ("results",)
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    results: _containers.RepeatedCompositeFieldContainer[PictureResult]
+    def __init__(self, results: _Optional[_Iterable[_Union[PictureResult, _Mapping]]] = ...) -> None: ...
+
 class ListModelsRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...

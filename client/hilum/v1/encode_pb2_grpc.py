@@ -60,6 +60,11 @@ class EncodeServiceStub:
                 request_serializer=hilum_dot_v1_dot_encode__pb2.ExplainRequest.SerializeToString,
                 response_deserializer=hilum_dot_v1_dot_saliency__pb2.Explanation.FromString,
                 _registered_method=True)
+        self.ReadPictures = channel.unary_unary(
+                '/hilum.v1.EncodeService/ReadPictures',
+                request_serializer=hilum_dot_v1_dot_encode__pb2.ReadPicturesRequest.SerializeToString,
+                response_deserializer=hilum_dot_v1_dot_encode__pb2.ReadPicturesResponse.FromString,
+                _registered_method=True)
         self.ListModels = channel.unary_unary(
                 '/hilum.v1.EncodeService/ListModels',
                 request_serializer=hilum_dot_v1_dot_encode__pb2.ListModelsRequest.SerializeToString,
@@ -100,6 +105,12 @@ class EncodeServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReadPictures(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListModels(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -133,6 +144,11 @@ def add_EncodeServiceServicer_to_server(servicer, server):
                     servicer.Explain,
                     request_deserializer=hilum_dot_v1_dot_encode__pb2.ExplainRequest.FromString,
                     response_serializer=hilum_dot_v1_dot_saliency__pb2.Explanation.SerializeToString,
+            ),
+            'ReadPictures': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReadPictures,
+                    request_deserializer=hilum_dot_v1_dot_encode__pb2.ReadPicturesRequest.FromString,
+                    response_serializer=hilum_dot_v1_dot_encode__pb2.ReadPicturesResponse.SerializeToString,
             ),
             'ListModels': grpc.unary_unary_rpc_method_handler(
                     servicer.ListModels,
@@ -275,6 +291,33 @@ class EncodeService:
             '/hilum.v1.EncodeService/Explain',
             hilum_dot_v1_dot_encode__pb2.ExplainRequest.SerializeToString,
             hilum_dot_v1_dot_saliency__pb2.Explanation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReadPictures(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hilum.v1.EncodeService/ReadPictures',
+            hilum_dot_v1_dot_encode__pb2.ReadPicturesRequest.SerializeToString,
+            hilum_dot_v1_dot_encode__pb2.ReadPicturesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -1,3 +1,4 @@
+from hilum.v1 import common_pb2 as _common_pb2
 from hilum.v1 import query_pb2 as _query_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
@@ -142,7 +143,7 @@ class TeachingEvent(_message.Message):
     def __init__(self, state: _Optional[str] = ..., by: _Optional[str] = ..., at: _Optional[str] = ..., note: _Optional[str] = ..., version: _Optional[int] = ...) -> None: ...
 
 class TeachingFile(_message.Message):
-    __slots__ = ("file_id", "owner", "state", "version", "latest", "published", "access", "may", "events", "created_at", "updated_at", "document", "hidden_films")
+    __slots__ = ("file_id", "owner", "state", "version", "latest", "published", "access", "may", "events", "created_at", "updated_at", "document", "hidden_films", "remarks")
     FILE_ID_FIELD_NUMBER: _ClassVar[int]
     OWNER_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
@@ -156,6 +157,7 @@ class TeachingFile(_message.Message):
     UPDATED_AT_FIELD_NUMBER: _ClassVar[int]
     DOCUMENT_FIELD_NUMBER: _ClassVar[int]
     HIDDEN_FILMS_FIELD_NUMBER: _ClassVar[int]
+    REMARKS_FIELD_NUMBER: _ClassVar[int]
     file_id: str
     owner: str
     state: str
@@ -169,7 +171,8 @@ class TeachingFile(_message.Message):
     updated_at: str
     document: TeachingDocument
     hidden_films: int
-    def __init__(self, file_id: _Optional[str] = ..., owner: _Optional[str] = ..., state: _Optional[str] = ..., version: _Optional[int] = ..., latest: _Optional[int] = ..., published: _Optional[int] = ..., access: _Optional[_Union[TeachingAccess, _Mapping]] = ..., may: _Optional[_Iterable[str]] = ..., events: _Optional[_Iterable[_Union[TeachingEvent, _Mapping]]] = ..., created_at: _Optional[str] = ..., updated_at: _Optional[str] = ..., document: _Optional[_Union[TeachingDocument, _Mapping]] = ..., hidden_films: _Optional[int] = ...) -> None: ...
+    remarks: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, file_id: _Optional[str] = ..., owner: _Optional[str] = ..., state: _Optional[str] = ..., version: _Optional[int] = ..., latest: _Optional[int] = ..., published: _Optional[int] = ..., access: _Optional[_Union[TeachingAccess, _Mapping]] = ..., may: _Optional[_Iterable[str]] = ..., events: _Optional[_Iterable[_Union[TeachingEvent, _Mapping]]] = ..., created_at: _Optional[str] = ..., updated_at: _Optional[str] = ..., document: _Optional[_Union[TeachingDocument, _Mapping]] = ..., hidden_films: _Optional[int] = ..., remarks: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class CreateTeachingFileRequest(_message.Message):
     __slots__ = ("document", "note", "request_id")
@@ -315,14 +318,6 @@ class TeachingPictureRequest(_message.Message):
     version: int
     def __init__(self, file_id: _Optional[str] = ..., key: _Optional[str] = ..., version: _Optional[int] = ...) -> None: ...
 
-class TeachingPicture(_message.Message):
-    __slots__ = ("data", "content_type")
-    DATA_FIELD_NUMBER: _ClassVar[int]
-    CONTENT_TYPE_FIELD_NUMBER: _ClassVar[int]
-    data: bytes
-    content_type: str
-    def __init__(self, data: _Optional[bytes] = ..., content_type: _Optional[str] = ...) -> None: ...
-
 class AssembleTeachingFilesRequest(_message.Message):
     __slots__ = ("finding", "query", "search_id", "models", "filter", "typical", "atypical", "lookalikes", "normals", "layout", "title", "allow_restricted", "request_id")
     FINDING_FIELD_NUMBER: _ClassVar[int]
@@ -380,12 +375,14 @@ class ImportTeachingFileResponse(_message.Message):
     def __init__(self, file: _Optional[_Union[TeachingFile, _Mapping]] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class QuizRequest(_message.Message):
-    __slots__ = ("file_id", "choices")
+    __slots__ = ("file_id", "choices", "reader")
     FILE_ID_FIELD_NUMBER: _ClassVar[int]
     CHOICES_FIELD_NUMBER: _ClassVar[int]
+    READER_FIELD_NUMBER: _ClassVar[int]
     file_id: str
     choices: bool
-    def __init__(self, file_id: _Optional[str] = ..., choices: _Optional[bool] = ...) -> None: ...
+    reader: str
+    def __init__(self, file_id: _Optional[str] = ..., choices: _Optional[bool] = ..., reader: _Optional[str] = ...) -> None: ...
 
 class QuizImage(_message.Message):
     __slots__ = ("key", "view")
@@ -416,20 +413,22 @@ class Quiz(_message.Message):
     def __init__(self, file_id: _Optional[str] = ..., version: _Optional[int] = ..., title: _Optional[str] = ..., history: _Optional[str] = ..., images: _Optional[_Iterable[_Union[QuizImage, _Mapping]]] = ..., hidden_films: _Optional[int] = ..., choices: _Optional[_Iterable[str]] = ..., tries: _Optional[int] = ...) -> None: ...
 
 class AnswerQuizRequest(_message.Message):
-    __slots__ = ("file_id", "version", "text", "choice", "seconds", "request_id")
+    __slots__ = ("file_id", "version", "text", "choice", "seconds", "request_id", "reader")
     FILE_ID_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     CHOICE_FIELD_NUMBER: _ClassVar[int]
     SECONDS_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    READER_FIELD_NUMBER: _ClassVar[int]
     file_id: str
     version: int
     text: str
     choice: str
     seconds: float
     request_id: str
-    def __init__(self, file_id: _Optional[str] = ..., version: _Optional[int] = ..., text: _Optional[str] = ..., choice: _Optional[str] = ..., seconds: _Optional[float] = ..., request_id: _Optional[str] = ...) -> None: ...
+    reader: str
+    def __init__(self, file_id: _Optional[str] = ..., version: _Optional[int] = ..., text: _Optional[str] = ..., choice: _Optional[str] = ..., seconds: _Optional[float] = ..., request_id: _Optional[str] = ..., reader: _Optional[str] = ...) -> None: ...
 
 class JudgeQuizRequest(_message.Message):
     __slots__ = ("try_id", "correct")

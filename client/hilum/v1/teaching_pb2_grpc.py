@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from hilum.v1 import common_pb2 as hilum_dot_v1_dot_common__pb2
 from hilum.v1 import teaching_pb2 as hilum_dot_v1_dot_teaching__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
@@ -102,7 +103,7 @@ class TeachingServiceStub:
         self.GetTeachingPicture = channel.unary_unary(
                 '/hilum.v1.TeachingService/GetTeachingPicture',
                 request_serializer=hilum_dot_v1_dot_teaching__pb2.TeachingPictureRequest.SerializeToString,
-                response_deserializer=hilum_dot_v1_dot_teaching__pb2.TeachingPicture.FromString,
+                response_deserializer=hilum_dot_v1_dot_common__pb2.Blob.FromString,
                 _registered_method=True)
         self.GetQuiz = channel.unary_unary(
                 '/hilum.v1.TeachingService/GetQuiz',
@@ -309,7 +310,7 @@ def add_TeachingServiceServicer_to_server(servicer, server):
             'GetTeachingPicture': grpc.unary_unary_rpc_method_handler(
                     servicer.GetTeachingPicture,
                     request_deserializer=hilum_dot_v1_dot_teaching__pb2.TeachingPictureRequest.FromString,
-                    response_serializer=hilum_dot_v1_dot_teaching__pb2.TeachingPicture.SerializeToString,
+                    response_serializer=hilum_dot_v1_dot_common__pb2.Blob.SerializeToString,
             ),
             'GetQuiz': grpc.unary_unary_rpc_method_handler(
                     servicer.GetQuiz,
@@ -709,7 +710,7 @@ class TeachingService:
             target,
             '/hilum.v1.TeachingService/GetTeachingPicture',
             hilum_dot_v1_dot_teaching__pb2.TeachingPictureRequest.SerializeToString,
-            hilum_dot_v1_dot_teaching__pb2.TeachingPicture.FromString,
+            hilum_dot_v1_dot_common__pb2.Blob.FromString,
             options,
             channel_credentials,
             insecure,
