@@ -9,6 +9,7 @@ from typing import Any
 from hilum.locate import Endpoint
 from hilum.v1 import (
     analytics_pb2_grpc,
+    cohort_exports_pb2_grpc,
     encode_pb2_grpc,
     ingest_pb2_grpc,
     jobs_pb2_grpc,
@@ -66,3 +67,4 @@ class Stubs:
         self.models = Service(models_pb2_grpc.ModelsServiceStub(channel))
         self.jobs = Service(jobs_pb2_grpc.JobsServiceStub(channel))
         self.analytics = Service(analytics_pb2_grpc.AnalyticsServiceStub(channel))
+        self.cohort_exports = Service(cohort_exports_pb2_grpc.CohortExportsServiceStub(channel))

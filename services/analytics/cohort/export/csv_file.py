@@ -20,7 +20,8 @@ import pyarrow as pa
 from services.analytics.cohort.export.part import Part
 from services.analytics.cohort.export.table import Content
 
-_FORMULA = re.compile(r"(^|[;,|\t\r\n\"])(\s*)(?=[=+\-@＝＋－＠\t\r\n\0])")
+_SPACE = r"[^\S\t\r\n]*"
+_FORMULA = re.compile(rf"^(?={_SPACE}[\t\r\n])|(?:^|[;,|\t\r\n\"]){_SPACE}(?=[=+\-@＝＋－＠])")
 _ROWS = 20_000
 
 
@@ -52,7 +53,7 @@ def cell(value: object) -> object:
 
 def safe(text: str) -> str:
     """The text, with an apostrophe wherever a spreadsheet could see a formula begin."""
-    return _FORMULA.sub(r"\1\2'", text.replace("\0", " ")) if text else text
+    return _FORMULA.sub(r"\g<0>'", text.replace("\0", " ")) if text else text
 
 
 def _table(content: Content, name: str, file: BinaryIO) -> None:
