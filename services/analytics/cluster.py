@@ -54,11 +54,11 @@ def leiden(graph: sparse.csr_matrix, resolution: float, seed: int, engine: str =
             network, leidenalg.RBConfigurationVertexPartition, weights=strength, resolution_parameter=resolution,
             n_iterations=2, seed=seed,
         ).membership  # fmt: skip
-    members = _by_size(np.asarray(found))
+    members = by_size(np.asarray(found))
     return Partition(members, float(network.modularity(members.tolist(), weights=strength)))
 
 
-def _by_size(members: NDArray[np.int64]) -> NDArray[np.int32]:
+def by_size(members: NDArray[np.int64]) -> NDArray[np.int32]:
     """Number clusters by size, largest first; among equals the one with the earlier film."""
     names, first, position, sizes = np.unique(members, return_index=True, return_inverse=True, return_counts=True)
     rank = np.empty(len(names), dtype=np.int32)

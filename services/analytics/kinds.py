@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from services.analytics.align.asked import AlignAsked
 from services.analytics.asked import MAP, Asked
 from services.analytics.calibration.asked import CalibrationAsked
+from services.analytics.clinical.asked import ClinicalAsked
 from services.analytics.cohort.asked import CohortAsked
 from services.analytics.compare.asked import CompareAsked
 from services.analytics.eda.asked import EdaAsked
@@ -52,6 +53,7 @@ KINDS: dict[str, type[Asked]] = {
         OutliersAsked,
         LabelQualityAsked,
         ShiftAsked,
+        ClinicalAsked,
         CohortAsked,
     )
 }

@@ -42,6 +42,7 @@ PACKAGES = (
     "scipy",
     "scikit-learn",
     "cleanlab",
+    "lifelines",
     "umap-learn",
     "pynndescent",
     "igraph",

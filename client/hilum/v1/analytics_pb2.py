@@ -28,7 +28,7 @@ from hilum.v1 import common_pb2 as hilum_dot_v1_dot_common__pb2
 from hilum.v1 import jobs_pb2 as hilum_dot_v1_dot_jobs__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18hilum/v1/analytics.proto\x12\x08hilum.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x15hilum/v1/cohort.proto\x1a\x15hilum/v1/common.proto\x1a\x13hilum/v1/jobs.proto\"\xf8\x05\n\x10\x43reateRunRequest\x12\x0e\n\x06models\x18\x01 \x03(\t\x12\x0e\n\x06\x66ilter\x18\x02 \x01(\t\x12\x13\n\x0bsample_size\x18\x03 \x01(\x05\x12\x0c\n\x04seed\x18\x04 \x01(\x05\x12\t\n\x01k\x18\x05 \x01(\x05\x12\x13\n\x0bresolutions\x18\x06 \x03(\x01\x12\x0e\n\x06labels\x18\x07 \x03(\t\x12\x12\n\nrequest_id\x18\x08 \x01(\t\x12\x30\n\tretrieval\x18\x14 \x01(\x0b\x32\x1b.hilum.v1.RetrievalAnalysisH\x00\x12\x34\n\x0b\x63\x61libration\x18\x15 \x01(\x0b\x32\x1d.hilum.v1.CalibrationAnalysisH\x00\x12%\n\x04hubs\x18\x16 \x01(\x0b\x32\x15.hilum.v1.HubAnalysisH\x00\x12(\n\x05\x61lign\x18\x17 \x01(\x0b\x32\x17.hilum.v1.AlignAnalysisH\x00\x12\x30\n\tstructure\x18\x18 \x01(\x0b\x32\x1b.hilum.v1.StructureAnalysisH\x00\x12$\n\x03\x65\x64\x61\x18\x19 \x01(\x0b\x32\x15.hilum.v1.EdaAnalysisH\x00\x12.\n\x08sampling\x18\x1a \x01(\x0b\x32\x1a.hilum.v1.SamplingAnalysisH\x00\x12,\n\x07\x63ompare\x18\x1b \x01(\x0b\x32\x19.hilum.v1.CompareAnalysisH\x00\x12-\n\x08outliers\x18\x1c \x01(\x0b\x32\x19.hilum.v1.OutlierAnalysisH\x00\x12(\n\x05probe\x18\x1e \x01(\x0b\x32\x17.hilum.v1.ProbeAnalysisH\x00\x12\x37\n\rlabel_quality\x18\x1f \x01(\x0b\x32\x1e.hilum.v1.LabelQualityAnalysisH\x00\x12(\n\x05shift\x18  \x01(\x0b\x32\x17.hilum.v1.ShiftAnalysisH\x00\x12&\n\x06\x63ohort\x18! \x01(\x0b\x32\x14.hilum.v1.CohortSpecH\x00\x42\n\n\x08\x61nalysis\"f\n\x11RetrievalAnalysis\x12\x0e\n\x06\x64\x65pths\x18\x01 \x03(\x05\x12\x0f\n\x07queries\x18\x02 \x01(\x05\x12\x11\n\trelevance\x18\x03 \x01(\t\x12\x0c\n\x04\x66use\x18\x04 \x01(\x08\x12\x0f\n\x07\x63orrect\x18\x05 \x01(\x08\"$\n\x13\x43\x61librationAnalysis\x12\r\n\x05\x66olds\x18\x01 \x01(\x05\"\r\n\x0bHubAnalysis\"\x85\x01\n\rAlignAnalysis\x12\x12\n\ntext_model\x18\x01 \x01(\t\x12\x0f\n\x07methods\x18\x02 \x03(\t\x12\x10\n\x08sections\x18\x03 \x03(\t\x12\r\n\x05pairs\x18\x04 \x03(\x05\x12\x10\n\x08register\x18\x05 \x01(\x08\x12\x0c\n\x04name\x18\x06 \x01(\t\x12\x0e\n\x06splits\x18\x07 \x01(\x05\"X\n\x11StructureAnalysis\x12\x0f\n\x07layouts\x18\x01 \x03(\t\x12\x14\n\x0cperplexities\x18\x02 \x03(\x01\x12\r\n\x05seeds\x18\x03 \x01(\x05\x12\r\n\x05\x64raws\x18\x04 \x01(\x05\"\x1f\n\x0b\x45\x64\x61\x41nalysis\x12\x10\n\x08no_sides\x18\x01 \x01(\x08\"e\n\x10SamplingAnalysis\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\n\n\x02\x62y\x18\x02 \x03(\t\x12\x12\n\nallocation\x18\x03 \x01(\t\x12\x0e\n\x06quotas\x18\x04 \x03(\t\x12\x13\n\x0bper_patient\x18\x05 \x01(\x05\"A\n\x0f\x43ompareAnalysis\x12\r\n\x05\x61part\x18\x01 \x01(\x05\x12\x10\n\x08shuffles\x18\x02 \x01(\x05\x12\r\n\x05shown\x18\x03 \x01(\x05\"K\n\x0fOutlierAnalysis\x12\x0b\n\x03top\x18\x01 \x01(\x05\x12\x0e\n\x06region\x18\x02 \x01(\t\x12\x0c\n\x04same\x18\x03 \x01(\x01\x12\r\n\x05trees\x18\x04 \x01(\x05\"t\n\rProbeAnalysis\x12\x10\n\x08per_side\x18\x01 \x01(\x05\x12\r\n\x05\x66olds\x18\x02 \x01(\x05\x12\x13\n\x0b\x63lassifiers\x18\x03 \x03(\t\x12\x0f\n\x07\x61ugment\x18\x04 \x01(\t\x12\x0e\n\x06pooled\x18\x05 \x01(\x08\x12\x0c\n\x04save\x18\x06 \x01(\x08\"b\n\x14LabelQualityAnalysis\x12\r\n\x05\x66olds\x18\x01 \x01(\x05\x12\r\n\x05shown\x18\x02 \x01(\x05\x12\x0c\n\x04\x66lip\x18\x03 \x01(\t\x12\r\n\x05rates\x18\x04 \x03(\x01\x12\x0f\n\x07repeats\x18\x05 \x01(\x05\"h\n\rShiftAnalysis\x12\x0c\n\x04\x61xes\x18\x01 \x03(\t\x12\t\n\x01\x61\x18\x02 \x01(\t\x12\t\n\x01\x62\x18\x03 \x01(\t\x12\x0e\n\x06remove\x18\x04 \x01(\t\x12\x14\n\x0cpermutations\x18\x05 \x01(\x05\x12\r\n\x05\x66olds\x18\x06 \x01(\x05\"\xc9\x01\n\x03Run\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12\x12\n\ncreated_at\x18\x03 \x01(\t\x12)\n\x08manifest\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\x12(\n\x07metrics\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\r\n\x05\x61tlas\x18\x06 \x01(\t\x12\x0c\n\x04kind\x18\x07 \x01(\t\x12\x0e\n\x06report\x18\x08 \x01(\t\x12\r\n\x05\x66iles\x18\t \x03(\t\"\x1f\n\rGetRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"1\n\x11GetRunFileRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"8\n\x0fListRunsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"H\n\x10ListRunsResponse\x12\x1b\n\x04runs\x18\x01 \x03(\x0b\x32\r.hilum.v1.Run\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xfa\x01\n\x10\x41nalyticsService\x12\x36\n\tCreateRun\x12\x1a.hilum.v1.CreateRunRequest\x1a\r.hilum.v1.Job\x12\x30\n\x06GetRun\x12\x17.hilum.v1.GetRunRequest\x1a\r.hilum.v1.Run\x12\x39\n\nGetRunFile\x12\x1b.hilum.v1.GetRunFileRequest\x1a\x0e.hilum.v1.Blob\x12\x41\n\x08ListRuns\x12\x19.hilum.v1.ListRunsRequest\x1a\x1a.hilum.v1.ListRunsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18hilum/v1/analytics.proto\x12\x08hilum.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x15hilum/v1/cohort.proto\x1a\x15hilum/v1/common.proto\x1a\x13hilum/v1/jobs.proto\"\xa8\x06\n\x10\x43reateRunRequest\x12\x0e\n\x06models\x18\x01 \x03(\t\x12\x0e\n\x06\x66ilter\x18\x02 \x01(\t\x12\x13\n\x0bsample_size\x18\x03 \x01(\x05\x12\x0c\n\x04seed\x18\x04 \x01(\x05\x12\t\n\x01k\x18\x05 \x01(\x05\x12\x13\n\x0bresolutions\x18\x06 \x03(\x01\x12\x0e\n\x06labels\x18\x07 \x03(\t\x12\x12\n\nrequest_id\x18\x08 \x01(\t\x12\x30\n\tretrieval\x18\x14 \x01(\x0b\x32\x1b.hilum.v1.RetrievalAnalysisH\x00\x12\x34\n\x0b\x63\x61libration\x18\x15 \x01(\x0b\x32\x1d.hilum.v1.CalibrationAnalysisH\x00\x12%\n\x04hubs\x18\x16 \x01(\x0b\x32\x15.hilum.v1.HubAnalysisH\x00\x12(\n\x05\x61lign\x18\x17 \x01(\x0b\x32\x17.hilum.v1.AlignAnalysisH\x00\x12\x30\n\tstructure\x18\x18 \x01(\x0b\x32\x1b.hilum.v1.StructureAnalysisH\x00\x12$\n\x03\x65\x64\x61\x18\x19 \x01(\x0b\x32\x15.hilum.v1.EdaAnalysisH\x00\x12.\n\x08sampling\x18\x1a \x01(\x0b\x32\x1a.hilum.v1.SamplingAnalysisH\x00\x12,\n\x07\x63ompare\x18\x1b \x01(\x0b\x32\x19.hilum.v1.CompareAnalysisH\x00\x12-\n\x08outliers\x18\x1c \x01(\x0b\x32\x19.hilum.v1.OutlierAnalysisH\x00\x12(\n\x05probe\x18\x1e \x01(\x0b\x32\x17.hilum.v1.ProbeAnalysisH\x00\x12\x37\n\rlabel_quality\x18\x1f \x01(\x0b\x32\x1e.hilum.v1.LabelQualityAnalysisH\x00\x12(\n\x05shift\x18  \x01(\x0b\x32\x17.hilum.v1.ShiftAnalysisH\x00\x12&\n\x06\x63ohort\x18! \x01(\x0b\x32\x14.hilum.v1.CohortSpecH\x00\x12.\n\x08\x63linical\x18\" \x01(\x0b\x32\x1a.hilum.v1.ClinicalAnalysisH\x00\x42\n\n\x08\x61nalysis\"f\n\x11RetrievalAnalysis\x12\x0e\n\x06\x64\x65pths\x18\x01 \x03(\x05\x12\x0f\n\x07queries\x18\x02 \x01(\x05\x12\x11\n\trelevance\x18\x03 \x01(\t\x12\x0c\n\x04\x66use\x18\x04 \x01(\x08\x12\x0f\n\x07\x63orrect\x18\x05 \x01(\x08\"$\n\x13\x43\x61librationAnalysis\x12\r\n\x05\x66olds\x18\x01 \x01(\x05\"\r\n\x0bHubAnalysis\"\x85\x01\n\rAlignAnalysis\x12\x12\n\ntext_model\x18\x01 \x01(\t\x12\x0f\n\x07methods\x18\x02 \x03(\t\x12\x10\n\x08sections\x18\x03 \x03(\t\x12\r\n\x05pairs\x18\x04 \x03(\x05\x12\x10\n\x08register\x18\x05 \x01(\x08\x12\x0c\n\x04name\x18\x06 \x01(\t\x12\x0e\n\x06splits\x18\x07 \x01(\x05\"X\n\x11StructureAnalysis\x12\x0f\n\x07layouts\x18\x01 \x03(\t\x12\x14\n\x0cperplexities\x18\x02 \x03(\x01\x12\r\n\x05seeds\x18\x03 \x01(\x05\x12\r\n\x05\x64raws\x18\x04 \x01(\x05\"\x1f\n\x0b\x45\x64\x61\x41nalysis\x12\x10\n\x08no_sides\x18\x01 \x01(\x08\"e\n\x10SamplingAnalysis\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\n\n\x02\x62y\x18\x02 \x03(\t\x12\x12\n\nallocation\x18\x03 \x01(\t\x12\x0e\n\x06quotas\x18\x04 \x03(\t\x12\x13\n\x0bper_patient\x18\x05 \x01(\x05\"A\n\x0f\x43ompareAnalysis\x12\r\n\x05\x61part\x18\x01 \x01(\x05\x12\x10\n\x08shuffles\x18\x02 \x01(\x05\x12\r\n\x05shown\x18\x03 \x01(\x05\"K\n\x0fOutlierAnalysis\x12\x0b\n\x03top\x18\x01 \x01(\x05\x12\x0e\n\x06region\x18\x02 \x01(\t\x12\x0c\n\x04same\x18\x03 \x01(\x01\x12\r\n\x05trees\x18\x04 \x01(\x05\"t\n\rProbeAnalysis\x12\x10\n\x08per_side\x18\x01 \x01(\x05\x12\r\n\x05\x66olds\x18\x02 \x01(\x05\x12\x13\n\x0b\x63lassifiers\x18\x03 \x03(\t\x12\x0f\n\x07\x61ugment\x18\x04 \x01(\t\x12\x0e\n\x06pooled\x18\x05 \x01(\x08\x12\x0c\n\x04save\x18\x06 \x01(\x08\"b\n\x14LabelQualityAnalysis\x12\r\n\x05\x66olds\x18\x01 \x01(\x05\x12\r\n\x05shown\x18\x02 \x01(\x05\x12\x0c\n\x04\x66lip\x18\x03 \x01(\t\x12\r\n\x05rates\x18\x04 \x03(\x01\x12\x0f\n\x07repeats\x18\x05 \x01(\x05\"h\n\rShiftAnalysis\x12\x0c\n\x04\x61xes\x18\x01 \x03(\t\x12\t\n\x01\x61\x18\x02 \x01(\t\x12\t\n\x01\x62\x18\x03 \x01(\t\x12\x0e\n\x06remove\x18\x04 \x01(\t\x12\x14\n\x0cpermutations\x18\x05 \x01(\x05\x12\r\n\x05\x66olds\x18\x06 \x01(\x05\"\xe0\x01\n\x10\x43linicalAnalysis\x12\x0f\n\x07outcome\x18\x01 \x01(\t\x12\x0c\n\x04time\x18\x02 \x01(\t\x12\r\n\x05\x65vent\x18\x03 \x01(\t\x12\x11\n\tvariables\x18\x04 \x03(\t\x12\x0c\n\x04\x66ilm\x18\x05 \x01(\t\x12\x12\n\nreductions\x18\x06 \x03(\t\x12\x0f\n\x07methods\x18\x07 \x03(\t\x12\x12\n\ncomponents\x18\x08 \x01(\x05\x12\x15\n\rmost_clusters\x18\t \x01(\x05\x12\r\n\x05\x64raws\x18\n \x01(\x05\x12\r\n\x05\x66olds\x18\x0b \x01(\x05\x12\x0f\n\x07repeats\x18\x0c \x01(\x05\"\xc9\x01\n\x03Run\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12\x12\n\ncreated_at\x18\x03 \x01(\t\x12)\n\x08manifest\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\x12(\n\x07metrics\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\r\n\x05\x61tlas\x18\x06 \x01(\t\x12\x0c\n\x04kind\x18\x07 \x01(\t\x12\x0e\n\x06report\x18\x08 \x01(\t\x12\r\n\x05\x66iles\x18\t \x03(\t\"\x1f\n\rGetRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"1\n\x11GetRunFileRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"8\n\x0fListRunsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"H\n\x10ListRunsResponse\x12\x1b\n\x04runs\x18\x01 \x03(\x0b\x32\r.hilum.v1.Run\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xfa\x01\n\x10\x41nalyticsService\x12\x36\n\tCreateRun\x12\x1a.hilum.v1.CreateRunRequest\x1a\r.hilum.v1.Job\x12\x30\n\x06GetRun\x12\x17.hilum.v1.GetRunRequest\x1a\r.hilum.v1.Run\x12\x39\n\nGetRunFile\x12\x1b.hilum.v1.GetRunFileRequest\x1a\x0e.hilum.v1.Blob\x12\x41\n\x08ListRuns\x12\x19.hilum.v1.ListRunsRequest\x1a\x1a.hilum.v1.ListRunsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,41 +36,43 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'hilum.v1.analytics_pb2', _g
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CREATERUNREQUEST']._serialized_start=136
-  _globals['_CREATERUNREQUEST']._serialized_end=896
-  _globals['_RETRIEVALANALYSIS']._serialized_start=898
-  _globals['_RETRIEVALANALYSIS']._serialized_end=1000
-  _globals['_CALIBRATIONANALYSIS']._serialized_start=1002
-  _globals['_CALIBRATIONANALYSIS']._serialized_end=1038
-  _globals['_HUBANALYSIS']._serialized_start=1040
-  _globals['_HUBANALYSIS']._serialized_end=1053
-  _globals['_ALIGNANALYSIS']._serialized_start=1056
-  _globals['_ALIGNANALYSIS']._serialized_end=1189
-  _globals['_STRUCTUREANALYSIS']._serialized_start=1191
-  _globals['_STRUCTUREANALYSIS']._serialized_end=1279
-  _globals['_EDAANALYSIS']._serialized_start=1281
-  _globals['_EDAANALYSIS']._serialized_end=1312
-  _globals['_SAMPLINGANALYSIS']._serialized_start=1314
-  _globals['_SAMPLINGANALYSIS']._serialized_end=1415
-  _globals['_COMPAREANALYSIS']._serialized_start=1417
-  _globals['_COMPAREANALYSIS']._serialized_end=1482
-  _globals['_OUTLIERANALYSIS']._serialized_start=1484
-  _globals['_OUTLIERANALYSIS']._serialized_end=1559
-  _globals['_PROBEANALYSIS']._serialized_start=1561
-  _globals['_PROBEANALYSIS']._serialized_end=1677
-  _globals['_LABELQUALITYANALYSIS']._serialized_start=1679
-  _globals['_LABELQUALITYANALYSIS']._serialized_end=1777
-  _globals['_SHIFTANALYSIS']._serialized_start=1779
-  _globals['_SHIFTANALYSIS']._serialized_end=1883
-  _globals['_RUN']._serialized_start=1886
-  _globals['_RUN']._serialized_end=2087
-  _globals['_GETRUNREQUEST']._serialized_start=2089
-  _globals['_GETRUNREQUEST']._serialized_end=2120
-  _globals['_GETRUNFILEREQUEST']._serialized_start=2122
-  _globals['_GETRUNFILEREQUEST']._serialized_end=2171
-  _globals['_LISTRUNSREQUEST']._serialized_start=2173
-  _globals['_LISTRUNSREQUEST']._serialized_end=2229
-  _globals['_LISTRUNSRESPONSE']._serialized_start=2231
-  _globals['_LISTRUNSRESPONSE']._serialized_end=2303
-  _globals['_ANALYTICSSERVICE']._serialized_start=2306
-  _globals['_ANALYTICSSERVICE']._serialized_end=2556
+  _globals['_CREATERUNREQUEST']._serialized_end=944
+  _globals['_RETRIEVALANALYSIS']._serialized_start=946
+  _globals['_RETRIEVALANALYSIS']._serialized_end=1048
+  _globals['_CALIBRATIONANALYSIS']._serialized_start=1050
+  _globals['_CALIBRATIONANALYSIS']._serialized_end=1086
+  _globals['_HUBANALYSIS']._serialized_start=1088
+  _globals['_HUBANALYSIS']._serialized_end=1101
+  _globals['_ALIGNANALYSIS']._serialized_start=1104
+  _globals['_ALIGNANALYSIS']._serialized_end=1237
+  _globals['_STRUCTUREANALYSIS']._serialized_start=1239
+  _globals['_STRUCTUREANALYSIS']._serialized_end=1327
+  _globals['_EDAANALYSIS']._serialized_start=1329
+  _globals['_EDAANALYSIS']._serialized_end=1360
+  _globals['_SAMPLINGANALYSIS']._serialized_start=1362
+  _globals['_SAMPLINGANALYSIS']._serialized_end=1463
+  _globals['_COMPAREANALYSIS']._serialized_start=1465
+  _globals['_COMPAREANALYSIS']._serialized_end=1530
+  _globals['_OUTLIERANALYSIS']._serialized_start=1532
+  _globals['_OUTLIERANALYSIS']._serialized_end=1607
+  _globals['_PROBEANALYSIS']._serialized_start=1609
+  _globals['_PROBEANALYSIS']._serialized_end=1725
+  _globals['_LABELQUALITYANALYSIS']._serialized_start=1727
+  _globals['_LABELQUALITYANALYSIS']._serialized_end=1825
+  _globals['_SHIFTANALYSIS']._serialized_start=1827
+  _globals['_SHIFTANALYSIS']._serialized_end=1931
+  _globals['_CLINICALANALYSIS']._serialized_start=1934
+  _globals['_CLINICALANALYSIS']._serialized_end=2158
+  _globals['_RUN']._serialized_start=2161
+  _globals['_RUN']._serialized_end=2362
+  _globals['_GETRUNREQUEST']._serialized_start=2364
+  _globals['_GETRUNREQUEST']._serialized_end=2395
+  _globals['_GETRUNFILEREQUEST']._serialized_start=2397
+  _globals['_GETRUNFILEREQUEST']._serialized_end=2446
+  _globals['_LISTRUNSREQUEST']._serialized_start=2448
+  _globals['_LISTRUNSREQUEST']._serialized_end=2504
+  _globals['_LISTRUNSRESPONSE']._serialized_start=2506
+  _globals['_LISTRUNSRESPONSE']._serialized_end=2578
+  _globals['_ANALYTICSSERVICE']._serialized_start=2581
+  _globals['_ANALYTICSSERVICE']._serialized_end=2831
 # @@protoc_insertion_point(module_scope)

@@ -11,7 +11,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class CreateRunRequest(_message.Message):
-    __slots__ = ("models", "filter", "sample_size", "seed", "k", "resolutions", "labels", "request_id", "retrieval", "calibration", "hubs", "align", "structure", "eda", "sampling", "compare", "outliers", "probe", "label_quality", "shift", "cohort")
+    __slots__ = ("models", "filter", "sample_size", "seed", "k", "resolutions", "labels", "request_id", "retrieval", "calibration", "hubs", "align", "structure", "eda", "sampling", "compare", "outliers", "probe", "label_quality", "shift", "cohort", "clinical")
     MODELS_FIELD_NUMBER: _ClassVar[int]
     FILTER_FIELD_NUMBER: _ClassVar[int]
     SAMPLE_SIZE_FIELD_NUMBER: _ClassVar[int]
@@ -33,6 +33,7 @@ class CreateRunRequest(_message.Message):
     LABEL_QUALITY_FIELD_NUMBER: _ClassVar[int]
     SHIFT_FIELD_NUMBER: _ClassVar[int]
     COHORT_FIELD_NUMBER: _ClassVar[int]
+    CLINICAL_FIELD_NUMBER: _ClassVar[int]
     models: _containers.RepeatedScalarFieldContainer[str]
     filter: str
     sample_size: int
@@ -54,7 +55,8 @@ class CreateRunRequest(_message.Message):
     label_quality: LabelQualityAnalysis
     shift: ShiftAnalysis
     cohort: _cohort_pb2.CohortSpec
-    def __init__(self, models: _Optional[_Iterable[str]] = ..., filter: _Optional[str] = ..., sample_size: _Optional[int] = ..., seed: _Optional[int] = ..., k: _Optional[int] = ..., resolutions: _Optional[_Iterable[float]] = ..., labels: _Optional[_Iterable[str]] = ..., request_id: _Optional[str] = ..., retrieval: _Optional[_Union[RetrievalAnalysis, _Mapping]] = ..., calibration: _Optional[_Union[CalibrationAnalysis, _Mapping]] = ..., hubs: _Optional[_Union[HubAnalysis, _Mapping]] = ..., align: _Optional[_Union[AlignAnalysis, _Mapping]] = ..., structure: _Optional[_Union[StructureAnalysis, _Mapping]] = ..., eda: _Optional[_Union[EdaAnalysis, _Mapping]] = ..., sampling: _Optional[_Union[SamplingAnalysis, _Mapping]] = ..., compare: _Optional[_Union[CompareAnalysis, _Mapping]] = ..., outliers: _Optional[_Union[OutlierAnalysis, _Mapping]] = ..., probe: _Optional[_Union[ProbeAnalysis, _Mapping]] = ..., label_quality: _Optional[_Union[LabelQualityAnalysis, _Mapping]] = ..., shift: _Optional[_Union[ShiftAnalysis, _Mapping]] = ..., cohort: _Optional[_Union[_cohort_pb2.CohortSpec, _Mapping]] = ...) -> None: ...
+    clinical: ClinicalAnalysis
+    def __init__(self, models: _Optional[_Iterable[str]] = ..., filter: _Optional[str] = ..., sample_size: _Optional[int] = ..., seed: _Optional[int] = ..., k: _Optional[int] = ..., resolutions: _Optional[_Iterable[float]] = ..., labels: _Optional[_Iterable[str]] = ..., request_id: _Optional[str] = ..., retrieval: _Optional[_Union[RetrievalAnalysis, _Mapping]] = ..., calibration: _Optional[_Union[CalibrationAnalysis, _Mapping]] = ..., hubs: _Optional[_Union[HubAnalysis, _Mapping]] = ..., align: _Optional[_Union[AlignAnalysis, _Mapping]] = ..., structure: _Optional[_Union[StructureAnalysis, _Mapping]] = ..., eda: _Optional[_Union[EdaAnalysis, _Mapping]] = ..., sampling: _Optional[_Union[SamplingAnalysis, _Mapping]] = ..., compare: _Optional[_Union[CompareAnalysis, _Mapping]] = ..., outliers: _Optional[_Union[OutlierAnalysis, _Mapping]] = ..., probe: _Optional[_Union[ProbeAnalysis, _Mapping]] = ..., label_quality: _Optional[_Union[LabelQualityAnalysis, _Mapping]] = ..., shift: _Optional[_Union[ShiftAnalysis, _Mapping]] = ..., cohort: _Optional[_Union[_cohort_pb2.CohortSpec, _Mapping]] = ..., clinical: _Optional[_Union[ClinicalAnalysis, _Mapping]] = ...) -> None: ...
 
 class RetrievalAnalysis(_message.Message):
     __slots__ = ("depths", "queries", "relevance", "fuse", "correct")
@@ -197,6 +199,34 @@ class ShiftAnalysis(_message.Message):
     permutations: int
     folds: int
     def __init__(self, axes: _Optional[_Iterable[str]] = ..., a: _Optional[str] = ..., b: _Optional[str] = ..., remove: _Optional[str] = ..., permutations: _Optional[int] = ..., folds: _Optional[int] = ...) -> None: ...
+
+class ClinicalAnalysis(_message.Message):
+    __slots__ = ("outcome", "time", "event", "variables", "film", "reductions", "methods", "components", "most_clusters", "draws", "folds", "repeats")
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    EVENT_FIELD_NUMBER: _ClassVar[int]
+    VARIABLES_FIELD_NUMBER: _ClassVar[int]
+    FILM_FIELD_NUMBER: _ClassVar[int]
+    REDUCTIONS_FIELD_NUMBER: _ClassVar[int]
+    METHODS_FIELD_NUMBER: _ClassVar[int]
+    COMPONENTS_FIELD_NUMBER: _ClassVar[int]
+    MOST_CLUSTERS_FIELD_NUMBER: _ClassVar[int]
+    DRAWS_FIELD_NUMBER: _ClassVar[int]
+    FOLDS_FIELD_NUMBER: _ClassVar[int]
+    REPEATS_FIELD_NUMBER: _ClassVar[int]
+    outcome: str
+    time: str
+    event: str
+    variables: _containers.RepeatedScalarFieldContainer[str]
+    film: str
+    reductions: _containers.RepeatedScalarFieldContainer[str]
+    methods: _containers.RepeatedScalarFieldContainer[str]
+    components: int
+    most_clusters: int
+    draws: int
+    folds: int
+    repeats: int
+    def __init__(self, outcome: _Optional[str] = ..., time: _Optional[str] = ..., event: _Optional[str] = ..., variables: _Optional[_Iterable[str]] = ..., film: _Optional[str] = ..., reductions: _Optional[_Iterable[str]] = ..., methods: _Optional[_Iterable[str]] = ..., components: _Optional[int] = ..., most_clusters: _Optional[int] = ..., draws: _Optional[int] = ..., folds: _Optional[int] = ..., repeats: _Optional[int] = ...) -> None: ...
 
 class Run(_message.Message):
     __slots__ = ("run_id", "state", "created_at", "manifest", "metrics", "atlas", "kind", "report", "files")

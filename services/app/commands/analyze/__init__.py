@@ -7,6 +7,7 @@ import typer
 from services.app.commands.analyze import (
     align,
     calibrate,
+    clinical,
     compare,
     eda,
     hubs,
@@ -35,6 +36,7 @@ app.command("compare")(compare.compare)
 app.command("outliers")(outliers.outliers)
 app.command("labels")(labels.labels)
 app.command("shift")(shift.shift)
+app.command("clinical")(clinical.clinical)
 app.command("list")(runs.list_runs)
 app.command("show")(runs.show_run)
 app.command("report")(runs.report)

@@ -1,0 +1,155 @@
+"""Films and clinical tables: one row for each patient, spaces, clusters, and what the outcome has to do with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from services.analytics.bench import Bench
+from services.analytics.clinical import associate, gain, groups, join, report
+from services.analytics.clinical import outcome as outcomes
+from services.analytics.clinical.asked import REDUCTIONS, ClinicalAsked, columns
+from services.analytics.clinical.associate import Alone, Sorted
+from services.analytics.clinical.cox import MOST as MOST_PAIRS
+from services.analytics.clinical.gain import Gain
+from services.analytics.clinical.groups import Grouping
+from services.analytics.clinical.join import Column, Joined
+from services.analytics.clinical.outcome import Outcome
+from services.analytics.clinical.spaces import FUSED, FUSED_VAE, TABLES, VECTORS, Data, Reduced, components, points
+from services.analytics.clinical.spaces import reduce as reduced_of
+from services.analytics.page import Page
+from services.core.errors import ErrorCode, HilumError
+
+MIN_PATIENTS = 30
+MOST = 20_000  # patients
+
+
+@dataclass(frozen=True)
+class Look:
+    """Everything. clouds: space → p of its being one cloud.  best: space → its steadiest grouping."""
+
+    joined: Joined
+    columns: list[Column]
+    reduced: Reduced
+    groupings: list[Grouping]
+    clouds: dict[str, float]
+    outcome: Outcome | None
+    sorted: list[Sorted]
+    alone: list[Alone]
+    gains: list[Gain]
+
+    def best(self, space: str) -> Grouping:
+        """The steadiest grouping of a space."""
+        return groups.steadiest([one for one in self.groupings if one.space == space])
+
+    def __len__(self) -> int:
+        return len(self.joined)
+
+
+def run(bench: Bench[ClinicalAsked]) -> None:
+    """Make the run in the bench's folder. Raises FAILED_PRECONDITION where patients or events are too few."""
+    asked, films = bench.asked, bench.films
+    joined = join.patients(bench.frame, asked.film, MOST, asked.seed)
+    if len(joined) < MIN_PATIENTS:
+        raise HilumError(
+            ErrorCode.FAILED_PRECONDITION,
+            f"{len(joined)} patients match; {MIN_PATIENTS} are needed: widen the filter or ingest more",
+        )
+    bench.progress("clinical variables", 0, 1)
+    named = asked.chosen([*columns(bench.facts)])
+    read = join.variables(bench.facts, bench.frame, joined, [*named, *filter(None, (asked.outcome, asked.time))])
+    by_name = {column.name: column for column in read}
+    kept = [column for column in read[: len(named)] if column.known.any()]
+    outcome = None
+    if asked.outcome:
+        outcome = outcomes.read(by_name[asked.outcome], by_name.get(asked.time), asked.event)
+    vectors = {}
+    for spec in bench.specs:
+        with bench.vectors(spec, joined.rows) as unit:
+            vectors[spec.name] = joined.mean(unit)
+    data = Data(vectors, kept)
+    count = components(len(data), asked.components)
+    reduced = reduced_of(data, count, asked.seed)
+    if not reduced.blocks[-1].shape[1]:
+        raise HilumError(
+            ErrorCode.FAILED_PRECONDITION,
+            "no variable tells these patients apart: all are unknown or the same; name others or widen the filter",
+        )
+    reductions = asked.reductions or REDUCTIONS
+    spaces = [VECTORS, TABLES, FUSED, *([FUSED_VAE] if "vae" in reductions else [])]
+    groupings, clouds = _group(bench, reduced, spaces)
+    parted: list[Sorted] = []
+    single: list[Alone] = []
+    gained: list[Gain] = []
+    if outcome is not None:
+        parted = associate.clusters(groupings, outcome)
+        gained, single = _weigh(bench, data, outcome, spaces, count)
+    look = Look(joined, kept, reduced, groupings, clouds, outcome, parted, single, gained)
+    page = Page("Films and clinical tables", report.ABOUT)
+    report.write(page, asked, look, films)
+    _tables(bench, look)
+    bench.finish(
+        {"together": report.as_json(look)}, page, {name: {"kept": share} for name, share in reduced.kept.items()},
+        joined={"patients": len(joined), "film": asked.film, "variables": [column.name for column in kept]},
+    )  # fmt: skip
+
+
+def _group(bench: Bench[ClinicalAsked], reduced: Reduced, spaces: list[str]) -> tuple[list[Grouping], dict[str, float]]:
+    asked, found, clouds = bench.asked, [], {}
+    for space in spaces:
+        known: dict[int, np.ndarray] = {}
+
+        def where(seed: int, space: str = space, known: dict[int, np.ndarray] = known) -> np.ndarray:
+            if seed not in known:
+                known[seed] = points(reduced, space, seed)
+            return known[seed]
+
+        for method in asked.methods:
+            found.append(groups.find(
+                space, method, where, asked.most_clusters, asked.k, asked.draws, asked.seed,
+                lambda done, total, stage=f"clusters of {space} by {method}": bench.progress(stage, done, total),
+            ))  # fmt: skip
+        clouds[space] = groups.one_cloud(where(asked.seed), asked.seed)
+    return found, clouds
+
+
+def _weigh(
+    bench: Bench[ClinicalAsked], data: Data, outcome: Outcome, spaces: list[str], count: int
+) -> tuple[list[Gain], list[Alone]]:
+    """Of at most MOST_PAIRS of the patients whose outcome is known."""
+    asked, some = bench.asked, np.arange(len(outcome))
+    if len(some) > MOST_PAIRS:
+        some = np.sort(np.random.default_rng(asked.seed).choice(some, MOST_PAIRS, replace=False))
+    rows = outcome.rows[some]
+    time = None if outcome.time is None else outcome.time[some]
+    few = Outcome(outcome.name, rows, outcome.event[some], time, outcome.left_out, outcome.value)
+    mine = Data({name: unit[rows] for name, unit in data.vectors.items()}, [c.take(rows) for c in data.columns])
+    found = gain.gains(
+        mine, few, spaces, count, asked.folds, asked.repeats, asked.seed,
+        lambda done, total: bench.progress("promises", done, total),
+    )  # fmt: skip
+    bench.progress("each variable alone", 0, 1)
+    return found, associate.alone(mine, reduced_of(mine, count, asked.seed), few)
+
+
+def _tables(bench: Bench[ClinicalAsked], look: Look) -> None:
+    """patients.parquet: the clusters of each patient; promises.parquet; variables.parquet; clusters.parquet."""
+    bench.table("patients", {
+        "patient": look.joined.patients, **{one.name: one.members for one in look.groupings},
+    })  # fmt: skip
+    bench.table("clusters", {
+        "space": [o.space for o in look.groupings for _ in o.sizes],
+        "method": [o.method for o in look.groupings for _ in o.sizes],
+        "cluster": [n for o in look.groupings for n in range(len(o.sizes))],
+        "patients": [int(n) for o in look.groupings for n in o.sizes],
+        "stability": [float(j) for o in look.groupings for j in o.jaccard],
+    })  # fmt: skip
+    if look.alone:
+        bench.table("variables", {
+            "name": [o.name for o in look.alone], "patients": [o.patients for o in look.alone],
+            "events": [o.events for o in look.alone],
+            **{field: [getattr(o.effect, field) for o in look.alone]
+               for field in ("ratio", "low", "high", "p", "proportional")},
+            "q": [o.q for o in look.alone],
+        })  # fmt: skip
