@@ -69,23 +69,20 @@ class Service(Process):
         from services.query.reports.api import ReportsApi
         from services.query.searches_api import SearchesApi
         from services.query.sets_api import SetsApi
+        from services.query.teaching_api import TeachingApi
         from services.query.upkeep import Upkeep
         from services.query.web.pages import web_router
         from services.transport.encode_client import EncodeClient
 
         facts, store = self.facts(), self.store(self.settings.engine_url)
-        api = QueryApi(
-            facts,
-            store,
-            EncodeClient.remote(self._encode),
-            Blobs(self.settings.data_dir / "blobs"),
-            self.settings.recall_sample,
-        )
+        encode, blobs = EncodeClient.remote(self._encode), Blobs(self.settings.data_dir / "blobs")
+        api = QueryApi(facts, store, encode, blobs, self.settings.recall_sample)
         self.opened.callback(api.close)
-        reports = ReportsApi(facts, store, EncodeClient.remote(self._encode))
+        reports = ReportsApi(facts, store, encode)
         upkeep = Upkeep(facts, store)
         sets = SetsApi(facts, upkeep, self.settings.data_dir / "runs")
-        apis = [api, SearchesApi(facts, api.pages), reports, sets, JobsApi(facts)]
+        teaching = TeachingApi(facts, api, encode, blobs)
+        apis = [api, SearchesApi(facts, api.pages), reports, sets, teaching, JobsApi(facts)]
         self.serve_grpc(apis)
         self.serve_http(
             apis,

@@ -25,6 +25,7 @@ from services.query.api import QueryApi
 from services.query.reports.api import ReportsApi
 from services.query.searches_api import SearchesApi
 from services.query.sets_api import SetsApi
+from services.query.teaching_api import TeachingApi
 from services.query.upkeep import Upkeep
 from services.query.web.pages import web_router
 from services.transport.encode_client import EncodeClient
@@ -68,6 +69,7 @@ class Stack(Process):
             taking,
             giving,
             SetsApi(facts, upkeep, settings.data_dir / "runs"),
+            TeachingApi(facts, query, EncodeClient.local(encode), blobs),
             SidesApi(settings, facts),
             JobsApi(facts),
             AnalyticsApi(settings, facts),

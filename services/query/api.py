@@ -49,10 +49,10 @@ class QueryApi:
     ) -> None:
         self._facts, self._encode = facts, encode
         self.images = Images(facts, blobs)
-        self._search = Search(facts, store, encode, self.images, recall_sample)
-        self.pages = Pages(self._search, facts)
-        self._batch = SearchBatch(self._search)
-        self._why_not = WhyNot(facts, store, self._search)
+        self.searching = Search(facts, store, encode, self.images, recall_sample)
+        self.pages = Pages(self.searching, facts)
+        self._batch = SearchBatch(self.searching)
+        self._why_not = WhyNot(facts, store, self.searching)
         self._explain = Explain(facts, store, encode, self.images)
 
     def search(self, request: query_pb2.SearchRequest, call: Call) -> query_pb2.SearchResponse:
@@ -104,7 +104,7 @@ class QueryApi:
 
     def close(self) -> None:
         self._batch.close()
-        self._search.close()
+        self.searching.close()
 
 
 def _read(request: query_pb2.SearchRequest) -> SearchQuery | HilumError:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Insert, Table, and_, delete, func, or_, select, true, update
+from sqlalchemy import Connection, Insert, Table, and_, delete, false, func, or_, select, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
@@ -99,7 +99,7 @@ def listed(
     said = (files.c.words.contains(word, autoescape=True) for word in words)
     query = select(*_FILE).where(true(), *said)
     if state:
-        query = query.where(or_(files.c.state == state, and_(state == PUBLISHED, files.c.published > 0)))
+        query = query.where(or_(files.c.state == state, files.c.published > 0 if state == PUBLISHED else false()))
     if after is not None:
         stamp, file_id = after
         earlier = or_(files.c.updated_at < stamp, and_(files.c.updated_at == stamp, files.c.file_id < file_id))

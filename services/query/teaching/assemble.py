@@ -1,0 +1,212 @@
+"""A teaching file in a minute: typical and atypical cases, look-alikes and normals, one per patient, each with why.
+
+    made = Assembler(facts, search, files)("local", ALL, Wanted("pleural_effusion", None, counts={…}))
+
+The same question on the same archive gives the same films: nothing is drawn at random.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from services.core.access import Access
+from services.core.errors import ErrorCode, HilumError
+from services.core.facts import Facts, images
+from services.core.filters import all_of, describe, parse
+from services.core.licences import HandingOn, handing_on
+from services.core.types import ImageRecord
+from services.query.asked import Hit, Mode, Ranking, SearchQuery, Showing
+from services.query.by import By, Mixture, StoredFilm
+from services.query.search.modes import NO_FINDING
+from services.query.search.pipeline import Search
+from services.query.teaching.cases import write
+from services.query.teaching.chosen import Chosen, Group, age_band, why
+from services.query.teaching.files import Files
+from services.query.teaching.grading import GRADES, graded
+from services.query.teaching.rights import Shown
+from services.query.teaching.wanted import Wanted
+
+_DEEPER = 6  # films looked at for each that is wanted: others of a patient, and those not to be handed on, are left out
+_EXACT = 50_000  # films up to which every one is compared: answers do not hang on the index then
+Cancelled = Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """files: as they are kept.  notes: what could not be had, and why.  seconds: what it took."""
+
+    files: tuple[Shown, ...]
+    notes: tuple[str, ...]
+    seconds: float
+
+
+@dataclass(slots=True)
+class _Work:
+    """What is chosen so far."""
+
+    wanted: Wanted
+    access: Access
+    cancelled: Cancelled
+    exact: bool
+    groups: dict[Group, list[Chosen]] = field(default_factory=dict)
+    patients: set[tuple[str, str]] = field(default_factory=set)
+    refused: dict[str, int] = field(default_factory=dict)
+    seen: set[str] = field(default_factory=set)
+    notes: list[str] = field(default_factory=list)
+
+
+class Assembler:
+    """Chooses films and writes them up as drafts. Safe to share between threads."""
+
+    def __init__(self, facts: Facts, search: Search, files: Files) -> None:
+        self._facts, self._search, self._files = facts, search, files
+
+    def __call__(self, user: str, access: Access, wanted: Wanted, cancelled: Cancelled = lambda: False) -> Made:
+        """Raises FAILED_PRECONDITION when no film can be chosen, and what searching raises."""
+        started = time.perf_counter()
+        held = max(images.count_by_model(self._facts).values(), default=0)
+        work = _Work(wanted, access, cancelled, held <= _EXACT, notes=list(wanted.notes))
+        for choose in (self._index, self._cases, self._lookalikes, self._normals):
+            choose(work)
+        found = [one for group in work.groups.values() for one in group]
+        work.notes += [f"{count} films left out: {reason}" for reason, count in sorted(work.refused.items())]
+        if not found:
+            told = "; ".join(work.notes) or "no film is like it"
+            raise HilumError(ErrorCode.FAILED_PRECONDITION, f"nothing to assemble: {told}")
+        kept = []
+        for number, document in enumerate(write(wanted, work.groups, work.notes)):
+            name = f"{wanted.request_id}/{number}" if wanted.request_id else ""
+            kept.append(self._files.create(user, access, document, "assembled", name))
+        return Made(tuple(kept), tuple(work.notes), time.perf_counter() - started)
+
+    def _index(self, work: _Work) -> None:
+        """The film asked with opens the file."""
+        if not work.wanted.index:
+            return
+        record = images.get(self._facts, [work.wanted.index]).get(work.wanted.index)
+        if record is None or not work.access.allows(record):
+            raise HilumError(ErrorCode.NOT_FOUND, "no such film; `images:query` lists those there are")
+        if self._may_be_taken(work, record):
+            self._take(work, Group.INDEX, record, "the film that was asked with")
+
+    def _cases(self, work: _Work) -> None:
+        wanted = work.wanted
+        if not wanted.finding:
+            self._nearest(work)
+            return
+        for group, mode in ((Group.TYPICAL, Mode.TYPICAL), (Group.ATYPICAL, Mode.ATYPICAL)):
+            if count := wanted.counts.get(group, 0):
+                ranking = Ranking(mode, wanted.finding)
+                self._fill(work, group, count, self._asked(work, wanted.by, ranking, count))
+
+    def _nearest(self, work: _Work) -> None:
+        """Nobody names a finding: films that are like what was asked with."""
+        if count := work.wanted.counts.get(Group.TYPICAL, 0):
+            self._fill(work, Group.TYPICAL, count, self._asked(work, work.wanted.by, Ranking(), count))
+        if work.wanted.counts.get(Group.ATYPICAL, 0):
+            work.notes.append("no atypical cases: no finding is named that they could have")
+
+    def _lookalikes(self, work: _Work) -> None:
+        """Near the typical cases, stated not to have the finding, and stated to have another."""
+        count, finding = work.wanted.counts.get(Group.LOOKALIKES, 0), work.wanted.finding
+        if not count:
+            return
+        cases = [one.record.image_id for group in (Group.INDEX, Group.TYPICAL) for one in work.groups.get(group, ())]
+        if not finding or not (cases or work.wanted.by):
+            work.notes.append("no look-alikes: no finding is named that they should not have, or no case found")
+            return
+        by = work.wanted.by or Mixture(tuple((StoredFilm(image_id), 1.0) for image_id in cases[:32]))
+        self._fill(work, Group.LOOKALIKES, count, self._asked(work, by, Ranking(Mode.LOOKALIKE, finding), count))
+
+    def _normals(self, work: _Work) -> None:
+        """Films stated to be without a finding, each of the view, sex and age band of a case; where there is none, of
+        as much of that as there is."""
+        count = work.wanted.counts.get(Group.NORMALS, 0)
+        cases = [one.record for one in work.groups.get(Group.TYPICAL, []) + work.groups.get(Group.ATYPICAL, [])]
+        cases = cases or [one.record for group in work.groups.values() for one in group]
+        if not count or not cases:
+            return
+        for number in range(count):
+            case = cases[number % len(cases)]
+            self._normal(work, case)
+        found = len(work.groups.get(Group.NORMALS, ()))
+        if found < count:
+            work.notes.append(f"{found} of {count} normals: no more films are stated to be without a finding")
+
+    def _normal(self, work: _Work, case: ImageRecord) -> None:
+        matched = {"view": case.view, "sex": case.sex, "age band": age_band(case.age)}
+        for left_out in ((), ("age band",), ("age band", "sex"), ("age band", "sex", "view")):
+            same = {name: value for name, value in matched.items() if value and name not in left_out}
+            hits = self._asked(work, None, Ranking(Mode.TYPICAL, NO_FINDING), 1, _matching(same))
+            told = (
+                f"normal of the same {', '.join(same)} as a case" if same else "normal, of another kind than the cases"
+            )
+            if self._fill(work, Group.NORMALS, 1, hits, told, f"normals ({', '.join(same)})"):
+                return
+
+    def _asked(
+        self, work: _Work, by: By | None, ranking: Ranking, count: int, narrower: str = ""
+    ) -> Sequence[Hit]:  # fmt: skip
+        condition = all_of(parse(work.wanted.filter), parse(narrower))
+        query = SearchQuery(
+            by, work.wanted.models, describe(condition), min(_DEEPER * count + len(work.seen), 1_000),
+            exact=work.exact, ranking=ranking, showing=Showing(per_patient=1),
+        )  # fmt: skip
+        return self._search(query, work.cancelled, work.access.condition()).hits
+
+    def _fill(
+        self, work: _Work, group: Group, count: int, hits: Sequence[Hit], told: str = "", name: str = ""
+    ) -> int:  # fmt: skip
+        """Take the first films that may be taken; those of typical and atypical cases stand by severity."""
+        taken = 0
+        for rank, hit in enumerate(hits, 1):
+            if taken == count:
+                break
+            record = hit.image.record
+            if self._is_new(work, record) and self._may_be_taken(work, record):
+                self._take(work, group, record, why(group, rank, hit, work.wanted.finding, told))
+                taken += 1
+        if group in (Group.TYPICAL, Group.ATYPICAL) and group in work.groups:
+            work.groups[group].sort(key=lambda one: GRADES.index(one.severity))
+        if taken < count and not name:
+            work.notes.append(f"{taken} of {count} {group.words}: the archive has no more of other patients")
+        return taken
+
+    @staticmethod
+    def _is_new(work: _Work, record: ImageRecord) -> bool:
+        patient = (record.dataset, record.patient_id or record.image_id)
+        return patient not in work.patients and record.image_id not in work.seen
+
+    @staticmethod
+    def _may_be_taken(work: _Work, record: ImageRecord) -> bool:
+        if handing_on(record.licence) is not HandingOn.FORBIDDEN or work.wanted.restricted:
+            return True
+        if record.image_id not in work.seen:
+            work.seen.add(record.image_id)
+            reason = f"their licence ({record.licence}) forbids handing them on"
+            work.refused[reason] = work.refused.get(reason, 0) + 1
+        return False
+
+    def _take(self, work: _Work, group: Group, record: ImageRecord, told: str) -> None:
+        work.seen.add(record.image_id)
+        work.patients.add((record.dataset, record.patient_id or record.image_id))
+        severity, said = "unknown", ""
+        if work.wanted.finding and group not in (Group.NORMALS, Group.LOOKALIKES) and record.study_id:
+            report = images.reports_of(self._facts, record.dataset, record.study_id)
+            severity, said = graded(work.wanted.finding, report)
+        if said in ("absent", "uncertain"):
+            told += f"; its report says {said}: look at it before you teach with it"
+        work.groups.setdefault(group, []).append(Chosen(record, told, severity))
+
+
+def _matching(same: Mapping[str, object]) -> str:
+    """The filter for films that agree with a case in these facts."""
+    parts = []
+    for name, value in same.items():
+        if isinstance(value, tuple):
+            parts.append(f"age >= {value[0]} AND age < {value[1]}")
+        else:
+            parts.append(f'{name} = "{value}"')
+    return " AND ".join(parts)
