@@ -57,9 +57,9 @@ class CohortAsked(Asked):
         specs = [similar.only_model(one.model, facts) for one in near]
         if self.spec.split and self.spec.split.near_duplicates:
             specs.append(similar.only_model(self.spec.split.model, facts))
-        if self.spec.name and (about := taken(facts, self.spec.name)) is not None:
-            if about.get("spec_sha256") != self.spec.sha256:  # else this very job may have made it
-                raise there_is()
+        about = taken(facts, self.spec.name) if self.spec.name else None
+        if about is not None and about.get("spec_sha256") != self.spec.sha256:  # else this very job may have made it
+            raise there_is()
         return list({spec.fingerprint: spec for spec in specs}.values())
 
     def enough(self, films: int) -> None:

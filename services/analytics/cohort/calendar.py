@@ -65,7 +65,7 @@ class Calendar:
         marked = np.zeros(len(self.patient), bool)
         marked[studies[anchored if among is None else anchored & among]] = True
         if time.at_least_studies and not time.days:
-            return self._often(marked, time.at_least_studies)[self.population.patients]
+            return self._often(marked, time.at_least_studies)[self.patient][studies]
         anchor = self._anchors(marked, time.which == LAST)
         of_study = anchor[self.patient]  # (S,) the anchor study of each study's patient, −1 for none
         if not time.days:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from services.analytics import variables
@@ -56,9 +57,10 @@ class Population:
     @cached_property
     def studies(self) -> NDArray[np.int32]:
         """(N,) the same of studies."""
-        codes = self.frame.numbered("study_id")
-        alone = codes < 0
-        return np.where(alone, codes.max(initial=-1) + np.cumsum(alone), codes).astype(np.int32)
+        key = self.frame.numbered("study_id").astype(np.int64)
+        key = np.where(key < 0, key.max(initial=-1) + 1 + np.arange(len(key)), key)
+        found: NDArray[np.int32] = pa.array(key).dictionary_encode().indices.to_numpy()
+        return found
 
     @cached_property
     def images(self) -> NDArray[np.int32]:
