@@ -19,6 +19,7 @@ from hilum.v1 import (
     searches_pb2_grpc,
     sets_pb2_grpc,
     sides_pb2_grpc,
+    teaching_exports_pb2_grpc,
 )
 
 _MESSAGE_BYTES = 65 * 2**20
@@ -62,6 +63,7 @@ class Stubs:
         self.reports = Service(reports_pb2_grpc.ReportServiceStub(channel))
         self.sets = Service(sets_pb2_grpc.SetsServiceStub(channel))
         self.sides = Service(sides_pb2_grpc.SidesServiceStub(channel))
+        self.teaching_exports = Service(teaching_exports_pb2_grpc.TeachingExportsServiceStub(channel))
         self.encode = Service(encode_pb2_grpc.EncodeServiceStub(channel))
         self.ingest = Service(ingest_pb2_grpc.IngestServiceStub(channel))
         self.models = Service(models_pb2_grpc.ModelsServiceStub(channel))

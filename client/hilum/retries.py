@@ -27,6 +27,7 @@ AGAIN = frozenset({
     "ExportCohort",
     "ListTeachingFiles", "GetTeachingFile", "UpdateTeachingFile", "ReviewTeachingFile", "PublishTeachingFile",
     "WithdrawTeachingFile", "SetTeachingAccess", "ListTeachingVersions", "GetTeachingPicture", "GetQuiz", "JudgeQuiz",
+    "ExportTeachingFile",
     "GetQuizResults",
 })  # fmt: skip
 # Rpcs that do something each time they come. Those with a request_id are known by it, and come once whatever happens.

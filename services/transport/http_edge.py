@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -32,6 +33,7 @@ from services.transport.edge import (
     request_id,
 )
 
+_MOST_NOTES = 2_000  # characters in a header
 _HEADERS = {"x-content-type-options": "nosniff", "referrer-policy": "no-referrer", "cache-control": "no-store"}
 
 
@@ -96,13 +98,22 @@ def _endpoint(api: Api, route: Route, token: str, access: Access) -> Callable[[R
         if method.server_streaming:
             return StreamingResponse(_events(answer, call), media_type="text/event-stream")
         if isinstance(answer, common_pb2.Blob):
-            # Pictures are named by what they show, and never change under one id.
-            return Response(
-                answer.data, media_type=answer.content_type, headers={"cache-control": "private, max-age=86400"}
-            )
+            return Response(answer.data, media_type=answer.content_type, headers=_file(answer))
         return Response(to_json(answer), media_type="application/json")
 
     return endpoint
+
+
+def _file(blob: common_pb2.Blob) -> dict[str, str]:
+    """Pictures are named by what they show, and never change under one id. A file to keep is no page of ours, whatever
+    is in it: it is saved, and runs nothing where somebody opens it here."""
+    if not blob.filename:
+        return {"cache-control": "private, max-age=86400"}
+    return {
+        "content-disposition": f"attachment; filename*=UTF-8''{quote(blob.filename, safe='')}",
+        "content-security-policy": "sandbox; default-src 'none'",
+        "x-hilum-notes": quote(" ".join(blob.notes)[:_MOST_NOTES], safe=" "),
+    }
 
 
 def to_json(message: Message) -> str:

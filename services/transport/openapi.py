@@ -69,7 +69,7 @@ def _operation(route: Route, method: MethodDescriptor, schemas: dict[str, Any]) 
         operation["requestBody"] = {"content": body}
     kind = "text/event-stream" if method.server_streaming else "application/json"
     content = (
-        {"image/*": {"schema": {"type": "string", "format": "binary"}}}
+        {"*/*": {"schema": {"type": "string", "format": "binary"}}}
         if method.output_type.name == "Blob"
         else {kind: {"schema": _reference(method.output_type, schemas)}}
     )

@@ -135,9 +135,13 @@ class Provenance(_message.Message):
     def __init__(self, models: _Optional[_Iterable[_Union[ModelUse, _Mapping]]] = ..., filter: _Optional[str] = ..., exclude: _Optional[str] = ..., exact: _Optional[bool] = ..., versions: _Optional[_Mapping[str, str]] = ..., time: _Optional[str] = ..., elapsed_ms: _Optional[float] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Blob(_message.Message):
-    __slots__ = ("content_type", "data")
+    __slots__ = ("content_type", "data", "filename", "notes")
     CONTENT_TYPE_FIELD_NUMBER: _ClassVar[int]
     DATA_FIELD_NUMBER: _ClassVar[int]
+    FILENAME_FIELD_NUMBER: _ClassVar[int]
+    NOTES_FIELD_NUMBER: _ClassVar[int]
     content_type: str
     data: bytes
-    def __init__(self, content_type: _Optional[str] = ..., data: _Optional[bytes] = ...) -> None: ...
+    filename: str
+    notes: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, content_type: _Optional[str] = ..., data: _Optional[bytes] = ..., filename: _Optional[str] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...

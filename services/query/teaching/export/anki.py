@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 
@@ -44,7 +43,6 @@ def anki(case: Case) -> bytes:
         deck.add_note(genanki.Note(
             model=model, guid=guid, fields=[_front(case, films, media), _back(case, films, media)],
         ))  # fmt: skip
-    when = datetime.fromisoformat(case.published).replace(tzinfo=UTC).timestamp()
     with tempfile.TemporaryDirectory() as folder:
         paths = []
         for name, data in media.items():
@@ -52,7 +50,7 @@ def anki(case: Case) -> bytes:
             path.write_bytes(data)
             paths.append(str(path))
         out = Path(folder) / "deck.apkg"
-        genanki.Package(deck, media_files=paths).write_to_file(str(out), timestamp=when)
+        genanki.Package(deck, media_files=paths).write_to_file(str(out))  # Anki takes what is newer
         return out.read_bytes()
 
 

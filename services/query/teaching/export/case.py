@@ -22,13 +22,16 @@ from services.query.teaching.export import marks
 
 NOTE = "For teaching and research. Pictures are reduced and not for diagnosis."
 QUALITY = 92  # of JPEG
+PURPOSES = ("teaching", "trial", "research", "publication")  # of IHE TCE
+CODES = ("dcm", "iheradtf")
 
 
 @dataclass(frozen=True)
 class Film:
     """A picture of the case. number: its place, from 1.  pixels: (H, W) uint8, bone bright.  age: years, at most 90.
     person: tells films of one patient from those of others, and nothing else.  credit: licence, attribution and stated
-    right in one line.  changeable: marks may be drawn into it.  seed: of keyed names; stays inside."""
+    right in one line.  changeable: marks may be drawn into it.  written: there is or may be writing in it.  seed: of
+    keyed names; stays inside."""
 
     number: int
     key: str
@@ -49,6 +52,7 @@ class Film:
     attribution: str = ""
     right: str = ""
     changeable: bool = True
+    written: bool = False
 
     @property
     def name(self) -> str:

@@ -83,7 +83,8 @@ class Gatherer:
         by_licence = handing_on(licence)
         if by_licence != HandingOn.ALLOWED and not asked.right:
             return LeftOut(place, _WHY[by_licence].format(licence))
-        if record and record.burned_in in ("yes", "suspected") and not asked.written:
+        written = record is not None and record.burned_in in ("yes", "suspected")
+        if written and not asked.written:
             return LeftOut(place, _WRITTEN)
         try:
             image = self.images.kept(picture.image_id, access) if record else self._imported(picture)
@@ -99,7 +100,7 @@ class Gatherer:
             licence=licence, attribution=clean(record.attribution or "") if record else picture.attribution,
             right=asked.right if by_licence != HandingOn.ALLOWED else "",
             changeable="no derivatives" not in remark(licence) and not _NO_CHANGES.search(licence),
-            **_told(record),
+            written=written, **_told(record),
         )  # fmt: skip
 
     def _imported(self, picture: Picture) -> Image.Image:

@@ -7,6 +7,7 @@ in the notes of its slide, whose it is on the slide itself.
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -25,7 +26,7 @@ from services.query.teaching.export.words import Block, Span, Style, blocks, lin
 _WIDE, _TALL = 13.333, 7.5  # inches: 16 to 9
 _ROOM, _TEXT, _DIM = RGBColor(0, 0, 0), RGBColor(0xD3, 0xD8, 0xDC), RGBColor(0x92, 0x9B, 0xA5)
 _AMBER = RGBColor.from_string(marks.COLOUR[1:].upper())
-_FULL = 620  # characters of text on one slide, at 20 points
+_FULL, _ROW = 1_000, 100  # characters of text on one slide at 20 points; of one of its rows
 _BLANK = 6  # the layout without any place for text
 
 
@@ -46,8 +47,8 @@ def slides(case: Case) -> bytes:
     for film in case.films:
         if film.marks or film.notes:
             _film(show, film, told=True)
-    for heading, text in case.answer:
-        _text(show, heading, text)
+    told = [(heading, text) for heading, text in case.answer if text]
+    _flow(show, "Answer", [block for heading, text in told for block in _noted(heading, text)])
     _text(show, "References", "\n".join(f"{n}. {one}" for n, one in enumerate(of.references, 1)))
     _text(show, "Credits", "\n".join(f"- {said}" for said in case.credits), 14)
     out = io.BytesIO()
@@ -72,9 +73,12 @@ def _slide(show: Any) -> Any:
 
 
 def _text(show: Any, heading: str, text: str, size: int = 20) -> None:
-    """A text on as many slides as it needs."""
-    room = _FULL * 20 // size
-    for number, some in enumerate(_pages(blocks(text), room)):
+    _flow(show, heading, blocks(text), size)
+
+
+def _flow(show: Any, heading: str, found: Sequence[Block], size: int = 20) -> None:
+    """Blocks on as many slides as they need."""
+    for number, some in enumerate(_pages(found, _FULL * 20 // size)):
         slide = _slide(show)
         title = line(heading) if number == 0 else f"{line(heading)} (continued)"
         _words(slide, 0.8, 0.5, _WIDE - 1.6, 0.9, [_one(title)], 30, bold=True)
@@ -162,7 +166,8 @@ def _pages(found: Sequence[Block], room: int) -> Iterator[list[Block]]:
     """Blocks in portions that a slide has room for; a longer one is parted between its sentences or words."""
     page, used = list[Block](), 0
     for block in _parted(found, room):
-        size = sum(len(span.text) for words in block.lines for span in words) + 60 * len(block.lines)
+        long = [sum(len(span.text) for span in words) for words in block.lines]
+        size = sum(_ROW * (1 + each // _ROW) for each in long)
         if page and used + size > room:
             yield page
             page, used = [], 0
@@ -180,12 +185,12 @@ def _parted(found: Sequence[Block], room: int) -> Iterator[Block]:
             begin = (Span(f"{number + 1}.  "),) if block.kind == "ol" else ()
             piece, used = list[Span](begin), 0
             for span in words:
-                for word in span.text.split(" "):
+                for word in re.findall(r"\S+\s*|\s+", span.text):
                     if used > room // 2:
                         yield Block(kind, (tuple(piece),))
                         piece, used = [], 0
-                    piece.append(Span(f"{word} ", span.style))
-                    used += len(word) + 1
+                    piece.append(Span(word, span.style))
+                    used += len(word)
             yield Block(kind, (tuple(piece),))
 
 
@@ -195,7 +200,7 @@ def _noted(heading: str, text: str) -> list[Block]:
 
 def _cut(said: Sequence[Block]) -> list[Block]:
     """What a column beside a film holds; all of it is in the notes."""
-    return next(_pages(said, _FULL), [])
+    return next(_pages(said, _FULL * 3 // 5), [])
 
 
 def _one(text: str) -> Block:

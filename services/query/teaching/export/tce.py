@@ -115,7 +115,7 @@ def _picture(case: Case, film: Film, person: int) -> FileDataset:
     one.ImageType = ["DERIVED", "SECONDARY"]
     one.DerivationDescription = "Reduced for teaching; not for diagnosis"
     one.LossyImageCompression = "01"
-    one.BurnedInAnnotation = "NO"
+    one.BurnedInAnnotation = "YES" if film.written else "NO"
     one.ImageComments = _short(
         " ".join(said for said in (f"{film.title}.", line(plain(film.caption)), film.credit) if said), 10_240
     )
