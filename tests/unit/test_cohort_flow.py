@@ -64,7 +64,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Facts]:
 
 @pytest.fixture(scope="module")
 def population(archive: Facts) -> Population:
-    every = tuple(name for name in frame.images.c.keys() if name not in ("thumbnail", "created_at", "updated_at"))
+    every = tuple(one.name for one in frame.images.c if one.name not in ("thumbnail", "created_at", "updated_at"))
     return Population(frame.load(archive, "", [], every, Progress()))
 
 
@@ -119,7 +119,7 @@ class Reference:
         least = time.get("at_least_studies", 0)
         low, high = time.get("from_day"), time.get("to_day")
         passing = set()
-        for patient, own in self.studies.groupby("patient"):
+        for _patient, own in self.studies.groupby("patient"):
             names = set(own.index)
             if least and low is None and high is None:
                 if len(names & marked) >= least:
