@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 from PIL import Image
 
 from services.analytics.cohort.export.frozen import Count, Frozen, Model, Step
@@ -45,18 +48,40 @@ def picture(number: int) -> bytes:
     return out.getvalue()
 
 
-def keep(facts: Facts, blobs: Blobs, films: Sequence[ImageRecord], name: str = NAME) -> list[str]:
+def keep(
+    facts: Facts, blobs: Blobs, films: Sequence[ImageRecord], name: str = NAME, about: Mapping[str, Any] | None = None
+) -> list[str]:
     """Store films with pictures, and the set of them all."""
     images.commit(facts, [Stored(one, blobs.put(picture(number)), ()) for number, one in enumerate(films)])
-    sets.create(facts, name, sets.COHORT, "", {}, [one.image_id for one in films])
+    sets.create(facts, name, sets.COHORT, "Adults", about or {}, [one.image_id for one in films])
     return sorted(one.image_id for one in films)
+
+
+def publish(home: Path, facts: Facts, blobs: Blobs, films: Sequence[ImageRecord], name: str = NAME) -> Frozen:
+    """The same with the record that a run leaves: with the set, and in the run's folder below `home`."""
+    ids = sorted(one.image_id for one in films)
+    known = frozen(ids, name)
+    record = {
+        "spec": {**known.spec}, "spec_sha256": "0" * 64, "ids_sha256": known.ids_sha256, "seed": 7,
+        "counts": asdict(known.count),
+        "steps": [{key: value for key, value in asdict(step).items() if value is not None} for step in known.steps],
+    }  # fmt: skip
+    keep(facts, blobs, films, name, {"run_id": known.run_id, **record})
+    folder = home / "runs" / known.run_id
+    folder.mkdir(parents=True)
+    pq.write_table(known.films, folder / "cohort.parquet")
+    used = {one.name: {"fingerprint": one.fingerprint} for one in known.models}
+    datasets = sorted({one.dataset for one in films})
+    told = {**known.manifest, "models": used, "versions": {**known.versions}, "films_of": datasets, "cohort": record}
+    (folder / "manifest.json").write_text(json.dumps(told))
+    return known
 
 
 def frozen(ids: Sequence[str], name: str = NAME, title: str = "", **fields: Any) -> Frozen:
     """The record of a cohort of these films, drawn from an archive twice as large."""
     films, patients = len(ids), (len(ids) + 1) // 2
     all_, left = Count(2 * films, 2 * films, 2 * patients), Count(films, films, patients)
-    ids_sha256 = hashlib.sha256("".join(f"{one}\n" for one in sorted(ids)).encode()).hexdigest()
+    ids_sha256 = hashlib.sha256("\n".join(sorted(ids)).encode()).hexdigest()
     sides = ["train" if number % 4 else "test" for number in range(films)]
     spec: Mapping[str, Any] = {"name": name, "title": title, "seed": 7, "split": {"fractions": {"train": 0.75}}}
     known: dict[str, Any] = {
