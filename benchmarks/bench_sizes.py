@@ -26,7 +26,7 @@ from qdrant_client.models import CollectionStatus
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from services.analytics import atlas
+from services.analytics import snapshot
 from services.analytics.cluster import Partition
 from services.analytics.graph import Graph
 from services.analytics.sample import Sample
@@ -128,7 +128,7 @@ def atlas_of(count: int, folder: Path) -> int:
     size = sizing.picture(count)
     pictures = [rng.bytes(size) if size else None for _ in range(count)]
     parts_ = {1.0: Partition(rng.integers(0, 20, count).astype(np.int32), 0.5)}
-    atlas.write(folder, "run", films, FINDINGS, graph, parts_, rng.random((count, 2), np.float32), pictures)
+    snapshot.write(folder, "run", films, FINDINGS, graph, parts_, rng.random((count, 2), np.float32), pictures)
     return allocated(folder)
 
 

@@ -3,12 +3,16 @@
 /v1/runs/{run_id}/atlas/            the models of the run (straight to the atlas when there is one)
 /v1/runs/{run_id}/atlas/{model}/…   Embedding Atlas' front end over this model's snapshot
 /v1/runs/{run_id}/report            the run's report
+/v1/runs/{run_id}/linked            maps of several models, linked by film
 /v1/runs/{run_id}/files/{name}      a file of the run, to keep
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import mimetypes
+from functools import cache
 from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
@@ -53,6 +57,12 @@ def build(data_dir: Path, access: Access = ALL) -> APIRouter:
         headers = {**_HEADERS, "content-security-policy": REPORT_CSP, "cache-control": "private, max-age=3600"}
         return FileResponse(path, media_type=manifest.TYPES[path.suffix], filename=name, headers=headers)
 
+    @router.get("/v1/runs/{run_id}/linked")
+    def linked_maps(run_id: str) -> Response:
+        page = manifest.file(runs, folder(run_id).name, "linked.html").read_text()
+        headers = {**_HEADERS, "content-security-policy": linked_csp()}
+        return HTMLResponse(page, headers=headers)
+
     @router.get("/v1/runs/{run_id}/atlas")
     def without_slash(run_id: str) -> Response:
         return RedirectResponse("atlas/")
@@ -62,9 +72,9 @@ def build(data_dir: Path, access: Access = ALL) -> APIRouter:
         names = atlas.models(folder(run_id))
         if len(names) == 1:
             return RedirectResponse(f"{names[0]}/")
-        return HTMLResponse(
-            atlas.contents_page(run_id, names, "../report"), headers={**_HEADERS, "content-security-policy": REPORT_CSP}
-        )
+        several = "../linked" if "linked.html" in manifest.files(runs, run_id) else ""
+        page = atlas.contents_page(run_id, names, "../report", several)
+        return HTMLResponse(page, headers={**_HEADERS, "content-security-policy": REPORT_CSP})
 
     @router.get("/v1/runs/{run_id}/atlas/{model}")
     def model_without_slash(run_id: str, model: str) -> Response:
@@ -75,13 +85,33 @@ def build(data_dir: Path, access: Access = ALL) -> APIRouter:
     def file(run_id: str, model: str, path: str, request: Request) -> Response:
         snapshot = atlas.atlas_of(folder(run_id), model)
         if path in ("", "index.html"):
-            return HTMLResponse(atlas.index_page(model, run_id), headers=_HEADERS | {"cache-control": "no-cache"})
+            page = atlas.index_page(model, run_id, atlas.about(snapshot))
+            return HTMLResponse(page, headers=_HEADERS | {"cache-control": "no-cache"})
         if path in _DATA:
             return _file(snapshot / _DATA[path], "private, max-age=3600")  # a run never changes
+        if path.removeprefix("assets/") in atlas.SCRIPTS:
+            return _file(atlas.SCRIPTS[path.removeprefix("assets/")], "no-cache")
         hashed = path.startswith("assets/")  # its file names change with their content
-        return _file(_static(path), "public, max-age=31536000, immutable" if hashed else "no-cache")
+        keep = "public, max-age=31536000, immutable" if hashed else "no-cache"
+        if path == f"assets/{atlas.main_script()[0]}":
+            headers = _HEADERS | {"cache-control": keep}
+            return Response(atlas.main_script()[1], media_type=_TYPES[".js"], headers=headers)
+        return _file(_static(path), keep)
 
     return router
+
+
+@cache
+def linked_csp() -> str:
+    """Lets a page of linked maps run the script that it is made with, and no other."""
+    page = (Path(__file__).parent / "compare" / "linked.html").read_text()
+    script = page[page.rindex("<script>") + len("<script>") : page.rindex("</script>")]
+    script = script.replace("{{ selection | safe }}", atlas.SCRIPTS["selection.js"].read_text())
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return (
+        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:;"
+        " connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+    )
 
 
 def _static(path: str) -> Path:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from services.analytics import encoding, frame, manifest, sample, vectors
+from services.analytics import encoding, frame, frozen, manifest, sample, vectors
 from services.analytics.asked import Asked
 from services.analytics.frame import Frame
 from services.analytics.progress import Progress
 from services.analytics.sample import Sample
+from services.analytics.stages import Stages
+from services.core import attempts
 from services.core.blobs import Blobs
 from services.core.config import Settings
 from services.core.errors import ErrorCode, HilumError
@@ -35,6 +37,13 @@ MIN_STATED = 20  # a finding is measured unasked when so many films have it, and
 
 
 A = TypeVar("A", bound=Asked)
+T = TypeVar("T")
+
+
+class Once(Protocol):
+    """`Bench.once`."""
+
+    def __call__(self, stage: str, make: Callable[[], T], *made_from: object) -> T: ...
 
 
 @dataclass
@@ -108,6 +117,26 @@ class Bench(Generic[A]):
         finally:
             scratch.unlink(missing_ok=True)
 
+    def once(self, stage: str, make: Callable[[], T], *made_from: object) -> T:
+        """What `make` makes, or what an attempt at this run that was cut short made of the same. `stage`: its name,
+        one in a run.  made_from: what it depends on beside what is asked, the films, what their records say, and their
+        vectors under the models of this run."""
+        return self.stages.once(stage, make, self._state, *made_from)
+
+    @cached_property
+    def stages(self) -> Stages:
+        """What earlier attempts at this run kept."""
+        attempts.tidy(self.settings.data_dir)
+        return Stages(attempts.folder(self.settings.data_dir, self.asked.as_json()))
+
+    @cached_property
+    def _state(self) -> str:
+        told = pa.BufferOutputStream()
+        with pa.ipc.new_stream(told, self.frame.table.schema) as out:
+            out.write_table(self.frame.table)
+        written = [vectors.key(self.facts, spec, self.films.ids).name for spec in self.specs]
+        return frozen.digest([np.frombuffer(told.getvalue(), np.uint8), self.films.labels, self.labels, written])
+
     @cached_property
     def encode(self) -> EncodeClient:
         """The Encode RPC. Raises FAILED_PRECONDITION where nobody told us of one."""
@@ -167,4 +196,6 @@ class Bench(Generic[A]):
             "started_at": self.started,
             "finished_at": now(),
             "seconds": self.progress.seconds,
+            "stages": self.stages.told,
+            "continued": self.stages.continued,
         }

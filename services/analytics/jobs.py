@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from services.analytics import kinds, manifest
+from services.core import attempts
 from services.core.config import Settings
 from services.core.errors import HilumError
 from services.core.facts import Facts, jobs, runs
@@ -88,6 +89,8 @@ class AnalyticsWorker:
         about = manifest.read_json(final / "manifest.json") if final else described(job.spec)
         figures = manifest.read_json(final / "metrics.json") if final else {}
         runs.save(self._facts, job.job_id, job.job_id, state.value, about, figures)
+        if state is not JobState.FAILED:  # asked again, a run that failed is taken up where it stopped
+            attempts.drop(self._settings.data_dir, kinds.parse(job.spec).as_json())
         result = {"run_id": job.job_id, "report": report_path(job.job_id)} if final else {}
         if follow := self._follow(job, about) if final else []:
             result["follow"] = follow
@@ -208,5 +211,9 @@ def _end(child: subprocess.Popen[str]) -> None:
 
 def _ended(code: int) -> str:
     if code == -signal.SIGKILL:
-        return "the analysis process was killed, most often for want of memory; ask for a smaller sample_size"
-    return f"the analysis process ended unexpectedly ({'signal' if code < 0 else 'exit code'} {abs(code)}); try again"
+        return (
+            "the analysis process was killed, most often for want of memory; ask again and it goes on where it stopped,"
+            " or ask for a smaller sample_size"
+        )
+    told = "signal" if code < 0 else "exit code"
+    return f"the analysis process ended unexpectedly ({told} {abs(code)}); ask again and it goes on where it stopped"

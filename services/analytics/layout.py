@@ -7,7 +7,7 @@ the same seed draws the same map.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numba
 import numpy as np
@@ -30,18 +30,68 @@ def project(
 ) -> NDArray[np.float32]:
     """(N, 2) float32 coordinates. `graph`: (N, N) symmetric weights; `unit`: (N, D) float32 for the start."""
     rounds = epochs(len(unit))
-    edges = graph.tocoo()
-    keep = edges.data >= edges.data.max() / rounds  # the others would never be drawn
-    head, tail, strength = edges.row[keep], edges.col[keep], edges.data[keep]
-    every = (strength.max() / strength).astype(np.float64)  # an edge is drawn once in so many rounds
     random = np.random.default_rng(seed)
-    place = _start(unit, random)
-    state = random.integers(1, 2**63, 1, dtype=np.uint64)
-    due, pushed = every.copy(), every / NEGATIVES
+    drawing = _Drawing(graph, _start(unit, random), rounds, random)
     for now in range(rounds):
-        _round(place, head, tail, every, due, pushed, float(now), 1.0 - now / rounds, state)
+        drawing.round(now)
         progress(now + 1, rounds)
-    return np.ascontiguousarray(place - place.mean(axis=0), dtype=np.float32)
+    return drawing.centred
+
+
+def together(
+    graphs: Sequence[sparse.csr_matrix],
+    places: Sequence[NDArray[np.float32]],
+    pull: float,
+    seed: int,
+    progress: Callable[[int, int], None],
+) -> list[NDArray[np.float32]]:
+    """Maps of the same films under several models, drawn at once so that a film stands in the same place on all, as far
+    as its neighbours let it: (N, 2) float32 each.
+
+    The idea is AlignedUMAP's (umap-learn 0.5): each map is drawn by its own graph, and in every round each film goes
+    `pull` of the way towards where the other maps have it. places: (N, 2) each, maps to begin with, turned alike.
+    """
+    rounds = max(epochs(len(places[0])) // 2, 1)  # these begin with finished maps
+    drawings = [
+        _Drawing(graph, np.array(place, dtype=np.float32), rounds, np.random.default_rng([seed, number]))
+        for number, (graph, place) in enumerate(zip(graphs, places, strict=True))
+    ]
+    for now in range(rounds):
+        rate = 1.0 - now / rounds
+        for drawing in drawings:
+            drawing.round(now)
+        middle = np.mean([drawing.place for drawing in drawings], axis=0, dtype=np.float32)
+        many = len(drawings)
+        for drawing in drawings:  # the middle of the others is as far off as the middle of all, and a little farther
+            drawing.place += np.float32(pull * rate * many / (many - 1)) * (middle - drawing.place)
+        progress(now + 1, rounds)
+    return [drawing.centred for drawing in drawings]
+
+
+class _Drawing:
+    """A map that is being drawn: `place` (N, 2) float32, changed in place by each round."""
+
+    def __init__(
+        self, graph: sparse.csr_matrix, place: NDArray[np.float32], rounds: int, random: np.random.Generator
+    ) -> None:
+        edges = graph.tocoo()
+        keep = edges.data >= edges.data.max() / rounds  # the others would never be drawn
+        strength = edges.data[keep]
+        self.place, self._rounds = place, rounds
+        self._head, self._tail = edges.row[keep], edges.col[keep]
+        self._every = (strength.max() / strength).astype(np.float64)  # an edge is drawn once in so many rounds
+        self._state = random.integers(1, 2**63, 1, dtype=np.uint64)
+        self._due, self._pushed = self._every.copy(), self._every / NEGATIVES
+
+    def round(self, now: int) -> None:
+        _round(
+            self.place, self._head, self._tail, self._every, self._due, self._pushed, float(now),
+            1.0 - now / self._rounds, self._state,
+        )  # fmt: skip
+
+    @property
+    def centred(self) -> NDArray[np.float32]:
+        return np.ascontiguousarray(self.place - self.place.mean(axis=0), dtype=np.float32)
 
 
 def pca(unit: NDArray[np.float32], dimensions: int = 2) -> NDArray[np.float32]:

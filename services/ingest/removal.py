@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from qdrant_client import models as wire
 
+from services.core import attempts
 from services.core.blobs import Blobs
 from services.core.config import Settings
 from services.core.errors import ErrorCode, HilumError
@@ -127,6 +128,7 @@ class Removal:
             shutil.rmtree(home / f".gone-{name}", ignore_errors=True)
         self._trace("analysis runs").removed += len(gone)
         self._trace("vectors kept for analyses").removed += self._pulled().drop()
+        self._trace("stages of unfinished analyses").removed += attempts.drop(self.settings.data_dir)
         named = removal.naming(self.facts, self._words())
         self._trace("jobs and runs in SQL").removed += removal.delete_work(self.facts, gone | named)
         self._trace("origins of sets").removed += removal.unname(self.facts, self._words())
@@ -182,6 +184,7 @@ class Removal:
             self._trace("engine snapshots").left = self.store.snapshots(collection)
         home = self.settings.data_dir / "runs"
         self._trace("vectors kept for analyses").left = self._pulled().count()
+        self._trace("stages of unfinished analyses").left = attempts.count(self.settings.data_dir)
         self._trace("analysis runs").left = sum(self._holds(run) for run in _run_folders(home))
         self._trace("jobs and runs in SQL").left = len(removal.naming(self.facts, self._words()))
         self._trace("origins of sets").left = removal.naming_sets(self.facts, self._words())

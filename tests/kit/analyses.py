@@ -10,6 +10,7 @@ from typing import Any
 
 from services.analytics import kinds
 from services.analytics.bench import Bench
+from services.core import attempts
 from services.core.blobs import Blobs
 from services.core.config import Settings
 from services.core.facts import Facts
@@ -44,4 +45,5 @@ def make(home: Path, facts: Facts, store: VectorStore, encode: str = "", **asked
     given = kinds.parse(asked)
     given.check(facts)
     kinds.work(given.kind)(Bench(given, run_id, part, facts, store, Blobs(home / "blobs"), settings))
+    attempts.drop(home, given.as_json())  # as whoever completes a run does
     return Made(part)

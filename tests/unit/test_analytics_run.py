@@ -18,7 +18,7 @@ from google.protobuf import json_format
 from hilum import HilumError as ClientError
 from hilum import requests
 from hilum.v1 import analytics_pb2
-from services.analytics import atlas, manifest, vectors
+from services.analytics import manifest, snapshot, vectors
 from services.analytics.api import AnalyticsApi
 from services.analytics.jobs import AnalyticsWorker
 from services.analytics.progress import Progress
@@ -140,7 +140,7 @@ def _check_atlas(folder: Path) -> None:
     graph = np.load(folder / "knn-sharp.npz")
     table = pq.read_table(folder / "atlas" / "sharp" / "dataset.parquet")
     measured = {"edema", "pleural_effusion", "cluster@3"}
-    assert set(table.column_names) == set(atlas.COLUMNS) | measured
+    assert set(table.column_names) == set(snapshot.COLUMNS) | measured
     rows = table.to_pylist()
     assert [row["image_id"] for row in rows] == sample["image_id"].to_pylist() == sorted(sample["image_id"].to_pylist())
     assert [row["row"] for row in rows] == list(range(len(rows)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -76,10 +77,10 @@ def _of_model(bench: Bench[CalibrationAsked], spec: ModelSpec) -> dict[Key, Fitt
     found: dict[Key, Fitted] = {}
     with bench.vectors(spec) as unit:
         shown = max(1, min(pairs.NEAR, spare))
-        near = graph.build(
-            unit, shown, asked.seed, bench.progress, f"graph of {spec.name}", patients=films.patients
-        )  # fmt: skip
-        of_words = _words(bench, spec, unit)
+        stage = f"graph of {spec.name}"
+        build = partial(graph.build, unit, shown, asked.seed, bench.progress, stage, patients=films.patients)
+        near = bench.once(stage, build)
+        of_words = bench.once(f"words asked of {spec.name}", partial(_words, bench, spec, unit))
     stage = f"curves of {spec.name}"
     every = [((FILM, finding, view), one) for finding, view, one in pairs.by_films(films, near, asked.seed)]
     if of_words is not None:
@@ -89,7 +90,8 @@ def _of_model(bench: Bench[CalibrationAsked], spec: ModelSpec) -> dict[Key, Fitt
     for done, (key, one) in enumerate(every):
         bench.progress(stage, done, len(every))
         if one.enough:
-            found[key] = fit.fit(one, asked.folds, asked.seed)
+            name = f"curve of {' '.join(key)} of {spec.name}"
+            found[key] = bench.once(name, partial(fit.fit, one, asked.folds, asked.seed), one)
     bench.progress(stage, len(every), len(every))
     return found
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from services.analytics import fuzzy, graph, layout
+from services.analytics.bench import Once
 from services.analytics.cluster import Partition, leiden
 from services.analytics.compare import clusters, distances, overlap
 from services.analytics.compare.asked import CompareAsked
@@ -54,24 +58,37 @@ def look(
     patients: NDArray[np.int32],
     reference: NDArray[np.float32] | None,
     progress: Progress,
+    once: Once,
 ) -> Space:
     """Graph, clusters and map of one model. unit: (N, D) float32, L2-normalised.  reference: (N, 2), the map that this
     one is turned onto."""
-    pool = graph.build(unit, min(2 * asked.k, len(unit) - 1), asked.seed, progress, f"graph of {spec.name}")
+    stage, wide = f"graph of {spec.name}", min(2 * asked.k, len(unit) - 1)
+    pool = once(stage, partial(graph.build, unit, wide, asked.seed, progress, stage))
     near, others = first(pool, asked.k), graph.of_others(pool, unit, asked.k, patients)
-    stage = f"clusters of {spec.name}"
-    progress(stage, 0, len(asked.resolutions) + 1)
     edges = fuzzy.weights(near)
+    partitions, itself = once(
+        f"clusters of {spec.name}", lambda: _clusters(edges, asked, f"clusters of {spec.name}", progress)
+    )
+    place = once(
+        f"map of {spec.name}",
+        lambda: layout.project(edges, unit, asked.seed, lambda d, t: progress(f"map of {spec.name}", d, t)),
+    )
+    if reference is not None:
+        place = onto(reference, place).place
+    return Space(spec, unit, near, others, partitions, itself, place)
+
+
+def _clusters(
+    edges: sparse.csr_matrix, asked: CompareAsked, stage: str, progress: Progress
+) -> tuple[dict[float, Partition], float]:
+    """Of each resolution, and how like its own clusters of another seed the first ones are."""
+    progress(stage, 0, len(asked.resolutions) + 1)
     partitions = {}
     for done, resolution in enumerate(asked.resolutions, 1):
         partitions[resolution] = leiden(edges, resolution, asked.seed)
         progress(stage, done, len(asked.resolutions) + 1)
     again = leiden(edges, asked.resolutions[0], asked.seed + 1)
-    itself = clusters.rand(next(iter(partitions.values())).members, again.members)
-    place = layout.project(edges, unit, asked.seed, lambda d, t: progress(f"map of {spec.name}", d, t))
-    if reference is not None:
-        place = onto(reference, place).place
-    return Space(spec, unit, near, others, partitions, itself, place)
+    return partitions, clusters.rand(partitions[asked.resolutions[0]].members, again.members)
 
 
 @dataclass(frozen=True)
@@ -115,9 +132,18 @@ class Pair:
 
 def compare(
     one: Space, other: Space, alignment: Alignment, apart: NDArray[np.int64], patients: NDArray[np.int32],
-    asked: CompareAsked, progress: Progress,
+    asked: CompareAsked, progress: Progress, once: Once,
 ) -> Pair:  # fmt: skip
     """Every figure of two models. apart: rows of films, no two of one patient, whose distances are compared."""
+    stage = f"{one.name} and {other.name}"
+    return Pair(one, other, *once(stage, partial(_figures, one, other, alignment, apart, patients, asked, progress)))
+
+
+def _figures(
+    one: Space, other: Space, alignment: Alignment, apart: NDArray[np.int64], patients: NDArray[np.int32],
+    asked: CompareAsked, progress: Progress,
+) -> tuple[Any, ...]:  # fmt: skip
+    """The fields of a `Pair` behind its models."""
     stage, seed, k = f"{one.name} and {other.name}", asked.seed, asked.k
     progress(stage, 0, 4)
     a, b = one.others.ids, other.others.ids
@@ -132,8 +158,8 @@ def compare(
     )
     progress(stage, 3, 4)
     alike = clusters.alike(one.members, other.members, patients, seed)
-    found = Pair(
-        one, other, by_depth[:, -1], means(by_depth, patients, seed),
+    found = (
+        by_depth[:, -1], means(by_depth, patients, seed),
         [float(overlap.by_chance(patients, depth).mean()) for depth in range(1, k + 1)],
         overlap.shuffled(a, b, k, seed), means(everybody[:, None], patients, seed)[0], far, cka, debiased, order, alike,
     )  # fmt: skip

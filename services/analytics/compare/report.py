@@ -9,9 +9,10 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from services.analytics import atlas, figure, picture
+from services.analytics import figure, picture, snapshot
 from services.analytics.compare.asked import CompareAsked
 from services.analytics.compare.pair import Pair, Space
+from services.analytics.compare.together import Drawn
 from services.analytics.figure import Line
 from services.analytics.page import Page
 from services.analytics.resample import means
@@ -37,6 +38,7 @@ def page(
     spaces: Sequence[Space],
     pairs: Sequence[Pair],
     pictures: Sequence[bytes | None],
+    drawn: Drawn,
 ) -> Page:
     """The whole report. pictures: of every film, in the order of the sample."""
     made = Page(f"{len(spaces)} models on the same films", _ABOUT)
@@ -45,7 +47,7 @@ def page(
     _spaces(made, pairs)
     _clusters(made, asked, spaces, pairs)
     _matrices(made, spaces, pairs)
-    _maps(made, spaces)
+    _maps(made, spaces, drawn)
     for found in pairs:
         _parted(made, asked, films, labels, found, pictures)
     return made
@@ -158,7 +160,7 @@ def _matrices(page: Page, spaces: Sequence[Space], pairs: Sequence[Pair]) -> Non
     page.plot(Markup("").join(squares), "1 is the same.")
 
 
-def _maps(page: Page, spaces: Sequence[Space]) -> None:
+def _maps(page: Page, spaces: Sequence[Space], drawn: Drawn) -> None:
     page.heading(
         "Linked maps",
         "Each model's map in the colours of the first model's clusters, then all in the colours of each other's. Where "
@@ -167,17 +169,34 @@ def _maps(page: Page, spaces: Sequence[Space]) -> None:
         "clusters as columns.",
     )
     for painter in spaces:
-        names = sorted(set(atlas.cluster_names(next(iter(painter.partitions.values())))))
-        page.pictures(
-            [
-                (
-                    picture.by_cluster(space.place, painter.members, names, 300),
-                    f"{space.name}, clusters of {painter.name}",
-                )
-                for space in spaces
-            ],
-            300,
-        )
+        _sheet(page, spaces, painter, [space.place for space in spaces])
+    page.heading(
+        "The same maps, drawn together",
+        "Turning a map changes nothing on it. These were drawn at once instead, each film held near where the other "
+        "maps have it, so that a place is the same place on all of them; what that bends, the table tells. Use them "
+        "to see where models part, and each model's own map to see what it makes of the films.",
+    )
+    _sheet(page, spaces, spaces[0], drawn.together)
+    first = spaces[0].name
+    page.table(
+        ("map", "films", "trustworthiness", "continuity", "kept", f"disparity to {first}", "films apart, in radii"),
+        [
+            (f"{space.name}, {how}", drawn.films, one.trustworthiness, one.continuity, one.kept,
+             *((None, None) if space is spaces[0] else (one.disparity, one.moved)))
+            for how, keeps in (("by itself, turned", drawn.alone_keeps), ("together", drawn.together_keeps))
+            for space, one in zip(spaces, keeps, strict=True)
+        ],
+        "What each map keeps of its space",
+    )  # fmt: skip
+
+
+def _sheet(page: Page, spaces: Sequence[Space], painter: Space, places: Sequence[np.ndarray]) -> None:
+    names = sorted(set(snapshot.cluster_names(next(iter(painter.partitions.values())))))
+    shown = [
+        (picture.by_cluster(place, painter.members, names, 300), f"{space.name}, clusters of {painter.name}")
+        for space, place in zip(spaces, places, strict=True)
+    ]
+    page.pictures(shown, 300)
 
 
 def _parted(

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from services.analytics import atlas, manifest
+from services.analytics import manifest, thumbnails
 from services.analytics.bench import Bench
-from services.analytics.compare import distances, linked, pair, report
+from services.analytics.compare import distances, linked, pair, report, together
 from services.analytics.compare.asked import CompareAsked
 from services.analytics.compare.cka import Alignment
 from services.analytics.compare.pair import Pair, Space
@@ -25,22 +25,32 @@ def run(bench: Bench[CompareAsked]) -> None:
         for spec in bench.specs:
             unit = opened.enter_context(bench.vectors(spec))
             reference = spaces[0].place if spaces else None
-            spaces.append(pair.look(spec, unit, asked, films.patients, reference, progress))
+            spaces.append(pair.look(spec, unit, asked, films.patients, reference, progress, bench.once))
             alignment.own(spec.name, unit)
         apart = distances.apart(films.patients, asked.apart, asked.seed)
         pairs = [
-            pair.compare(one, other, alignment, apart, films.patients, asked, progress)
+            pair.compare(one, other, alignment, apart, films.patients, asked, progress, bench.once)
             for one, other in combinations(spaces, 2)
         ]
-        pictures = atlas.thumbnails(bench.facts, bench.blobs, films.ids, progress)
-        page = report.page(asked, films, bench.labels, spaces, pairs, pictures)
-    linked.write(bench.part, bench.run_id, films, bench.labels, spaces, pairs, pictures)
+        pictures = bench.once("pictures", lambda: thumbnails.thumbnails(bench.facts, bench.blobs, films.ids, progress))
+        drawn = bench.once(
+            "maps drawn together",
+            lambda: together.draw(
+                spaces, films.patients, asked.seed, lambda d, t: progress("maps drawn together", d, t)
+            ),
+        )
+        page = report.page(asked, films, bench.labels, spaces, pairs, pictures, drawn)
+    linked.write(bench.part, bench.run_id, films, bench.labels, spaces, pairs, pictures, drawn)
     for space in spaces:
         manifest.write_graph(bench.part, space.name, space.near)
         manifest.write_map(bench.part, space.name, films.ids, space.place, space.partitions)
     bench.table("films", _films(bench, pairs))
     metrics: dict[str, Any] = {
         space.name: {
+            "maps": {
+                "alone": together.as_json(drawn.alone_keeps[n]),
+                "together": together.as_json(drawn.together_keeps[n]),
+            },
             "films": len(films),
             "k": asked.k,
             "graph": space.near.method,
@@ -53,7 +63,7 @@ def run(bench: Bench[CompareAsked]) -> None:
                 if space in (found.one, found.other)
             },
         }
-        for space in spaces
+        for n, space in enumerate(spaces)
     }
     made = {
         space.name: {"graph_sha256": space.near.sha256, "map_sha256": manifest.sha256(space.place)} for space in spaces

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from services.analytics import atlas, figure, graph
+from services.analytics import figure, graph, thumbnails
 from services.analytics.bench import Bench
 from services.analytics.estimate import Estimate
 from services.analytics.figure import Line
@@ -42,10 +43,9 @@ def run(bench: Bench[HubsAsked]) -> None:
         spare = len(place) - int(np.bincount(patients).max())
         k = asked.k
         with bench.vectors(spec) as unit:
-            pool = graph.build(
-                unit, max(k, min(POOL * k, spare)), asked.seed, bench.progress, f"graph of {spec.name}",
-                patients=patients,
-            )  # fmt: skip
+            stage, wide = f"graph of {spec.name}", max(k, min(POOL * k, spare))
+            build = partial(graph.build, unit, wide, asked.seed, bench.progress, stage, patients=patients)
+            pool = bench.once(stage, build)
         dense = measures.density(pool, k)
         figures: dict[str, Any] = {"films": len(place), "k": k, "graph": pool.method, "recall": pool.recall}
         counts = {"": measures.occurrences(pool.ids[:, :k])}
@@ -113,7 +113,7 @@ def _show(
             for image_id, row in zip(ids, most, strict=True)
         ]
         page.table(("film", "found by", "density", "view"), rows)
-        pictures = atlas.thumbnails(bench.facts, bench.blobs, ids, bench.progress)
+        pictures = thumbnails.thumbnails(bench.facts, bench.blobs, ids, bench.progress)
         page.pictures([
             (f"data:image/jpeg;base64,{base64.b64encode(picture).decode()}", f"found by {int(counts[row])}")
             for picture, row in zip(pictures, most, strict=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from services.analytics import atlas, figure
+from services.analytics import figure, thumbnails
 from services.analytics.bench import Bench
 from services.analytics.figure import Line
 from services.analytics.label_quality import flip, sources
@@ -102,7 +102,7 @@ def _list(
             for row in order
         ],
     )  # fmt: skip
-    pictures = atlas.thumbnails(bench.facts, bench.blobs, [bench.films.ids[row] for row in order], bench.progress)
+    pictures = thumbnails.thumbnails(bench.facts, bench.blobs, [bench.films.ids[row] for row in order], bench.progress)
     made.pictures([
         (f"data:image/jpeg;base64,{base64.b64encode(picture).decode()}",
          f"{name} {STATED[stated[row]]}, P {np.nanmean(given[:, row]):.2f}")

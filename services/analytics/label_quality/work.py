@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -51,15 +52,16 @@ def run(bench: Bench[LabelQualityAsked]) -> None:
     flipped: dict[str, list[flip.At]] = {}
     for spec in bench.specs:
         with bench.vectors(spec) as unit:
-            near = graph.build(
-                unit, asked.k, asked.seed, bench.progress, f"graph of {spec.name}", patients=films.patients
-            )
+            stage = f"graph of {spec.name}"
+            build = partial(graph.build, unit, asked.k, asked.seed, bench.progress, stage, patients=films.patients)
+            near = bench.once(stage, build)
             for done, finding in enumerate(bench.labels):
                 bench.progress(f"doubts of {spec.name}", done, len(bench.labels))
-                one = _doubt(bench, spec.name, unit, near, finding)
+                doubt = partial(_doubt, bench, spec.name, unit, near, finding)
+                one = bench.once(f"{finding} doubted by {spec.name}", doubt)
                 found += [one] if one else []
             if asked.flip:
-                flipped[spec.name] = _flip(bench, spec.name, unit)
+                flipped[spec.name] = bench.once(f"flips of {spec.name}", partial(_flip, bench, spec.name, unit))
     if not found:
         raise HilumError(
             ErrorCode.FAILED_PRECONDITION,

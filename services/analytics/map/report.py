@@ -12,8 +12,9 @@ import numpy as np
 
 from services.analytics import picture
 from services.analytics.agreement import Agreement
-from services.analytics.atlas import NOTE, cluster_names
+from services.analytics.atlas import NOTE
 from services.analytics.sample import UNKNOWN, Sample
+from services.analytics.snapshot import cluster_names
 
 if TYPE_CHECKING:
     from services.analytics.map.work import View

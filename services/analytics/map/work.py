@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
-from services.analytics import atlas, cluster, fuzzy, graph, layout, manifest, metrics, sample
+from services.analytics import cluster, fuzzy, graph, layout, manifest, metrics, sample, snapshot, thumbnails
 from services.analytics.agreement import Agreement, agreement, compare
-from services.analytics.bench import Bench
+from services.analytics.bench import Bench, Once
 from services.analytics.map import report
 from services.analytics.map.asked import MapAsked
 from services.analytics.progress import Progress
@@ -34,14 +35,14 @@ def run(bench: Bench[MapAsked]) -> None:
     asked, progress, films = bench.asked, bench.progress, bench.films
     labels = bench.labels
     classes = _classes(films, labels)
-    pictures = atlas.thumbnails(bench.facts, bench.blobs, films.ids, progress)
+    pictures = bench.once("pictures", lambda: thumbnails.thumbnails(bench.facts, bench.blobs, films.ids, progress))
     views = []
     for spec in bench.specs:
         with bench.vectors(spec) as unit:
-            view = look(unit, spec, asked, classes, films.patients, progress)
+            view = look(unit, spec, asked, classes, films.patients, progress, bench.once)
         manifest.write_graph(bench.part, spec.name, view.graph)
         manifest.write_map(bench.part, spec.name, films.ids, view.place, view.partitions)
-        atlas.write(
+        snapshot.write(
             bench.part / "atlas" / spec.name, bench.run_id, films, labels, view.graph, view.partitions, view.place,
             pictures,
         )  # fmt: skip
@@ -62,20 +63,42 @@ def look(
     classes: dict[str, NDArray[np.int32]],
     patients: NDArray[np.int32],
     progress: Progress,
+    once: Once,
 ) -> View:
-    """Everything about one model's space, from one graph. unit: (N, D) float32, L2-normalised."""
+    """Everything about one model's space, from one graph. unit: (N, D) float32, L2-normalised.  once: of the bench."""
     name = spec.name
-    near = graph.build(unit, asked.k, asked.seed, progress, f"graph of {name}")
-    progress(f"clusters of {name}", 0, len(asked.resolutions))
+    near = once(f"graph of {name}", lambda: graph.build(unit, asked.k, asked.seed, progress, f"graph of {name}"))
     edges = fuzzy.weights(near)
+    partitions = once(f"clusters of {name}", lambda: _clusters(edges, asked, f"clusters of {name}", progress))
+    place = once(
+        f"map of {name}",
+        lambda: layout.project(edges, unit, asked.seed, lambda done, total: progress(f"map of {name}", done, total)),
+    )
+    agreed, figures = once(
+        f"metrics of {name}", lambda: _measure(unit, spec, asked, near, partitions, place, classes, patients, progress)
+    )
+    return View(spec, near, partitions, place, agreed, figures)
+
+
+def _clusters(
+    edges: sparse.csr_matrix, asked: MapAsked, stage: str, progress: Progress
+) -> dict[float, cluster.Partition]:
     partitions = {}
+    progress(stage, 0, len(asked.resolutions))
     for done, resolution in enumerate(asked.resolutions, 1):
         partitions[resolution] = cluster.leiden(edges, resolution, asked.seed)
-        progress(f"clusters of {name}", done, len(asked.resolutions))
-    progress(f"map of {name}", 0, 1)
-    place = layout.project(edges, unit, asked.seed, lambda done, total: progress(f"map of {name}", done, total))
+        progress(stage, done, len(asked.resolutions))
+    return partitions
+
+
+def _measure(
+    unit: NDArray[np.float32], spec: ModelSpec, asked: MapAsked, near: graph.Graph,
+    partitions: dict[float, cluster.Partition], place: NDArray[np.float32], classes: dict[str, NDArray[np.int32]],
+    patients: NDArray[np.int32], progress: Progress,
+) -> tuple[dict[str, Agreement], dict[str, object]]:  # fmt: skip
+    """How far neighbours agree, by label, and every figure."""
     steps = len(partitions) + len(classes) + 1
-    stage = f"metrics of {name}"
+    stage = f"metrics of {spec.name}"
     progress(stage, 0, steps)
     clusters = []
     for done, (resolution, partition) in enumerate(partitions.items(), 1):
@@ -111,7 +134,7 @@ def look(
         "neighbours": {label: found.as_json() for label, found in agreed.items()},
     }
     progress(stage, steps, steps)
-    return View(spec, near, partitions, place, agreed, figures)
+    return agreed, figures
 
 
 def _classes(films: Sample, labels: list[str]) -> dict[str, NDArray[np.int32]]:

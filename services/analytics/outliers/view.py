@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.analytics import cluster, fuzzy, graph, layout
+from services.analytics.bench import Once
 from services.analytics.outliers import duplicates, regions, scores
 from services.analytics.outliers.asked import OutliersAsked
 from services.analytics.outliers.duplicates import Double, Twins
@@ -55,15 +57,17 @@ def look(
     region: NDArray[np.int64],
     odd: NDArray[np.int8],
     progress: Progress,
+    once: Once,
 ) -> View:
     """unit: (N, D) float32, L2-normalised.  region: rows of the films asked about, none for none.  odd: (N,) 1 looks
     odd, 0 does not, −1 not looked at."""
     patients, count = films.patients, asked.flagged(len(films))
-    pool = graph.build(unit, min(2 * asked.k, len(unit) - 1), asked.seed, progress, f"graph of {spec.name}")
+    wide, stage = min(2 * asked.k, len(unit) - 1), f"graph of {spec.name}"
+    pool = once(stage, partial(graph.build, unit, wide, asked.seed, progress, stage))
     near, others = first(pool, asked.k), graph.of_others(pool, unit, asked.k, patients)
     stage = f"outliers of {spec.name}"
     progress(stage, 0, 4)
-    found = scores.score(unit, others, count, asked.trees, asked.seed)
+    found = once(stage, partial(scores.score, unit, others, count, asked.trees, asked.seed))
     progress(stage, 1, 4)
     members = cluster.leiden(fuzzy.weights(near), regions.FINE, asked.seed).members
     away = regions.apart(unit, members, odd, asked.seed)
@@ -80,7 +84,8 @@ def look(
         if one.strange or one.ratio >= regions.APART
     ]
     sets += [("The region asked about", region)] if len(region) else []
-    understood = understand(sets, unit, found.flagged, films, terms)
+    regions_of = partial(understand, sets, unit, found.flagged, films, terms)
+    understood = once(f"regions of {spec.name}", regions_of, sets, terms)
     progress(stage, 3, 4)
     strange = np.zeros(len(films), dtype=bool)
     strange[found.flagged] = True

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from services.analytics import atlas, frame
+from services.analytics import frame, thumbnails
 from services.analytics.bench import Bench
 from services.analytics.outliers import duplicates, report
 from services.analytics.outliers.asked import OutliersAsked
@@ -38,7 +38,7 @@ def run(bench: Bench[OutliersAsked]) -> None:
     views: list[View] = []
     for spec in bench.specs:
         with bench.vectors(spec) as unit:
-            views.append(look(unit, spec, asked, films, terms, region, odd, bench.progress))
+            views.append(look(unit, spec, asked, films, terms, region, odd, bench.progress, bench.once))
     flagged = {int(row) for view in views for row in view.scores.flagged}
     new = sorted(flagged - set(seen))
     seen |= {row: looks.says(picture) for row, picture in zip(new, _pictures(bench, new), strict=True)}
@@ -97,7 +97,7 @@ def _told(bench: Bench[OutliersAsked], twins: list[Twins]) -> list[Told]:
 
 
 def _pictures(bench: Bench[OutliersAsked], rows: Iterable[int]) -> list[bytes | None]:
-    return atlas.thumbnails(bench.facts, bench.blobs, [bench.films.ids[row] for row in rows], bench.progress)
+    return thumbnails.thumbnails(bench.facts, bench.blobs, [bench.films.ids[row] for row in rows], bench.progress)
 
 
 def _table(bench: Bench[OutliersAsked], views: list[View], why: dict[int, list[str]]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -126,7 +127,9 @@ def _of_model(bench: Bench[ProbeAsked], study: Study, spec: ModelSpec, inside: g
     bench.progress(stage, 0, len(study.tasks))
     for done, task in enumerate(study.tasks, 1):
         place, weight = study.place(task), study.drawn(task)
-        probed = cross.probe(vectors[place], task, asked.classifiers, asked.seed, weight)
+        name = f"{task.label} of {task.dataset} probed in {spec.name}"
+        ask = partial(cross.probe, vectors[place], task, asked.classifiers, asked.seed, weight)
+        probed = bench.once(name, ask, task)
         found.probed[task.key] = probed
         found.gaps += groups.gaps(probed, {name: mask[place] for name, mask in inside.items()}, weight)
         for one in study.shortcuts:

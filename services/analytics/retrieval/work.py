@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from services.analytics import atlas, graph
+from services.analytics import graph, thumbnails
 from services.analytics.bench import Bench
 from services.analytics.hubs.measures import density
 from services.analytics.page import Page
@@ -38,12 +39,15 @@ def run(bench: Bench[RetrievalAsked]) -> None:
             dense = None
             if asked.correct:
                 stage = f"graph of {spec.name}"
-                near = graph.build(unit, asked.k, asked.seed, bench.progress, stage, patients=films.patients)
+                build = partial(graph.build, unit, asked.k, asked.seed, bench.progress, stage, patients=films.patients)
+                near = bench.once(stage, build)
                 dense = density(near, asked.k)
             spaces.append(Space(spec.name, unit, dense))
-        scores = rankings.evaluate(
-            spaces, questions, rows, films.patients, asked.depths, methods, asked.fuse, asked.seed, bench.progress
-        )
+        evaluate = partial(
+            rankings.evaluate, spaces, questions, rows, films.patients, asked.depths, methods, asked.fuse, asked.seed,
+            bench.progress,
+        )  # fmt: skip
+        scores = bench.once("rankings", evaluate, questions)
     bench.progress("intervals", 0, len(scores))
     groups = _groups(bench, scores)
     for done, group in enumerate(groups, 1):
@@ -158,7 +162,7 @@ def _cases(bench: Bench[RetrievalAsked], page: Page, scores: Scores, measure: st
     for query in worst:
         shown = [scores.rows[query], *(row for row in scores.first[name][query] if row >= 0)]
         ids = [bench.films.ids[row] for row in shown]
-        pictures = atlas.thumbnails(bench.facts, bench.blobs, ids, bench.progress)
+        pictures = thumbnails.thumbnails(bench.facts, bench.blobs, ids, bench.progress)
         says = [_says(bench, row) for row in shown]
         page.pictures([
             (f"data:image/jpeg;base64,{base64.b64encode(picture).decode()}", f"{'' if n else 'asks: '}{says[n]}")

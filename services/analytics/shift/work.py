@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 from typing import Any
 
@@ -96,21 +97,25 @@ def _look(
     bench: Bench[ShiftAsked], model: str, unit: NDArray[np.float32], known: Sequence[Axis], sets: Sequence[Any]
 ) -> Found:
     asked, films = bench.asked, bench.films
-    near = graph.build(unit, asked.k, asked.seed, bench.progress, f"graph of {model}", patients=films.patients)
+    stage = f"graph of {model}"
+    build = partial(graph.build, unit, asked.k, asked.seed, bench.progress, stage, patients=films.patients)
+    near = bench.once(stage, build)
     read = []
     for done, axis in enumerate(known):
         bench.progress(f"axes of {model}", done, len(known))
-        read.append(_read(bench, unit, near, axis))
+        read.append(bench.once(f"{axis.name} read from {model}", partial(_read, bench, unit, near, axis), axis))
     p = holm({one.axis.name: one.tested.p for one in read})
     read = [Read(one.axis, one.reading, one.near, one.tested, p[one.axis.name]) for one in read]
-    pairs = [_pair(bench, unit, *pair) for pair in sets]
+    pairs = bench.once(f"pairs under {model}", lambda: [_pair(bench, unit, *pair) for pair in sets], list(sets))
     members = cluster.leiden(fuzzy.weights(near), 1.0, asked.seed).members
     mixed = {}
     for axis in known:
         if axis.name in WHERE_FROM:
             rows = one_each(axis.rows, films.patients, asked.seed)
             mixed[axis.name] = mixing.mixing(members[rows], axis.codes[rows], asked.seed)
-    return Found(model, read, pairs, mixed, _shortcuts(bench, model, unit, read), _remove(bench, model, unit, read))
+    cut = bench.once(f"shortcuts of {model}", partial(_shortcuts, bench, model, unit, read), list(known))
+    out = bench.once(f"removal from {model}", partial(_remove, bench, model, unit, read), list(known))
+    return Found(model, read, pairs, mixed, cut, out)
 
 
 def _read(bench: Bench[ShiftAsked], unit: NDArray[np.float32], near: Graph, axis: Axis) -> Read:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.analytics import fuzzy, graph, metrics
+from services.analytics.bench import Once
 from services.analytics.graph import Graph
 from services.analytics.progress import Progress
 from services.analytics.sample import Sample
@@ -24,6 +27,7 @@ from services.analytics.structure.stability import Level
 from services.analytics.structure.terms import Term
 from services.core.models import ModelSpec
 
+T = TypeVar("T")
 MOST = 60  # clusters of a resolution whose terms are asked about
 SHOWN = 16  # clusters with sheets and pages of their own; the tables have all
 EACH = 7  # films of a kind on a sheet: a row of the page
@@ -86,31 +90,40 @@ def look(
     terms: Sequence[Term],
     classes: Classes | None,
     progress: Progress,
+    once: Once,
 ) -> View:
-    """Study one space. unit: (N, D) float32, L2-normalised."""
+    """Study one space. unit: (N, D) float32, L2-normalised.  once: of the bench."""
     name, seeds = spec.name, range(asked.seed, asked.seed + asked.seeds)
 
     def stage(what: str) -> Callable[[int, int], None]:
         progress(f"{what} of {name}", 0, 1)
         return lambda done, total: progress(f"{what} of {name}", done, total)
 
+    def kept(what: str, make: Callable[[Callable[[int, int], None]], T], *made_from: object) -> T:
+        return once(f"{what} of {name}", lambda: make(stage(what)), *made_from)
+
     wide = layouts.neighbours(asked.k, asked.layouts, asked.perplexities, len(unit))
-    pool = graph.build(unit, wide, asked.seed, progress, f"graph of {name}")
+    pool = once(f"graph of {name}", partial(graph.build, unit, wide, asked.seed, progress, f"graph of {name}"))
     near = layouts.first(pool, asked.k)
     edges = fuzzy.weights(near)
-    levels = stability.levels(
-        pool, edges, asked.k, films.patients, asked.resolutions, seeds, asked.draws, stage("clusters")
+    levels = kept(
+        "clusters",
+        partial(stability.levels, pool, edges, asked.k, films.patients, asked.resolutions, seeds, asked.draws),
     )
     chosen, reason = stability.recommend(levels)
     members = chosen.partition.members
-    drawn = layouts.draw(pool, edges, unit, asked.layouts, asked.perplexities, seeds, stage("layouts"))
+    drawn = kept("layouts", partial(layouts.draw, pool, edges, unit, asked.layouts, asked.perplexities, seeds))
     rows = distortion.rows(len(unit), asked.seed)
-    bent = distortion.measure(unit, [one.place for one in drawn], near, rows, stage("distortion"))
+    bent = kept("distortion", partial(distortion.measure, unit, [one.place for one in drawn], near, rows))
     asking = [level for level in levels if len(level.partition.sizes) <= MOST or level is chosen]
-    told = enrichment.enrich([level.partition.members for level in asking], films.patients, terms, stage("enrichment"))
+    asked_of = [level.partition.members for level in asking]
+    told = kept("enrichment", partial(enrichment.enrich, asked_of, films.patients, terms), list(terms))
     everywhere = [told[asking.index(level)] if level in asking else [] for level in levels]
     enriched = everywhere[levels.index(chosen)]
     clusters = range(len(chosen.partition.sizes))
+    classed = None
+    if classes is not None:
+        classed = kept("classes", partial(structure, unit, near, classes, films, drawn, asked), classes)
     return View(
         spec=spec,
         near=near,
@@ -128,7 +141,7 @@ def look(
         lines=[describe.describe(number, enriched, films, members) for number in clusters],
         verdicts=[describe.verdict(number, enriched) for number in clusters],
         exemplars=describe.exemplars(unit, near, edges, members, films.patients, SHOWN, EACH),
-        classes=None if classes is None else structure(unit, near, classes, films, drawn, asked, stage("classes")),
+        classes=classed,
     )
 
 

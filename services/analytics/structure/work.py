@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from services.analytics import atlas, manifest
+from services.analytics import manifest, snapshot, thumbnails
 from services.analytics.bench import Bench
 from services.analytics.page import Page
 from services.analytics.structure import classes, report_classes, report_clusters, report_layouts, terms
@@ -28,12 +28,18 @@ def run(bench: Bench[StructureAsked]) -> None:
     progress("facts", 0, 1)
     known = terms.collect(bench.facts, films)
     kinds = classes.sort(films, classes.studied(labels, bench.asked.labels))
+    pictures = bench.once("pictures", lambda: thumbnails.thumbnails(bench.facts, bench.blobs, films.ids, progress))
     views: list[View] = []
     for spec in bench.specs:
         with bench.vectors(spec) as unit:
-            view = look(unit, spec, bench.asked, films, known, kinds, progress)
+            view = look(unit, spec, bench.asked, films, known, kinds, progress, bench.once)
         views.append(view)
+        levels = sorted(view.levels, key=lambda level: level is not view.chosen)  # colours are of the first
         partitions = {level.resolution: level.partition for level in view.levels}
+        snapshot.write(
+            bench.part / "atlas" / spec.name, bench.run_id, films, labels, view.near,
+            {level.resolution: level.partition for level in levels}, view.layouts[0].place, pictures,
+        )  # fmt: skip
         manifest.write_graph(bench.part, spec.name, view.near)
         manifest.write_map(bench.part, spec.name, films.ids, view.layouts[0].place, partitions)
         columns = {"image_id": films.ids, **report_layouts.columns(view)}
@@ -58,7 +64,7 @@ def _pictures(bench: Bench[StructureAsked], views: list[View]) -> dict[int, byte
         row for view in views for shown in view.exemplars.values()
         for row in (*shown.prototypes, *shown.borders, *shown.outliers)
     })  # fmt: skip
-    found = atlas.thumbnails(bench.facts, bench.blobs, [bench.films.ids[row] for row in rows], bench.progress)
+    found = thumbnails.thumbnails(bench.facts, bench.blobs, [bench.films.ids[row] for row in rows], bench.progress)
     return {row: picture for row, picture in zip(rows, found, strict=True) if picture}
 
 
