@@ -8,6 +8,7 @@ from services.app.commands import (
     analyze,
     atlas,
     classify,
+    cohort,
     deidentify,
     demo,
     doctor,
@@ -53,6 +54,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(reports.app, name="reports")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(sets.app, name="sets")
+app.add_typer(cohort.app, name="cohort")
 app.add_typer(side.app, name="side")
 app.command("mcp")(mcp.mcp)
 app.command("duplicates")(duplicates.duplicates)

@@ -1,7 +1,7 @@
 """One service in a process of its own, beside a Qdrant server and a data folder or database that all of them share.
 
 Pages of the UI ask several services: behind one address, a proxy sends /v1/models and /v1/ingest to ingest,
-/v1/analytics and /v1/runs to analytics, and everything else to query. Jobs are told alike by each of them.
+/v1/analytics, /v1/runs and /v1/cohorts to analytics, and everything else to query. Jobs are told alike by each of them.
 """
 
 from __future__ import annotations
@@ -95,14 +95,21 @@ class Service(Process):
     def _analytics(self) -> None:
         from services.analytics import atlas_router
         from services.analytics.api import AnalyticsApi
+        from services.analytics.cohort.export import router as cohort_router
+        from services.analytics.cohort.export.api import CohortExportsApi
         from services.analytics.jobs import AnalyticsWorker
 
         facts = self.facts()
         worker = AnalyticsWorker(replace(self.settings, encode=self._encode or self.settings.encode), facts)
-        apis = [AnalyticsApi(self.settings, facts), JobsApi(facts)]
+        apis = [AnalyticsApi(self.settings, facts), CohortExportsApi(self.settings, facts), JobsApi(facts)]
         self.serve_grpc(apis)
         self.serve_http(
-            apis, [atlas_router.build(self.settings.data_dir, self.access)], lambda: {"facts": answers(facts)}
+            apis,
+            [
+                atlas_router.build(self.settings.data_dir, self.access),
+                cohort_router.build(self.settings, facts, self.access),
+            ],
+            lambda: {"facts": answers(facts)},
         )
         worker.start()
         self.opened.callback(worker.stop)

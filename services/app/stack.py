@@ -6,6 +6,8 @@ from dataclasses import replace
 
 from services.analytics import atlas_router
 from services.analytics.api import AnalyticsApi
+from services.analytics.cohort.export import router as cohort_router
+from services.analytics.cohort.export.api import CohortExportsApi
 from services.analytics.jobs import AnalyticsWorker
 from services.app.process import Process, answers
 from services.core.blobs import Blobs
@@ -73,6 +75,7 @@ class Stack(Process):
             SidesApi(settings, facts),
             JobsApi(facts),
             AnalyticsApi(settings, facts),
+            CohortExportsApi(settings, facts),
         ]
 
         self.serve_grpc(apis)
@@ -81,7 +84,11 @@ class Stack(Process):
             warm = warm_up(registry, encode, pool.workers)
             self.serve_http(
                 apis,
-                [web_router(facts, query, self.access), atlas_router.build(settings.data_dir, self.access)],
+                [
+                    web_router(facts, query, self.access),
+                    atlas_router.build(settings.data_dir, self.access),
+                    cohort_router.build(settings, facts, self.access),
+                ],
                 lambda: {"engine": store.alive(), "facts": answers(facts), "encoders": warm.is_set()},
             )
         for worker in (ingest, analytics, upkeep):
