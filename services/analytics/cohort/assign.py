@@ -3,8 +3,9 @@
 Controls at the same coordinates stand in one line, in the order of the draw, and lines are found by a k-d tree: where
 nothing tells controls apart, the seed chooses. A control patient is one partner, whichever of the films.
 
-In an assignment of n, nobody needs to look beyond the n nearest patients, as the others take at most n − 1 of these:
-so the optimum over these edges is that over all, and nothing is as large as cases × controls.
+Nothing is as large as cases × controls. An optimal assignment is made among the few nearest patients of each case; the
+dual prices of its linear program then say for which cases somebody farther off could make it better, and only these
+look farther, until none is left: what comes out is optimal among all.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 from scipy.spatial import cKDTree
 
-MOST_EDGES = 4_000_000  # of an optimal assignment: some seconds
+MOST_EDGES = 1_000_000  # of an optimal assignment: a few seconds
 _FIRST = 32  # lines that a greedy case looks at to begin with
+_NEAR, _MORE = 8, 4  # patients that a case of an optimal assignment looks at to begin with, and so many times as many
+_ROUNDING = 1e-9
 
 Rows, Far = NDArray[np.int64], NDArray[np.float64]
 Pairs = tuple[Rows, Rows, Far]  # position of the case, position of the control, their distance
@@ -71,7 +74,10 @@ class Lines:
                 some = self._sorted[slice(*np.searchsorted(self._keys, (place[d] - edge, place[d] + edge)))]
                 some = some[(np.abs(self.points[some, d:] - place[d:]) <= edge).all(axis=1)]
             apart = np.linalg.norm(self.points[some, :d] - place[:d], axis=1)
-            some, apart = some[apart < self._limit], apart[apart < self._limit]
+            inside = apart < self._limit
+            if inside.sum() > k:  # the k-th distance first, and who is as far: sorting all would take most of the time
+                inside &= apart <= np.partition(apart, k - 1)[k - 1]
+            some, apart = some[inside], apart[inside]
             best = np.lexsort((self._first_of[some], apart))[:k]
             far[case, : len(best)], line[case, : len(best)] = apart[best], some[best]
         return far, line
@@ -115,31 +121,59 @@ def nearest(lines: Lines, at: Far, wants: Rows) -> Pairs:
     return case, lines.film[rows], far
 
 
-def optimal(lines: Lines, at: Far, wants: Rows, uses: int) -> Pairs:
+def optimal(lines: Lines, at: Far, wants: Rows, uses: int, most: int = MOST_EDGES) -> Pairs | None:
     """No patient serves more than `uses` cases: of all such assignments, as many cases as can be have a control, then
-    as many controls are matched as can be, then the sum of distances is the least."""
+    as many controls are matched as can be, then the sum of distances is the least. None where it would take more than
+    `most` edges."""
+    k = np.full(len(at), max(_NEAR, int(wants.max())))
+    found, short = [(np.empty(0, np.int64), np.empty(0))] * len(at), np.ones(len(at), bool)
+    while True:
+        for size in np.unique(k[short]):
+            cases = np.flatnonzero(short & (k == size))
+            for one, mine in zip(cases, lines.candidates(at[cases], int(size)), strict=True):
+                found[one] = mine
+        case, rows, far = _flat(found)
+        held = np.bincount(case, minlength=len(at))
+        if (held * wants).sum() * uses > most:
+            return None
+        edges, price = _assigned(case, lines.patient[rows], far, wants, uses)
+        last = np.array([apart[-1] if len(apart) else 0.0 for _, apart in found])
+        short = (held == k) & (price > last + _ROUNDING)
+        if not short.any():
+            return case[edges], lines.film[rows[edges]], far[edges]
+        k[short] *= _MORE
+
+
+def _assigned(case: Rows, patient: NDArray[np.int32], far: Far, wants: Rows, uses: int) -> tuple[Rows, Far]:
+    """Which of the edges are chosen, and (cases,) the price of each case: nobody farther than that makes it better."""
     wanted = int(wants.sum())
-    case, rows, far = _flat(lines.candidates(at, wanted))
-    people, person = np.unique(lines.patient[rows], return_inverse=True)
+    people, person = np.unique(patient, return_inverse=True)
     # A row for each control that a case wants; a column for each time that a patient may serve, then one for nobody.
     begins = np.cumsum(wants) - wants
     copy = np.arange(wanted) - np.repeat(begins, wants)
     times = wants[case] * uses
     edge = np.repeat(np.arange(len(case)), times)
     which = np.arange(len(edge)) - np.repeat(np.cumsum(times) - times, times)
-    row = np.concatenate([begins[case[edge]] + which // uses, np.arange(wanted)])
     seats = len(people) * uses
+    row = np.concatenate([begins[case[edge]] + which // uses, np.arange(wanted)])
     column = np.concatenate([person[edge] * uses + which % uses, seats + np.arange(wanted)])
-    nobody = (far.max(initial=0.0) + 1) * (wanted + 1) * (wants.max() - copy)
-    weight = np.concatenate([far[edge], nobody]) + 1.0  # a weight of nought is no edge
-    graph = csr_array((weight, (row, column)), shape=(wanted, seats + wanted))
-    chosen, seat = min_weight_full_bipartite_matching(graph)
-    chosen, seat = chosen[seat < seats], seat[seat < seats]
-    key = np.repeat(np.arange(len(at)), wants)[chosen] * len(people) + seat // uses
-    known = case * len(people) + person
-    order = np.argsort(known, kind="stable")
-    at_edge = order[np.searchsorted(known[order], key)]
-    return case[at_edge], lines.film[rows[at_edge]], far[at_edge]
+    cost = np.concatenate([far[edge], (far.max(initial=0.0) + 1) * (wanted + 1) * (wants.max() - copy)])
+    graph = csr_array((cost + 1.0, (row, column)), shape=(wanted, seats + wanted))  # a weight of nought is no edge
+    _, seat = min_weight_full_bipartite_matching(graph)
+    chosen = np.flatnonzero(seat[row] == column)
+    own = np.zeros(wanted)
+    own[row[chosen]] = cost[chosen]
+    # Prices of seats, at most 0: the shortest paths over what each row would pay more for another seat than its own.
+    order = np.argsort(column, kind="stable")
+    row_, more = row[order], (cost - own[row])[order]
+    begin = np.flatnonzero(np.diff(column[order], prepend=-1))
+    at, price = column[order][begin], np.zeros(seats + wanted)
+    while True:
+        less = np.minimum(price[at], np.minimum.reduceat(more + price[seat][row_], begin))
+        if (price[at] - less).max(initial=0.0) <= _ROUNDING:
+            break
+        price[at] = less
+    return edge[chosen[chosen < len(edge)]], np.maximum.reduceat(own - price[seat], begins)
 
 
 def greedy(lines: Lines, at: Far, wants: Rows, uses: int) -> Pairs:

@@ -169,8 +169,9 @@ def match(
 def _assign(lines: Lines, at: NDArray[np.float64], wants: Rows, uses: int) -> tuple[str, Pairs]:
     if not uses:
         return "the nearest, with replacement", assign.nearest(lines, at, wants)
-    if int(wants.sum()) ** 2 * uses <= assign.MOST_EDGES:
-        return "optimal", assign.optimal(lines, at, wants, uses)
+    best = assign.optimal(lines, at, wants, uses)
+    if best is not None:
+        return "optimal", best
     return "greedy, nearest pairs first", assign.greedy(lines, at, wants, uses)
 
 
