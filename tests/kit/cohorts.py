@@ -48,17 +48,21 @@ def picture(number: int) -> bytes:
     return out.getvalue()
 
 
-def keep(
-    facts: Facts, blobs: Blobs, films: Sequence[ImageRecord], name: str = NAME, about: Mapping[str, Any] | None = None
-) -> list[str]:
+def keep(facts: Facts, blobs: Blobs, films: Sequence[ImageRecord], name: str = NAME) -> list[str]:
     """Store films with pictures, and the set of them all."""
     images.commit(facts, [Stored(one, blobs.put(picture(number)), ()) for number, one in enumerate(films)])
-    sets.create(facts, name, sets.COHORT, "Adults", about or {}, [one.image_id for one in films])
+    sets.create(facts, name, sets.COHORT, "Adults", {}, [one.image_id for one in films])
     return sorted(one.image_id for one in films)
 
 
 def publish(home: Path, facts: Facts, blobs: Blobs, films: Sequence[ImageRecord], name: str = NAME) -> Frozen:
     """The same with the record that a run leaves: with the set, and in the run's folder below `home`."""
+    images.commit(facts, [Stored(one, blobs.put(picture(number)), ()) for number, one in enumerate(films)])
+    return publish_stored(home, facts, films, name)
+
+
+def publish_stored(home: Path, facts: Facts, films: Sequence[ImageRecord], name: str = NAME) -> Frozen:
+    """The same of films that are stored already."""
     ids = sorted(one.image_id for one in films)
     known = frozen(ids, name)
     record = {
@@ -66,7 +70,7 @@ def publish(home: Path, facts: Facts, blobs: Blobs, films: Sequence[ImageRecord]
         "counts": asdict(known.count),
         "steps": [{key: value for key, value in asdict(step).items() if value is not None} for step in known.steps],
     }  # fmt: skip
-    keep(facts, blobs, films, name, {"run_id": known.run_id, **record})
+    sets.create(facts, name, sets.COHORT, "Adults", {"run_id": known.run_id, **record}, ids)
     folder = home / "runs" / known.run_id
     folder.mkdir(parents=True)
     pq.write_table(known.films, folder / "cohort.parquet")
