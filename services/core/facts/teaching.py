@@ -29,6 +29,7 @@ from services.core.filters.sql import Condition
 DRAFT, REVIEW, PUBLISHED = "draft", "review", "published"
 _CHUNK = 500
 _REMOVED = "[removed]"
+_UNREAD = ("key", "image_id", "blob", "section", "kind")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,24 @@ _FILE = [files.c[name] for name in File.__dataclass_fields__]
 _VERSION = [versions.c[name] for name in Version.__dataclass_fields__]
 
 
+def words(said: Sequence[str]) -> str:
+    """What a file is found by: what can be read in its latest and in its published version."""
+    return "\n".join(sorted(set(said)))
+
+
+def readable(told: object) -> str:
+    """All that can be read in a document, in lower case; ids and keys are no text."""
+    match told:
+        case str():
+            return told.casefold()
+        case list():
+            return "\n".join(filter(None, map(readable, told)))
+        case Mapping():
+            return "\n".join(filter(None, (readable(each) for name, each in told.items() if name not in _UNREAD)))
+        case _:
+            return ""
+
+
 def create(db: Connection, file_id: str, owner: str, access: Mapping[str, Sequence[str]]) -> bool:
     """A file without a version yet; False when there is one of this id."""
     stamp = now()
@@ -72,7 +91,7 @@ def create(db: Connection, file_id: str, owner: str, access: Mapping[str, Sequen
         "file_id": file_id, "owner": owner, "title": "", "state": DRAFT, "version": 0, "published": 0, "words": "",
         "access": dict(access), "events": [], "created_at": stamp, "updated_at": stamp,
     }  # fmt: skip
-    return bool(db.execute(_insert(db, files), [row]).rowcount)
+    return db.execute(_insert(db, files).values(**row).returning(files.c.file_id)).first() is not None
 
 
 def lock(db: Connection, file_id: str) -> File:
@@ -223,6 +242,8 @@ def unshow(facts: Facts, ids: Collection[str], digests: Collection[str], sought:
             if fresh != row.said:
                 row.put(db, fresh)
                 changed += 1
+        for file in [File(**row) for row in db.execute(select(*_FILE)).mappings()]:
+            _reword(db, file)
         asked = sorted(ids)
         for start in range(0, len(asked), _CHUNK):
             part = asked[start : start + _CHUNK]
@@ -237,6 +258,15 @@ def showing(facts: Facts, ids: Collection[str], digests: Collection[str], sought
             any(_without(each, set(ids), set(digests), sought) != each for each in row.said.values())
             for row in _told(db)
         )
+
+
+def _reword(db: Connection, file: File) -> None:
+    """What a film's caption said is not found any more either."""
+    theirs = (versions.c.file_id == file.file_id) & versions.c.version.in_([file.version, file.published])
+    said = [readable(document) for document in db.scalars(select(versions.c.document).where(theirs))]
+    if said:
+        mine = files.c.file_id == file.file_id
+        db.execute(update(files).where(mine, files.c.words != (new := words(said))).values(words=new))
 
 
 @dataclass(frozen=True, slots=True)

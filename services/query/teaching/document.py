@@ -21,6 +21,7 @@ from enum import StrEnum
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from services.core.errors import ErrorCode, HilumError, invalid
+from services.core.facts.teaching import readable
 from services.core.ids import parse_image_id
 
 LINE, NOTE, TEXT = 300, 4_000, 40_000  # characters: a title or name; a caption; a discussion
@@ -215,7 +216,7 @@ def canonical(document: Document) -> str:
 
 def words(document: Document) -> str:
     """All that can be read in it, in lower case, for looking files up."""
-    return "\n".join(_strings(to_json(document))).casefold()
+    return readable(to_json(document))
 
 
 def clean(text: str) -> str:
@@ -290,16 +291,3 @@ def _consistent(document: Document) -> None:
     known = {one.key for one in document.sections} | {""}
     if any(one.section not in known for one in document.images):
         raise invalid("images: a section is named that the file does not have")
-
-
-def _strings(told: Any) -> list[str]:
-    match told:
-        case str():
-            return [told]
-        case list():
-            return [text for each in told for text in _strings(each)]
-        case dict():
-            unread = ("key", "image_id", "blob", "section", "kind")
-            return [text for name, each in told.items() if name not in unread for text in _strings(each)]
-        case _:
-            return []

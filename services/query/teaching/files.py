@@ -257,7 +257,7 @@ def _head(db: Connection, file_id: str, number: int, document: Document, publish
     said = [documents.words(document)]
     if published not in (0, number):
         said.append(documents.words(documents.parse(teaching.version(db, file_id, published).document)))
-    teaching.change(db, file_id, version=number, title=document.title, words="\n".join(said))
+    teaching.change(db, file_id, version=number, title=document.title, words=teaching.words(said))
 
 
 def _check_blobs(document: Document, own: set[str]) -> None:
