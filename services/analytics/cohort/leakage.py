@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from services.analytics.cohort.links import Codes
 from services.core.errors import ErrorCode, HilumError
 
+Print = tuple[bytes, int]  # of a report: a hash of its words, and how many they are
+
 _EXAMPLES = 20
 _WORDS, _FEW = 40, 3  # a report so long that so few patients have is no phrase of the trade
 REPORT, PHRASE, DAY = "long report", "report", "day, age, sex and device"
@@ -96,16 +98,19 @@ def _shared(kind: str, part: NDArray[np.int8], names: Sequence[str], codes: Code
     return Shared(kind, int(several.sum()), int(several[mine].sum()), between, examples)
 
 
-def reports(texts: Sequence[str | None], patients: NDArray[np.int32]) -> dict[str, Codes]:
-    """Films with the same report, but for case, space and punctuation: long ones that few patients have, and others.
-    texts: of each film's study, None for none."""
-    plain = ["".join(c if c.isalnum() else " " for c in text.casefold()).split() if text else [] for text in texts]
+def fingerprint(text: str, before: Print | None = None) -> Print:
+    """What tells a report, but for case, space and punctuation; section by section, each after those before."""
+    words = "".join(c if c.isalnum() else " " for c in text.casefold()).split()
+    start = before[0] if before else b""
+    digest = hashlib.blake2b(start + " ".join(words).encode(), digest_size=16).digest() if words else start
+    return digest, len(words) + (before[1] if before else 0)
+
+
+def reports(prints: Sequence[Print | None], patients: NDArray[np.int32]) -> dict[str, Codes]:
+    """Films with the same report: long ones that few patients have, and others. prints: of each film's study."""
     number: dict[bytes, int] = {}
-    codes = np.array(
-        [number.setdefault(hashlib.sha256(" ".join(w).encode()).digest(), len(number)) if w else -1 for w in plain],
-        np.int64,
-    )
-    words = np.array([len(w) for w in plain], np.int64)
+    codes = np.array([number.setdefault(p[0], len(number)) if p and p[1] else -1 for p in prints], np.int64)
+    words = np.array([p[1] if p else 0 for p in prints], np.int64)
     if not number:
         return {REPORT: codes, PHRASE: codes}
     told = codes >= 0

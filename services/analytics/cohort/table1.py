@@ -1,6 +1,6 @@
 """Table 1: who is in a cohort. Every variable is counted by what it is of: sex by patients, dates by studies, views and
-findings by images; what is missing always has a line; there are no p values, which say nothing of a table that describes
-(STROBE, PLoS Med 2007; 4:e297)."""
+findings by images. What is missing always has a line; there are no p values, as nothing is tested (STROBE, PLoS Med
+2007; 4:e297)."""
 
 from __future__ import annotations
 
@@ -80,7 +80,8 @@ def table1(
     patients: NDArray[np.integer[Any]],
     studies: NDArray[np.integer[Any]],
 ) -> Table1:
-    """groups: name → (N,) its films.  patients, studies: (N,) numbers from 0; a film that names none is one of its own."""
+    """groups: name → (N,) its films.  patients, studies: (N,) numbers from 0; a film that names none is one of its
+    own."""
     rows = [np.flatnonzero(mask) for mask in groups.values()]
     owners = {IMAGE: np.arange(len(patients)), STUDY: studies, PATIENT: patients}
     sizes = [{PLURAL[unit]: len(np.unique(owners[unit][some])) for unit in UNITS} for some in rows]
@@ -91,9 +92,9 @@ def table1(
             told = [_number(_lowest(one.values[some], owners[unit][some])) for some in rows]
             lines.append(Line(one.name, unit, "", told))
             continue
-        codes = [_code(one.codes[some], owners[unit][some], one.name in _FIRST) for some in rows]
+        codes = [_code(one.codes[some], owners[unit][some], one.name in _FIRST, len(one.values)) for some in rows]
         names = [*one.values, CONTRADICTORY]
-        counts = [np.bincount(c[c != -1] % len(names), minlength=len(names)) for c in codes]  # −2 is the last
+        counts = [np.bincount(c[c >= 0], minlength=len(names)) for c in codes]
         for place, value in enumerate(names):
             if any(count[place] for count in counts):
                 cells = [
@@ -118,8 +119,8 @@ def _lowest(values: NDArray[np.float64], owner: NDArray[np.integer[Any]]) -> NDA
     return found
 
 
-def _code(codes: NDArray[np.int32], owner: NDArray[np.integer[Any]], first: bool) -> NDArray[np.int64]:
-    """(owners,) the value of each, −1 where none is known; −2 of several, unless the first stands for them."""
+def _code(codes: NDArray[np.int32], owner: NDArray[np.integer[Any]], first: bool, several: int) -> NDArray[np.int64]:
+    """(owners,) the value of each, −1 where none is known; of several `several`, unless the first stands for them."""
     _, mine = np.unique(owner, return_inverse=True)
     told, people = codes >= 0, int(mine.max(initial=-1)) + 1
     none = np.iinfo(np.int64).max
@@ -127,7 +128,7 @@ def _code(codes: NDArray[np.int32], owner: NDArray[np.integer[Any]], first: bool
     np.minimum.at(low, mine[told], codes[told])
     np.maximum.at(high, mine[told], codes[told])
     found = np.where(high < 0, -1, low)
-    return found if first else np.where((high >= 0) & (low != high), -2, found)
+    return found if first else np.where((high >= 0) & (low != high), several, found)
 
 
 def _number(values: NDArray[np.float64]) -> Figures:

@@ -1,0 +1,130 @@
+"""What a specification says of a cohort that is chosen: its split, with an audit of what leaks, and its table 1."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import select
+
+from services.analytics import columns
+from services.analytics import sample as order
+from services.analytics.bench import Bench
+from services.analytics.cohort import leakage, links
+from services.analytics.cohort.drawing import CASES, CONTROLS
+from services.analytics.cohort.leakage import Audit
+from services.analytics.cohort.links import Codes
+from services.analytics.cohort.population import Population
+from services.analytics.cohort.spec import GROUP, SPLIT, Spec
+from services.analytics.cohort.spec import Split as Asked
+from services.analytics.cohort.splitting import Split, split
+from services.analytics.cohort.table1 import Table1, table1
+from services.analytics.cohort.traits import check, trait
+from services.analytics.frame import Frame
+from services.analytics.variables import coded, variable
+from services.core.errors import ErrorCode, HilumError
+from services.core.facts import Facts
+from services.core.facts.schema import reports
+
+SPLIT_FIELDS = (*links.FIELDS, "study_date", "device")  # of the record, that a split and its audit need
+USUAL = ("dataset", "sex", "age", "view")  # of a table that nobody asked for, with the findings that are stated
+ALL, _STATED, _FINDINGS = "all", 20, 30
+
+
+@dataclass(frozen=True)
+class Parts:
+    """split: of the n films chosen.  found: what its parts share.  same: cosine distance below which films were taken
+    for nearly the same, 0 where that was not asked."""
+
+    split: Split
+    found: Audit
+    same: float
+
+    def as_json(self) -> dict[str, Any]:
+        """The figures, as plain JSON."""
+        return {**self.split.as_json(), "same": self.same, "audit": self.found.as_json()}
+
+
+def parted(bench: Bench[Any], spec: Spec, asked: Asked) -> Parts:
+    """Split the films of the bench, and look for what leaks. Raises `leakage.LeakError` where anything does, and
+    FAILED_PRECONDITION where the parts cannot have their shares."""
+    frame, progress = bench.frame, bench.progress
+    ways = links.by_name(frame)
+    ways[links.LOOKS] = links.looking_alike(frame, bench.facts, bench.blobs, progress)
+    same = 0.0
+    if asked.near_duplicates:
+        ways[links.VECTORS], same = _near(bench, spec, asked)
+    strata = [variable(frame, name) for name in asked.stratify]
+    made = split(
+        links.components(len(frame), list(ways.values())), order.places(frame.ids, spec.seed), asked.fractions, strata,
+        progress,
+    )  # fmt: skip
+    found = leakage.audit(made.part, made.names, {**ways, **_cautions(frame, bench.facts)})
+    found.must_hold()
+    return Parts(made, found, same)
+
+
+def table(
+    population: Population, rows: NDArray[np.int64], spec: Spec, group: NDArray[np.int8], made: Split | None
+) -> Table1:
+    """Of the films at `rows` (n,) of the population. group: (N,) 1 for cases and 0 for controls."""
+    frame = population.frame.take(rows)
+    names = [check(name) for name in spec.table1.variables] if spec.table1 else [*USUAL, *_stated(frame)]
+    by = spec.table1.by if spec.table1 else GROUP if spec.match else SPLIT if made else ""
+    groups = {ALL: np.ones(len(rows), bool)}
+    if by == GROUP:
+        groups |= {CASES: group[rows] == 1, CONTROLS: group[rows] == 0}
+    elif by == SPLIT and made:
+        groups |= {name: made.part == place for place, name in enumerate(made.names)}
+    elif by:
+        one = variable(frame, by)
+        groups |= {value: one.codes == code for code, value in enumerate(one.values) if (one.codes == code).any()}
+        groups |= {f"{by} unknown": one.codes < 0} if (one.codes < 0).any() else {}
+    return table1([trait(frame, name) for name in names], groups, population.patients[rows], population.studies[rows])
+
+
+def _stated(frame: Frame) -> list[str]:
+    """Findings that so many films have, the commonest first."""
+    present = {name: int((codes == 1).sum()) for name, codes in frame.findings.items()}
+    often = sorted((name for name, films in present.items() if films >= _STATED), key=lambda name: -present[name])
+    return [f"labels.{name}" for name in often[:_FINDINGS]]
+
+
+def _near(bench: Bench[Any], spec: Spec, asked: Asked) -> tuple[Codes, float]:
+    model = next((one for one in bench.specs if one.name == asked.model), None)
+    if model is None:
+        raise HilumError(ErrorCode.FAILED_PRECONDITION, "near duplicates need a model; name it in split.model")
+    held = bench.held(model)
+    codes = np.full(len(bench.frame), -1, np.int64)
+    if len(held) < 2:
+        return codes, asked.same
+    with bench.vectors(model, held) as unit:
+        codes[held], same = links.nearly_the_same(unit, asked.same, spec.seed, bench.progress)
+    return codes, same
+
+
+def _cautions(frame: Frame, facts: Facts) -> dict[str, Codes]:
+    age = np.nan_to_num(frame.table["age"].cast("double").to_numpy(), nan=-1.0).astype(np.int64)
+    same = [coded(frame.table[name])[1].astype(np.int64) for name in ("dataset", "study_date", "sex", "device")]
+    return {
+        **leakage.reports(_reports(frame, facts), frame.patients),
+        **leakage.days([*same, age], frame.patients),
+    }
+
+
+def _reports(frame: Frame, facts: Facts) -> list[leakage.Print | None]:
+    """Of each film's study, what tells its report; None without one."""
+    study = list(zip(*(frame.table[name].cast("string").to_pylist() for name in ("dataset", "study_id")), strict=True))
+    wanted = {key for key in study if key[1]}
+    if not wanted:
+        return [None] * len(study)
+    query = select(reports.c.dataset, reports.c.study_id, reports.c.section, reports.c.text)
+    query = query.where(reports.c.dataset.in_(sorted({dataset for dataset, _ in wanted})))
+    found: dict[tuple[str, str], leakage.Print] = {}
+    for batch in columns.batches(facts, query.order_by(reports.c.dataset, reports.c.study_id, reports.c.section)):
+        for dataset, of, _, text in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            if (dataset, of) in wanted:
+                found[dataset, of] = leakage.fingerprint(text, found.get((dataset, of)))
+    return [found.get(key) for key in study]
