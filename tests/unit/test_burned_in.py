@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
+from scipy import ndimage
 
 from services.core.errors import HilumError
 from services.core.types import Film
+from services.ingest import words
 from services.ingest.burned_in import BurnedIn, has_words
 from services.ingest.decode import WITH_WRITING, decode
 from services.ingest.pictures import film_from_picture
@@ -142,3 +144,9 @@ def test_a_picture_is_looked_at_too() -> None:
     out = BytesIO()
     Image.fromarray(with_words(pixels, WORDS[1], 20, (0.02, 0.02))).save(out, "PNG")
     assert decode(out.getvalue()).stated.burned_in == "suspected"
+
+
+@pytest.mark.parametrize("shape", [(128, 300), (131, 129)])
+def test_what_lies_around_a_pixel_is_scipys_grey_opening(shape: tuple[int, int]) -> None:
+    shown = np.random.default_rng(3).integers(0, 256, shape, dtype=np.uint8)
+    assert (words._opened(shown) == ndimage.grey_opening(shown, size=(13, 13))).all()
