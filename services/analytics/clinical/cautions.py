@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import adjusted_mutual_info_score
 
 from services.analytics.clinical.asked import ClinicalAsked
+from services.analytics.clinical.join import Column
 from services.analytics.clinical.spaces import FUSED
 
 if TYPE_CHECKING:
@@ -16,6 +19,7 @@ FEW = 100  # patients
 EACH = 10  # events for each column of a model: the old rule of thumb
 MUCH = 0.2  # missing
 OPTIMISM = 0.05
+SAME = 0.8  # adjusted mutual information of clusters and one category
 
 
 def cautions(asked: ClinicalAsked, look: Look) -> list[str]:
@@ -99,6 +103,13 @@ def _models(asked: ClinicalAsked, look: Look) -> list[str]:
             "Patients lie no less evenly than in one normal cloud of the same covariance: clusters cut a continuum, "
             "even where the cut is stable."
         )
+    for column in look.columns:
+        same = _same(column, fused.members)
+        if same > SAME:
+            found.append(
+                f"Clusters by films and tables are in the main those of {column.name} (adjusted mutual information "
+                f"{same:.2f}): leave it out (--variables) to see what else there is."
+            )
     bent = [
         one.grouping.name for one in look.sorted
         for effect in one.effects if effect.proportional is not None and effect.proportional < 0.05
@@ -109,6 +120,14 @@ def _models(asked: ClinicalAsked, look: Look) -> list[str]:
             "ratios are means over time."
         )
     return found
+
+
+def _same(column: Column, members: NDArray[np.int32]) -> float:
+    """How far clusters are a category's values, 0 by chance, 1 entirely."""
+    if column.number:
+        return 0.0
+    known = column.known
+    return float(adjusted_mutual_info_score(column.values[known].astype(str), members[known]))
 
 
 def _tests(look: Look) -> list[str]:

@@ -97,11 +97,11 @@ def _outcome(page: Page, look: Look) -> None:
 def _clusters(page: Page, look: Look) -> None:
     page.heading(
         "Clusters of patients",
-        "Stability: mean Jaccard with the most alike cluster when 63 % of the patients are clustered anew (bootstrap, "
-        f"each once); {STABLE:g} and above is stable. As many clusters as leave {ENOUGH:.0%} of patients in stable ones "
-        f"and none below {DOUBTFUL:g}, else those that come nearest. Seeds: adjusted Rand index of three seeds, "
-        "autoencoders trained anew. One cloud: p of so tight a split in two in one normal cloud of the same covariance; "
-        "above 0.05 there may be no clusters at all, however stable the cut.",
+        "Stability: mean Jaccard with the likest cluster when 63 % of the patients are clustered anew (bootstrap, each "
+        f"once); {STABLE:g} and above is stable. As many clusters as leave {ENOUGH:.0%} of patients in stable ones and "
+        f"none below {DOUBTFUL:g}, else those that come nearest. Seeds: adjusted Rand index of three, autoencoders "
+        "trained anew. One cloud: p of so tight a split in two in one normal cloud of the same covariance; above 0.05 "
+        "there may be no clusters at all, however stable the cut.",
     )
     page.table(
         ("space", "method", "clusters", "patients", "in stable clusters", "mean stability", "seeds", "one cloud, p"),
@@ -190,7 +190,8 @@ def _parted(page: Page, look: Look, ratio: str) -> None:
     page.table(
         ("grouping", "cluster", "patients", "events", ratio, "p", *(["PH, p"] if time else []), "all clusters: p", "q"),
         [
-            (one.grouping.name if not c else "", c, n, events, _ratio(effect), _p(effect.p),
+            (one.grouping.name if not c else "", c, n, events,
+             "1, the reference" if time and not c else _ratio(effect), _p(effect.p),
              *([_p(effect.proportional)] if time else []), _p(one.p) if not c else "", _p(one.q) if not c else "")
             for one in look.sorted for c, ((n, events), effect) in enumerate(zip(one.counts, one.effects, strict=True))
         ],

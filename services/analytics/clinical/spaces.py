@@ -102,4 +102,5 @@ def _weighed(block: Numbers, rows: NDArray[np.int64] | None) -> Numbers:
         return block
     centre = learn.mean(axis=0)
     first = float(np.linalg.norm(learn - centre, 2)) / np.sqrt(len(learn))
-    return (block - centre) / (first or 1.0)
+    found: Numbers = (block - centre) / (first or 1.0)
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache, partial
 
 import numpy as np
 
@@ -98,18 +99,13 @@ def run(bench: Bench[ClinicalAsked]) -> None:
 def _group(bench: Bench[ClinicalAsked], reduced: Reduced, spaces: list[str]) -> tuple[list[Grouping], dict[str, float]]:
     asked, found, clouds = bench.asked, [], {}
     for space in spaces:
-        known: dict[int, np.ndarray] = {}
-
-        def where(seed: int, space: str = space, known: dict[int, np.ndarray] = known) -> np.ndarray:
-            if seed not in known:
-                known[seed] = points(reduced, space, seed)
-            return known[seed]
-
+        where = cache(partial(points, reduced, space))
         for method in asked.methods:
-            found.append(groups.find(
-                space, method, where, asked.most_clusters, asked.k, asked.draws, asked.seed,
-                lambda done, total, stage=f"clusters of {space} by {method}": bench.progress(stage, done, total),
-            ))  # fmt: skip
+            told = partial(bench.progress, f"clusters of {space} by {method}")
+            ask = partial(
+                groups.find, space, method, where, asked.most_clusters, asked.k, asked.draws, asked.seed, told
+            )
+            found.append(bench.once(f"clusters of {space} by {method}", ask, reduced))
         clouds[space] = groups.one_cloud(where(asked.seed), asked.seed)
     return found, clouds
 
@@ -125,12 +121,14 @@ def _weigh(
     time = None if outcome.time is None else outcome.time[some]
     few = Outcome(outcome.name, rows, outcome.event[some], time, outcome.left_out, outcome.value)
     mine = Data({name: unit[rows] for name, unit in data.vectors.items()}, [c.take(rows) for c in data.columns])
-    found = gain.gains(
-        mine, few, spaces, count, asked.folds, asked.repeats, asked.seed,
-        lambda done, total: bench.progress("promises", done, total),
-    )  # fmt: skip
+    told = partial(bench.progress, "promises")
+    weigh = partial(gain.gains, mine, few, spaces, count, asked.folds, asked.repeats, asked.seed, told)
+    made_from = (few, [c.values if c.number else c.values.tolist() for c in mine.columns])
+    found = bench.once("promises", weigh, *made_from)
     bench.progress("each variable alone", 0, 1)
-    return found, associate.alone(mine, reduced_of(mine, count, asked.seed), few)
+    return found, bench.once(
+        "each variable alone", lambda: associate.alone(mine, reduced_of(mine, count, asked.seed), few), *made_from
+    )
 
 
 def _tables(bench: Bench[ClinicalAsked], look: Look) -> None:
