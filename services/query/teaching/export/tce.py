@@ -26,6 +26,7 @@ import numpy as np
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import BasicTextSRStorage, ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 
+from services.core.errors import ErrorCode, HilumError
 from services.query.teaching.export.case import Case, Film
 from services.query.teaching.export.words import clean, line, plain
 from services.query.teaching.export.zipped import zipped
@@ -83,7 +84,9 @@ _CATEGORIES = {
 
 
 def tce(case: Case) -> bytes:
-    """A zip of DICOM files and of the credits as text."""
+    """A zip of DICOM files and of the credits as text. Raises FAILED_PRECONDITION for a case without a film."""
+    if not case.films:
+        raise HilumError(ErrorCode.FAILED_PRECONDITION, "the file has no film, and a manifest needs one")
     return zipped(_files(case))
 
 
