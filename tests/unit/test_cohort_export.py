@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import re
@@ -222,6 +223,20 @@ def test_films_that_left_the_archive_are_told_of_and_not_exported(tmp_path: Path
     assert film(0).image_id.encode() not in b"".join(files.values())
     assert "1 of these films have left the archive since" in files["METHODS.txt"].decode()
     assert "this export has 7 films" in files["README.md"].decode()
+
+
+def test_croissant_is_valid_and_its_records_are_the_films(kept: Kept) -> None:
+    croissant = pytest.importorskip("mlcroissant")
+    read = croissant.Dataset(jsonld=str(kept.home / "out" / "croissant.json"))
+    assert not read.metadata.ctx.issues.errors and not read.metadata.ctx.issues.warnings
+    films = list(read.records("films"))
+    assert [film["films/image_id"].decode() for film in films] == kept.ids
+    assert {film["films/licence"] for film in films} >= {CREDENTIALED.encode()}
+    assert len(list(read.records("labels"))) == FILMS
+    told = json.loads(kept.files["croissant.json"])
+    for one in told["distribution"]:
+        if one["@type"] == "cr:FileObject":
+            assert one["sha256"] == hashlib.sha256(kept.files[one["contentUrl"]]).hexdigest()
 
 
 def test_formats_are_known_and_croissant_brings_a_table() -> None:

@@ -19,7 +19,7 @@ from services.analytics.cohort.export.table import Content
 
 CONFORMS = "http://mlcommons.org/croissant/1.1"
 TYPES = {
-    ".csv": "text/csv", ".parquet": "application/vnd.apache.parquet", ".json": "application/json",
+    ".csv": "text/csv", ".parquet": "application/x-parquet", ".json": "application/json",
     ".txt": "text/plain", ".md": "text/markdown", ".jpg": "image/jpeg",
 }  # fmt: skip
 _TERMS = (
@@ -74,6 +74,10 @@ def document(content: Content, files: Iterable[tuple[str, str, str, int]], pictu
         "datePublished": frozen.created_at[:10],
         "dateCreated": frozen.created_at[:10],
         "isLiveDataset": False,
+        "citeAs": (
+            f"@misc{{{frozen.name}, title = {{Cohort {frozen.name}}}, year = {{{frozen.created_at[:4]}}}, "
+            f"note = {{image ids SHA-256 {frozen.ids_sha256}}}}}"
+        ),
         "keywords": ["chest radiography", "research use only"],
         "distribution": [*map(_file, known), *sets],
         "recordSet": [
@@ -123,7 +127,7 @@ def _field(records: str, file: str, column: pa.Field) -> dict[str, Any]:
         "source": {"fileObject": {"@id": file}, "extract": {"column": column.name}},
     }  # fmt: skip
     if records == "labels" and column.name == "image_id":
-        told["references"] = {"@id": "films/image_id"}
+        told["references"] = {"field": {"@id": "films/image_id"}}
     return told
 
 
