@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from hilum.v1 import common_pb2, teaching_exports_pb2
+from services.core.blobs import Blobs
 from services.core.errors import ErrorCode, HilumError, invalid
+from services.core.facts import Facts
 from services.core.limits import MAX_TEXT_CHARS
+from services.query.images import Images
 from services.query.searches_api import OWNER
 from services.query.teaching.export import formats
 from services.query.teaching.export.case import CODES, PURPOSES, Asked
 from services.query.teaching.export.gather import Gatherer
 from services.query.teaching.export.words import line
+from services.query.teaching.files import Files
 from services.transport.edge import Call, Route
 
 
@@ -19,8 +23,9 @@ class ExportsApi:
     service = teaching_exports_pb2.DESCRIPTOR.services_by_name["TeachingExportsService"]
     routes = (Route("POST", "/v1/teachingFiles/{file_id}:export", "ExportTeachingFile"),)
 
-    def __init__(self, gatherer: Gatherer) -> None:
-        self._gatherer = gatherer
+    def __init__(self, facts: Facts, blobs: Blobs, secret: bytes) -> None:
+        """secret: the installation's key, from which the names of what leaves are derived."""
+        self._gatherer = Gatherer(facts, Files(facts, blobs), Images(facts, blobs), secret)
 
     def export_teaching_file(
         self, request: teaching_exports_pb2.ExportTeachingFileRequest, call: Call
