@@ -66,6 +66,7 @@ class Service(Process):
 
     def _query(self) -> None:
         from services.query.api import QueryApi
+        from services.query.exports_api import ExportsApi
         from services.query.reports.api import ReportsApi
         from services.query.searches_api import SearchesApi
         from services.query.sets_api import SetsApi
@@ -82,7 +83,8 @@ class Service(Process):
         upkeep = Upkeep(facts, store)
         sets = SetsApi(facts, upkeep, self.settings.data_dir / "runs")
         teaching = TeachingApi(facts, api, encode, blobs)
-        apis = [api, SearchesApi(facts, api.pages), reports, sets, teaching, JobsApi(facts)]
+        exports = ExportsApi(facts, blobs, load_secret(self.settings.data_dir))
+        apis = [api, SearchesApi(facts, api.pages), reports, sets, teaching, exports, JobsApi(facts)]
         self.serve_grpc(apis)
         self.serve_http(
             apis,
@@ -99,9 +101,12 @@ class Service(Process):
         from services.analytics.cohort.export.api import CohortExportsApi
         from services.analytics.jobs import AnalyticsWorker
 
-        facts = self.facts()
-        worker = AnalyticsWorker(replace(self.settings, encode=self._encode or self.settings.encode), facts)
-        apis = [AnalyticsApi(self.settings, facts), CohortExportsApi(self.settings, facts), JobsApi(facts)]
+        facts, store = self.facts(), self.store(self.settings.engine_url)
+        settings = replace(self.settings, encode=self._encode or self.settings.encode)
+        worker, upkeep = AnalyticsWorker(settings, facts), Upkeep(facts, store)
+        encode = EncodeClient.remote(settings.encode) if settings.encode else None
+        cohorts = CohortsApi(settings, facts, store, encode, upkeep.soon)
+        apis = [AnalyticsApi(settings, facts), cohorts, CohortExportsApi(settings, facts), JobsApi(facts)]
         self.serve_grpc(apis)
         self.serve_http(
             apis,

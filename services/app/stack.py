@@ -24,6 +24,7 @@ from services.ingest.models_api import ModelsApi
 from services.ingest.sides_api import SidesApi
 from services.ingest.warm_up import warm_up
 from services.query.api import QueryApi
+from services.query.exports_api import ExportsApi
 from services.query.reports.api import ReportsApi
 from services.query.searches_api import SearchesApi
 from services.query.sets_api import SetsApi
@@ -70,6 +71,7 @@ class Stack(Process):
             encode,
             taking,
             giving,
+            ExportsApi(facts, blobs, load_secret(settings.data_dir)),
             SetsApi(facts, upkeep, settings.data_dir / "runs"),
             TeachingApi(facts, query, EncodeClient.local(encode), blobs),
             SidesApi(settings, facts),
