@@ -13,6 +13,7 @@ import numpy as np
 
 from hilum import keeping, requests
 from hilum.channel import Rpc
+from hilum.cohorts import AsyncCohorts
 from hilum.exporting import AsyncExporting
 from hilum.findings import Classification, direction_of
 from hilum.jobs import AsyncJob
@@ -23,7 +24,7 @@ from hilum.sets import AsyncSets
 from hilum.v1 import analytics_pb2, encode_pb2, ingest_pb2, jobs_pb2, models_pb2, query_pb2
 
 
-class AsyncClient(AsyncSaving, AsyncReporting, AsyncSets, AsyncExporting):
+class AsyncClient(AsyncSaving, AsyncReporting, AsyncSets, AsyncCohorts, AsyncExporting):
     """Everything that `hilum.Client` does, with coroutines and asynchronous iterators. For one event loop."""
 
     # -- films out --------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from hilum.locate import Endpoint
 from hilum.v1 import (
     analytics_pb2_grpc,
     cohort_exports_pb2_grpc,
+    cohort_pb2_grpc,
     encode_pb2_grpc,
     ingest_pb2_grpc,
     jobs_pb2_grpc,
@@ -69,4 +70,5 @@ class Stubs:
         self.models = Service(models_pb2_grpc.ModelsServiceStub(channel))
         self.jobs = Service(jobs_pb2_grpc.JobsServiceStub(channel))
         self.analytics = Service(analytics_pb2_grpc.AnalyticsServiceStub(channel))
+        self.cohorts = Service(cohort_pb2_grpc.CohortsServiceStub(channel))
         self.cohort_exports = Service(cohort_exports_pb2_grpc.CohortExportsServiceStub(channel))

@@ -24,7 +24,7 @@ AGAIN = frozenset({
     "FindDuplicates", "ListPromotions",
     "GetJob", "ListJobs", "ListJobItems", "WatchJob", "CancelJob",
     "GetRun", "GetRunFile", "ListRuns", "GetQuality", "ListSets", "ListSideTables",
-    "ExportCohort",
+    "PreviewCohort", "GetCohort", "ListCohorts", "DiffCohort", "ExportCohort",
     "ListTeachingFiles", "GetTeachingFile", "UpdateTeachingFile", "ReviewTeachingFile", "PublishTeachingFile",
     "WithdrawTeachingFile", "SetTeachingAccess", "ListTeachingVersions", "GetTeachingPicture", "GetQuiz", "JudgeQuiz",
     "ExportTeachingFile",
@@ -34,7 +34,7 @@ AGAIN = frozenset({
 ONCE = frozenset({
     "CreateIngestJob", "ForgetPatient", "Reconcile", "CreateEmbeddingsJob", "FillModel", "PromoteModel",
     "RollbackModel", "CreateRun", "SaveSearch", "DeleteSearch", "IndexReports", "CreateSet", "DeleteSet",
-    "StoreSideTable", "DeleteSideTable",
+    "StoreSideTable", "DeleteSideTable", "CreateCohort", "RerunCohort", "DeleteCohort",
     "CreateTeachingFile", "AssembleTeachingFiles", "ImportTeachingFile", "DeleteTeachingFile", "RestoreTeachingVersion",
     "AnswerQuiz",
 })  # fmt: skip

@@ -97,9 +97,12 @@ class Service(Process):
     def _analytics(self) -> None:
         from services.analytics import atlas_router
         from services.analytics.api import AnalyticsApi
+        from services.analytics.cohort.api import CohortsApi
         from services.analytics.cohort.export import router as cohort_router
         from services.analytics.cohort.export.api import CohortExportsApi
         from services.analytics.jobs import AnalyticsWorker
+        from services.query.upkeep import Upkeep
+        from services.transport.encode_client import EncodeClient
 
         facts, store = self.facts(), self.store(self.settings.engine_url)
         settings = replace(self.settings, encode=self._encode or self.settings.encode)
@@ -116,5 +119,6 @@ class Service(Process):
             ],
             lambda: {"facts": answers(facts)},
         )
-        worker.start()
-        self.opened.callback(worker.stop)
+        for each in (worker, upkeep):
+            each.start()
+            self.opened.callback(each.stop)

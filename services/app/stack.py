@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from services.analytics import atlas_router
 from services.analytics.api import AnalyticsApi
+from services.analytics.cohort.api import CohortsApi
 from services.analytics.cohort.export import router as cohort_router
 from services.analytics.cohort.export.api import CohortExportsApi
 from services.analytics.jobs import AnalyticsWorker
@@ -77,6 +78,7 @@ class Stack(Process):
             SidesApi(settings, facts),
             JobsApi(facts),
             AnalyticsApi(settings, facts),
+            CohortsApi(settings, facts, store, EncodeClient.local(encode), upkeep.soon),
             CohortExportsApi(settings, facts),
         ]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -76,10 +75,10 @@ class Judge:
     similar: Similar
     runs: Path
     progress: Progress
+    calendar: Calendar = field(default=None)  # type: ignore[assignment]
 
-    @cached_property
-    def calendar(self) -> Calendar:
-        return Calendar(self.population)
+    def __post_init__(self) -> None:
+        self.calendar = self.calendar or Calendar(self.population)
 
     def flow(self, spec: Spec) -> Flow:
         """Criteria, then caps. Raises what their tests do."""

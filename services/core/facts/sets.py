@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Select, and_, delete, func, insert, literal, or_, select, true, update
+from sqlalchemy import ColumnElement, Select, and_, case, delete, func, insert, literal, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from services.core.errors import ErrorCode, HilumError, invalid
@@ -108,6 +108,29 @@ def get(facts: Facts, set_id: str, seen: Condition | None = None) -> FilmSet:
     if not found or found[0].set_id != set_id:
         raise HilumError(ErrorCode.NOT_FOUND, "no such set; `hilum sets list` shows those there are")
     return found[0]
+
+
+def members_of(facts: Facts, set_id: str) -> list[str]:
+    """The films of a set, by id."""
+    with facts.read() as db:
+        return list(
+            db.scalars(select(members.c.image_id).where(members.c.set_id == set_id).order_by(members.c.image_id))
+        )
+
+
+def counted(facts: Facts, set_id: str) -> dict[str, int]:
+    """How many films, studies and patients a set has; a film that names no study, or no patient, is one of its own."""
+    mine = select(images.c.dataset, images.c.image_id, images.c.study_id, images.c.patient_id)
+    mine = mine.join(members, members.c.image_id == images.c.image_id).where(members.c.set_id == set_id)
+    own = mine.subquery()
+
+    def distinct(column: ColumnElement[str | None]) -> ColumnElement[int]:
+        named = case((func.coalesce(column, "") == "", own.c.image_id), else_=own.c.dataset + "/" + column)
+        return func.count(named.distinct())
+
+    query = select(func.count(), distinct(own.c.study_id), distinct(own.c.patient_id)).select_from(own)
+    with facts.read() as db:
+        return dict(zip(("images", "studies", "patients"), db.execute(query).one(), strict=True))
 
 
 def of(facts: Facts, ids: Sequence[str]) -> dict[str, dict[str, list[str]]]:
