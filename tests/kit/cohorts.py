@@ -78,6 +78,7 @@ def publish_stored(home: Path, facts: Facts, films: Sequence[ImageRecord], name:
     datasets = sorted({one.dataset for one in films})
     told = {**known.manifest, "models": used, "versions": {**known.versions}, "films_of": datasets, "cohort": record}
     (folder / "manifest.json").write_text(json.dumps(told))
+    (folder / "tables.json").write_text(json.dumps({"tables": [*known.tables.values()]}))
     return known
 
 
@@ -95,7 +96,7 @@ def frozen(ids: Sequence[str], name: str = NAME, title: str = "", **fields: Any)
                   Step("adults", "include", "age >= 18", left, Count(films, films, patients), Count(films, 1, 1))],
         "films": pa.table({"image_id": sorted(ids), "split": sides}), "manifest": {"kind": "cohort", "seed": 7},
         "models": [Model("tiny", "f" * 64)], "versions": {"hilum": "0.1.0", "python": "3.11"},
-        "table1": {"columns": ["variable", "all"], "rows": [["films", str(films)]]},
+        "tables": {"table1": {"title": "Table 1", "columns": ["", "all"], "rows": [["films", str(films)]]}},
     }  # fmt: skip
     return Frozen(name=name, title=title, **{**known, **fields})
 

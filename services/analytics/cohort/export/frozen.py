@@ -46,8 +46,8 @@ class Model:
 class Frozen:
     """A cohort and its record.
 
-    films: image_id in ascending order, and what the cohort says of each film (split, group, …).  table1: columns and
-    rows of text, as the report has them.  manifest: of the run that made it.
+    films: image_id in ascending order, and what the cohort says of each film (split, group, …).  tables: table1,
+    balance, … with columns and rows of text, as the report has them.  manifest: of the run that made it.
     """
 
     name: str
@@ -62,4 +62,4 @@ class Frozen:
     manifest: Mapping[str, Any]
     models: Sequence[Model] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
-    table1: Mapping[str, Any] | None = None
+    tables: Mapping[str, Any] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, BinaryIO
 
@@ -12,6 +12,10 @@ from services.analytics.cohort.export.frozen import Count, Frozen
 from services.analytics.cohort.export.part import Part, text
 from services.analytics.cohort.export.table import Content
 
+_ABOUT = {
+    "table1": "Table 1", "balance": "balance of cases and controls", "split": "parts of the split",
+    "leakage": "what parts have in common",
+}  # fmt: skip
 _COUNTS = ("images", "studies", "patients")
 
 
@@ -24,10 +28,10 @@ def always(content: Content) -> Iterator[Part]:
 
 
 def parts(content: Content) -> Iterator[Part]:
-    """attrition.csv; table1.csv where the cohort has one."""
+    """attrition.csv; table1.csv, balance.csv, split.csv and leakage.csv where the report has them."""
     yield Part("attrition.csv", "films, studies and patients left by every step", partial(_attrition, content.frozen))
-    if content.frozen.table1:
-        yield Part("table1.csv", "Table 1, as the report has it", partial(_table1, content.frozen))
+    for name, table in sorted(content.frozen.tables.items()):
+        yield Part(f"{name}.csv", f"{_ABOUT.get(name, name)}, as the report has it", partial(_table, table))
 
 
 def _attrition(frozen: Frozen, file: BinaryIO) -> None:
@@ -44,9 +48,8 @@ def _numbers(count: Count | None) -> list[int | None]:
     return [getattr(count, name) if count else None for name in _COUNTS]
 
 
-def _table1(frozen: Frozen, file: BinaryIO) -> None:
-    assert frozen.table1 is not None
-    csv_file.write(file, frozen.table1["columns"], frozen.table1["rows"])
+def _table(table: Mapping[str, Any], file: BinaryIO) -> None:
+    csv_file.write(file, table["columns"], table["rows"])
 
 
 def _json(content: Any) -> str:
