@@ -16,6 +16,7 @@ from hilum.v1 import (
     jobs_pb2_grpc,
     models_pb2_grpc,
     query_pb2_grpc,
+    reader_study_pb2_grpc,
     reports_pb2_grpc,
     searches_pb2_grpc,
     sets_pb2_grpc,
@@ -65,6 +66,8 @@ class Stubs:
         self.sets = Service(sets_pb2_grpc.SetsServiceStub(channel))
         self.sides = Service(sides_pb2_grpc.SidesServiceStub(channel))
         self.teaching_exports = Service(teaching_exports_pb2_grpc.TeachingExportsServiceStub(channel))
+        self.studies = Service(reader_study_pb2_grpc.ReaderStudyServiceStub(channel))
+        self.reading = Service(reader_study_pb2_grpc.ReadingServiceStub(channel))
         self.encode = Service(encode_pb2_grpc.EncodeServiceStub(channel))
         self.ingest = Service(ingest_pb2_grpc.IngestServiceStub(channel))
         self.models = Service(models_pb2_grpc.ModelsServiceStub(channel))

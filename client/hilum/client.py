@@ -20,11 +20,12 @@ from hilum.reports import Reporting
 from hilum.results import Film
 from hilum.saving import Saving
 from hilum.sets import Sets
+from hilum.studying import Studying
 from hilum.teaching import Teaching
 from hilum.v1 import analytics_pb2, encode_pb2, ingest_pb2, jobs_pb2, models_pb2, query_pb2
 
 
-class Client(Saving, Reporting, Sets, Cohorts, Exporting):
+class Client(Saving, Reporting, Sets, Cohorts, Exporting, Studying):
     """A connection to Hilum over gRPC. Safe to share between threads; usable as a context manager.
 
     url: ``host:port``. Without it HILUM_URL, else the `hilum up` that has the data folder open, else 127.0.0.1:50051.

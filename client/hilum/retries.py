@@ -24,6 +24,8 @@ AGAIN = frozenset({
     "FindDuplicates", "ListPromotions",
     "GetJob", "ListJobs", "ListJobItems", "WatchJob", "CancelJob",
     "GetRun", "GetRunFile", "ListRuns", "GetQuality", "ListSets", "ListSideTables",
+    "ListReaderStudies", "GetReaderStudy", "CloseReaderStudy", "GetReaderStudyResults", "ExportReaderStudy",
+    "OpenReading", "GetReadingPicture", "AnswerReading",
     "PreviewCohort", "GetCohort", "ListCohorts", "DiffCohort", "ExportCohort",
     "ListTeachingFiles", "GetTeachingFile", "UpdateTeachingFile", "ReviewTeachingFile", "PublishTeachingFile",
     "WithdrawTeachingFile", "SetTeachingAccess", "ListTeachingVersions", "GetTeachingPicture", "GetQuiz", "JudgeQuiz",
@@ -35,6 +37,7 @@ ONCE = frozenset({
     "CreateIngestJob", "ForgetPatient", "Reconcile", "CreateEmbeddingsJob", "FillModel", "PromoteModel",
     "RollbackModel", "CreateRun", "SaveSearch", "DeleteSearch", "IndexReports", "CreateSet", "DeleteSet",
     "StoreSideTable", "DeleteSideTable", "CreateCohort", "RerunCohort", "DeleteCohort",
+    "CreateReaderStudy", "InviteReader", "DeleteReaderStudy", "KeepReaderGrades",
     "CreateTeachingFile", "AssembleTeachingFiles", "ImportTeachingFile", "DeleteTeachingFile", "RestoreTeachingVersion",
     "AnswerQuiz",
 })  # fmt: skip

@@ -27,6 +27,7 @@ from services.app.commands import (
     serve,
     sets,
     side,
+    study,
     up,
 )
 from services.app.commands.search.options import Panelled
@@ -56,6 +57,7 @@ app.add_typer(jobs.app, name="jobs")
 app.add_typer(sets.app, name="sets")
 app.add_typer(cohort.app, name="cohort")
 app.add_typer(side.app, name="side")
+app.add_typer(study.app, name="study")
 app.command("mcp")(mcp.mcp)
 app.command("duplicates")(duplicates.duplicates)
 app.command("forget")(forget.forget)

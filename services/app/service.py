@@ -67,6 +67,7 @@ class Service(Process):
     def _query(self) -> None:
         from services.query.api import QueryApi
         from services.query.exports_api import ExportsApi
+        from services.query.readerstudy.api import ReaderStudyApi, ReadingApi
         from services.query.reports.api import ReportsApi
         from services.query.searches_api import SearchesApi
         from services.query.sets_api import SetsApi
@@ -84,7 +85,8 @@ class Service(Process):
         sets = SetsApi(facts, upkeep, self.settings.data_dir / "runs")
         teaching = TeachingApi(facts, api, encode, blobs)
         exports = ExportsApi(facts, blobs, load_secret(self.settings.data_dir))
-        apis = [api, SearchesApi(facts, api.pages), reports, sets, teaching, exports, JobsApi(facts)]
+        studies = [ReaderStudyApi(facts, store, api.pages), ReadingApi(facts, api.images)]
+        apis = [api, SearchesApi(facts, api.pages), *studies, reports, sets, teaching, exports, JobsApi(facts)]
         self.serve_grpc(apis)
         self.serve_http(
             apis,

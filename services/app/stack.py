@@ -26,6 +26,7 @@ from services.ingest.sides_api import SidesApi
 from services.ingest.warm_up import warm_up
 from services.query.api import QueryApi
 from services.query.exports_api import ExportsApi
+from services.query.readerstudy.api import ReaderStudyApi, ReadingApi
 from services.query.reports.api import ReportsApi
 from services.query.searches_api import SearchesApi
 from services.query.sets_api import SetsApi
@@ -68,6 +69,8 @@ class Stack(Process):
         apis = [
             query,
             SearchesApi(facts, query.pages),
+            ReaderStudyApi(facts, store, query.pages),
+            ReadingApi(facts, query.images),
             ReportsApi(facts, store, EncodeClient.local(encode)),
             encode,
             taking,

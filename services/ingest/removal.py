@@ -25,7 +25,7 @@ from services.core import attempts
 from services.core.blobs import Blobs
 from services.core.config import Settings
 from services.core.errors import ErrorCode, HilumError
-from services.core.facts import Facts, images, removal, reports
+from services.core.facts import Facts, images, reader_studies, removal, reports
 from services.core.facts.removal import Kept
 from services.core.pulled import Pulled
 from services.core.store import VectorStore
@@ -133,6 +133,7 @@ class Removal:
         self._trace("jobs and runs in SQL").removed += removal.delete_work(self.facts, gone | named)
         self._trace("origins of sets").removed += removal.unname(self.facts, self._words())
         self._trace("saved searches").removed += removal.unask(self.facts, self._words())
+        self._trace("reader studies").removed += reader_studies.withdraw(self.facts, self._words())
 
     def _pulled(self) -> Pulled:
         return Pulled.at(self.settings.data_dir, self.settings.vector_cache)
@@ -189,6 +190,7 @@ class Removal:
         self._trace("jobs and runs in SQL").left = len(removal.naming(self.facts, self._words()))
         self._trace("origins of sets").left = removal.naming_sets(self.facts, self._words())
         self._trace("saved searches").left = removal.asking(self.facts, self._words())
+        self._trace("reader studies").left = reader_studies.naming(self.facts, self._words())
         own = removal.unshared(self.facts, self.pictures, self.ids)
         self._trace("thumbnails").left = sum(self.blobs.holds(digest) for digest in own)
         cache = PixelCache.at(self.settings)

@@ -22,6 +22,7 @@ from services.core.facts.schema import (
     labels,
     marks,
     members,
+    reader_films,
     reports,
     runs,
     searches,
@@ -38,6 +39,7 @@ _HANGING = {
     "members": members,
     "densities": densities,
     "marks": marks,
+    "films of reader studies": reader_films,
 }
 
 
