@@ -23,7 +23,8 @@ _FIRST = 32  # lines that a greedy case looks at to begin with
 _NEAR, _MORE = 8, 4  # patients that a case of an optimal assignment looks at to begin with, and so many times as many
 _ROUNDING = 1e-9
 
-Rows, Far = NDArray[np.int64], NDArray[np.float64]
+Rows = NDArray[np.int64]
+Far = NDArray[np.float64]
 Pairs = tuple[Rows, Rows, Far]  # position of the case, position of the control, their distance
 
 
@@ -39,10 +40,11 @@ class Lines:
         apart = np.concatenate([[True], (place[queue][1:] != place[queue][:-1]).any(axis=1)])
         line = np.cumsum(apart) - 1
         # Of a patient's films at one place the first stands for all.
-        _, first = np.unique(line * (int(patients.max()) + 1) + patients[queue], return_index=True)
+        who = _as_drawn(patients, order)
+        _, first = np.unique(line * (int(who.max()) + 1) + who[queue], return_index=True)
         first.sort()
         self.film = queue[first]
-        self.patient = patients[self.film]
+        self.patient = who[self.film]
         self.start = np.searchsorted(line[first], np.arange(apart.sum() + 1))
         self.points = place[queue[apart]]
         self._first_of = order[self.film[self.start[:-1]]]
@@ -144,7 +146,7 @@ def optimal(lines: Lines, at: Far, wants: Rows, uses: int, most: int = MOST_EDGE
         k[short] *= _MORE
 
 
-def _assigned(case: Rows, patient: NDArray[np.int32], far: Far, wants: Rows, uses: int) -> tuple[Rows, Far]:
+def _assigned(case: Rows, patient: Rows, far: Far, wants: Rows, uses: int) -> tuple[Rows, Far]:
     """Which of the edges are chosen, and (cases,) the price of each case: nobody farther than that makes it better."""
     wanted = int(wants.sum())
     people, person = np.unique(patient, return_inverse=True)
@@ -216,6 +218,16 @@ def greedy(lines: Lines, at: Far, wants: Rows, uses: int) -> Pairs:
                 found.append((case, int(lines.film[film]), now))
     cases, films, apart = zip(*found, strict=True) if found else ((), (), ())
     return np.array(cases, np.int64), np.array(films, np.int64), np.array(apart, np.float64)
+
+
+def _as_drawn(patients: NDArray[np.int32], order: NDArray[np.uint64]) -> Rows:
+    """(M,) patients numbered as they come in the draw: of partners that are just as good a solver takes low numbers."""
+    _, who = np.unique(patients, return_inverse=True)
+    first = np.full(int(who.max()) + 1, np.iinfo(np.uint64).max, np.uint64)
+    np.minimum.at(first, who, order)
+    rank = np.empty(len(first), np.int64)
+    rank[np.argsort(first, kind="stable")] = np.arange(len(first))
+    return rank[who]
 
 
 def _flat(found: list[tuple[Rows, Far]]) -> Pairs:

@@ -84,7 +84,7 @@ def _number(one: Number, sides: Sides) -> Balance:
     spread = np.sqrt((a[1] + b[1]) / 2)
     return Balance(
         one.name, "", a[0], b[0], _over(a[0] - b[0], spread), c[0], d[0], _over(c[0] - d[0], spread),
-        _over(a[1], b[1]), _over(c[1], d[1]),
+        a[1] / b[1] if b[1] else float("nan"), c[1] / d[1] if d[1] else float("nan"),
     )  # fmt: skip
 
 
