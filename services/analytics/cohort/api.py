@@ -15,7 +15,6 @@ from services.analytics import manifest, seen
 from services.analytics.cohort import diff, records, verdicts
 from services.analytics.cohort.archive import Archive
 from services.analytics.cohort.asked import CohortAsked, frozen, taken, there_is
-from services.analytics.cohort.conditions import Conditions
 from services.analytics.cohort.flow import Judge, Step
 from services.analytics.cohort.population import Counts
 from services.analytics.cohort.records import Record
@@ -77,7 +76,7 @@ class CohortsApi:
             _go_on(call)
         try:
             held = self._archive.held(asked.filter, asked.columns, progress)
-            conditions = Conditions(held.population, self._facts)
+            conditions = held.conditions.again()
             where = filters.parse(asked.filter)
             similar = Similar(self._facts, self._store, where, self._encoder, conditions, progress)
             judge = Judge(held.population, conditions, similar, self._runs, progress, held.calendar)

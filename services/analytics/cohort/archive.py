@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from services.analytics import frame
 from services.analytics.cohort import version
 from services.analytics.cohort.calendar import Calendar
+from services.analytics.cohort.conditions import Conditions
 from services.analytics.cohort.population import Population
 from services.analytics.progress import Progress
 from services.core.facts import Facts
@@ -24,6 +25,7 @@ class Held:
     state: NOW
     where: str
     population: Population
+    conditions: Conditions
     calendar: Calendar
 
 
@@ -46,7 +48,9 @@ class Archive:
             self._held = None
             wanted = tuple(dict.fromkeys((*columns, *there)))
             population = Population(frame.load(self._facts, where, [], wanted, progress, state[0]))
-            known = self._held = Held(state, where, population, Calendar(population))
+            known = self._held = Held(
+                state, where, population, Conditions(population, self._facts), Calendar(population)
+            )
         self._forget_later()
         return known
 

@@ -7,6 +7,7 @@ side tables, reports) is one statement of SQL each, whatever number of criteria 
 from __future__ import annotations
 
 import operator
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Any
@@ -66,10 +67,10 @@ class Conditions:
         return self._known[expr]
 
     def _leaf(self, leaf: Leaf) -> Mask:
+        if not _told_by_columns(leaf):
+            return self._asked(leaf)
         if leaf.field.startswith(LABELS):
             return self._labels(leaf)
-        if leaf.field not in images.c or isinstance(leaf, Within):
-            return self._asked(leaf)
         if FIELDS[leaf.field].kind is Kind.NUMBER:
             return self._number(leaf)
         if leaf.field in _MANY:
@@ -105,39 +106,54 @@ class Conditions:
         assert not isinstance(leaf, Within)
         finding, _, source = leaf.field.removeprefix(LABELS).partition(".")
         numbers, of_film = self.films.frame.profiles
-        said = self.films.frame.said
-        answers = np.zeros(len(numbers), bool)
-        for row, number in enumerate(numbers):
-            states = {s for name, who, s in said.get(number, ()) if name == finding and source in ("", source_key(who))}
-            answers[row] = _says(states, leaf)
+        states: dict[int, set[str]] = defaultdict(set)
+        for row, who, state in self._said.get(finding, ()):
+            if source in ("", who):
+                states[row].add(state)
+        answers = np.full(len(numbers), _says(set(), leaf))
+        for row, told in states.items():
+            answers[row] = _says(told, leaf)
         found: Mask = answers[of_film]
+        return found
+
+    @cached_property
+    def _said(self) -> dict[str, list[tuple[int, str, str]]]:
+        """finding → (row of the profile, source, state), read once for all criteria."""
+        found: dict[str, list[tuple[int, str, str]]] = defaultdict(list)
+        for row, number in enumerate(self.films.frame.profiles[0]):
+            for name, who, state in self.films.frame.said.get(number, ()):
+                found[name].append((row, source_key(who), state))
         return found
 
     def _asked(self, leaf: Leaf) -> Mask:
         """By SQL."""
         ids = columns.read(self._facts, select(images.c.image_id).where(filters.to_sql(leaf)))["image_id"]
-        found = np.zeros(len(self.films), bool)
-        found[self.rows(ids)] = True
-        return found
+        return self.those(ids)
 
-    def rows(self, ids: Any) -> NDArray[np.int64]:
-        """Positions of those of `ids` (an Arrow column, or texts) that are in the population."""
-        place = self.places(ids)
-        return place[place >= 0]
+    def those(self, ids: Any) -> Mask:
+        """(N,) films that are among `ids`, an Arrow column or texts."""
+        asked = ids if isinstance(ids, pa.Array | pa.ChunkedArray) else pa.array(ids, pa.string())
+        return _mask(pc.is_in(self.films.frame.table["image_id"], value_set=pc.unique(asked)))
+
+    def again(self) -> Conditions:
+        """The same for another look: what others keep (sets, side tables, reports) is to be asked again."""
+        self._known = {leaf: mask for leaf, mask in self._known.items() if _told_by_columns(leaf)}
+        return self
 
     def places(self, ids: Any) -> NDArray[np.int64]:
         """The position of each of `ids` in the population, −1 for one that is not in it."""
         asked = ids if isinstance(ids, pa.Array | pa.ChunkedArray) else pa.array(ids, pa.string())
-        place = pc.fill_null(pc.index_in(asked, value_set=self._all), -1)
-        found: NDArray[np.int64] = (
-            place.to_numpy(zero_copy_only=False) if isinstance(place, pa.Array) else place.to_numpy()
-        )
-        return found.astype(np.int64)
+        named = pc.unique(asked)
+        at = np.asarray(pc.fill_null(pc.index_in(self.films.frame.table["image_id"], value_set=named), -1))
+        there = np.flatnonzero(at >= 0)
+        place = np.full(len(named), -1, np.int64)
+        place[at[there]] = there
+        which = np.asarray(pc.index_in(asked, value_set=named)).astype(np.int64)
+        return place[which]
 
-    @cached_property
-    def _all(self) -> pa.Array:
-        column = self.films.frame.table["image_id"].combine_chunks()
-        return pa.array([], pa.string()) if isinstance(column, pa.ChunkedArray) else column
+
+def _told_by_columns(leaf: Leaf) -> bool:
+    return leaf.field.startswith(LABELS) or (leaf.field in images.c and not isinstance(leaf, Within))
 
 
 def _says(states: set[str], leaf: Compare | Present) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -115,9 +114,9 @@ class Judge:
         if one.cluster:
             wanted = set(one.cluster.numbers)
             found = clusters.read(self.runs, one.cluster.run_id, one.cluster.model, one.cluster.resolution)
-            return self._those([film for each in found if each.number in wanted for film in each.films])
+            return self.conditions.those([film for each in found if each.number in wanted for film in each.films])
         if one.ids:
-            return self._those(one.ids.image_ids)
+            return self.conditions.those(one.ids.image_ids)
         if one.similar:
             near = self.similar(one.similar, among)
             scores = np.full(len(self.population), np.nan, np.float32)
@@ -125,11 +124,6 @@ class Judge:
             flow.scores[len(flow.steps)] = scores
             return self._at(near)
         return self.conditions(one.filter)
-
-    def _those(self, ids: Sequence[str]) -> Mask:
-        found = np.zeros(len(self.population), bool)
-        found[self.conditions.rows(ids)] = True
-        return found
 
     def _at(self, near: Near) -> Mask:
         found = np.zeros(len(self.population), bool)
