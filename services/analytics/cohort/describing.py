@@ -13,7 +13,7 @@ from services.analytics import columns
 from services.analytics import sample as order
 from services.analytics.bench import Bench
 from services.analytics.cohort import leakage, links
-from services.analytics.cohort.drawing import CASES, CONTROLS
+from services.analytics.cohort.drawing import CASES, CONTROLS, Draws
 from services.analytics.cohort.leakage import Audit
 from services.analytics.cohort.links import Codes
 from services.analytics.cohort.population import Population
@@ -83,6 +83,50 @@ def table(
         groups |= {value: one.codes == code for code, value in enumerate(one.values) if (one.codes == code).any()}
         groups |= {f"{by} unknown": one.codes < 0} if (one.codes < 0).any() else {}
     return table1([trait(frame, name) for name in names], groups, population.patients[rows], population.studies[rows])
+
+
+def columns_of(rows: NDArray[np.int64], draws: Draws, parts: Parts | None) -> dict[str, Any]:
+    """What the cohort says of each of its films (n,): group, where there are cases and controls, and split."""
+    found: dict[str, Any] = {}
+    if draws.matched:
+        found["group"] = [(CONTROLS, CASES)[code] for code in draws.group[rows].tolist()]
+    if parts:
+        found["split"] = [parts.split.names[place] for place in parts.split.part.tolist()]
+    return found
+
+
+def write(bench: Bench[Any], population: Population, draws: Draws, parts: Parts | None, one: Table1) -> None:
+    """table1, and as far as there are such: pairs, balance, targets, split and leakage, as Parquet."""
+    _put(bench, "table1", one.rows())
+    if draws.matched:
+        told, ids = draws.matched, population.frame.table["image_id"]
+        kept = (draws.group[told.case] == 1) & (draws.group[told.control] == 0)
+        pair = [ids.take(rows[kept]) for rows in (told.case, told.control)]
+        bench.table("pairs", {"case": pair[0], "control": pair[1], "distance": told.distance[kept]})
+        _put(bench, "balance", [line.as_json() for line in draws.lines])
+    if draws.met:
+        _put(bench, "targets", [
+            {"target": reached.name, "value": value, "wanted": float(wanted), "before": float(before),
+             "sample": float(after)}
+            for reached in draws.met.reached
+            for value, wanted, before, after in zip(
+                reached.values, reached.target, reached.before, reached.after, strict=True)
+        ])  # fmt: skip
+    if parts:
+        _put(bench, "split", [
+            {"variable": stratum.variable, "value": stratum.value, "part": name, "films": int(films)}
+            for stratum in parts.split.strata
+            for name, films in zip(parts.split.names, stratum.films, strict=True)
+        ])  # fmt: skip
+        _put(bench, "leakage", [
+            {"shared": shared.kind, "groups": shared.groups, "films": shared.films, "leaks": shared.leaks}
+            for shared in parts.found.shared
+        ])  # fmt: skip
+
+
+def _put(bench: Bench[Any], name: str, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        bench.table(name, {column: [row[column] for row in rows] for column in rows[0]})
 
 
 def _stated(frame: Frame) -> list[str]:
