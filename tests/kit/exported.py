@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pypdf
 from numpy.typing import NDArray
 
 from services.core.ids import image_id
@@ -129,6 +130,10 @@ def inside(data: bytes, name: str = "") -> Iterator[tuple[str, bytes]]:
                 yield f"{name}/{entry.filename}", entry.filename.encode() + entry.comment + entry.extra
                 yield from inside(archive.read(entry), f"{name}/{entry.filename}")
     elif data.startswith(b"%PDF"):
+        yield (
+            f"{name}/text",
+            "\n".join(page.extract_text() for page in pypdf.PdfReader(io.BytesIO(data)).pages).encode(),
+        )
         for number, stream in enumerate(re.findall(rb"stream\r?\n(.*?)\r?\nendstream", data, re.DOTALL)):
             if stream.startswith(b"x\x9c") or stream.startswith(b"x\xda"):
                 yield f"{name}/stream-{number}", zlib.decompress(stream)

@@ -62,6 +62,9 @@ def _about(show: Any, case: Case) -> None:
     about.title, about.author, about.last_modified_by = case.title[:255], case.authors[:255], ""
     about.created = about.modified = made
     about.revision = 1
+    package = show.part.package
+    for key in [key for key, rel in package._rels.items() if rel.reltype.endswith("/thumbnail")]:
+        package.drop_rel(key)  # of the library's own template, with somebody's metadata
 
 
 def _slide(show: Any) -> Any:
