@@ -13,6 +13,7 @@ from PIL import Image
 
 from services.query.teaching.export import mirc as written
 from services.query.teaching.export.case import Case
+from services.query.teaching.mirc_import import read_mirc
 from tests.kit import exported
 
 SCHEMA = etree.RelaxNG(etree.parse(Path(written.__file__).with_name("mircdocument.rng")))
@@ -136,3 +137,17 @@ def test_the_schema_refuses_what_must_not_leave() -> None:
 
 def test_the_same_case_is_the_same_bytes() -> None:
     assert written.mirc(exported.case()) == written.mirc(exported.case())
+
+
+def test_what_is_written_reads_back_as_it_was() -> None:
+    """Our own reader of MIRCdocuments: the other's files are its trade, ours must be easy."""
+    case = exported.case()
+    found = read_mirc(written.mirc(case), list)
+    plain = ("title", "alternative_title", "history", "findings", "diagnosis", "differential", "discussion", "anatomy",
+             "pathology", "organ_system", "modality", "category", "level", "keywords", "authors", "references",
+             "rights")  # fmt: skip
+    for name in plain:
+        assert getattr(found.document, name) == getattr(case.document, name), name
+    assert [one.heading for one in found.document.sections] == ["Follow-up", "Credits"]
+    assert list(found.pictures) == [film.jpeg for film in case.films]
+    assert "CC BY 4.0" in found.document.images[0].caption and "Meniscus" in found.document.images[0].caption
