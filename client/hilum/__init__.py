@@ -13,10 +13,11 @@ from hilum.jobs import AsyncJob, Job
 from hilum.queries import Asked
 from hilum.results import Calibrated, Film, Hit, Place, Reason, SearchResult, Understood
 from hilum.saving import SavedSearch
+from hilum.teaching import TeachingFile
 from hilum.things import File, Region, Report, Stored, Study, Vector, Words
 
 __all__ = [
     "Asked", "AsyncClient", "AsyncJob", "Calibrated", "Classification", "Classified", "Client", "Explanation", "File",
     "Film", "Finding", "HilumError", "Hit", "Job", "Place", "Reason", "Region", "Report", "Saliency", "SavedSearch",
-    "SearchResult", "Stored", "Study", "Understood", "Vector", "Words",
+    "SearchResult", "Stored", "Study", "TeachingFile", "Understood", "Vector", "Words",
 ]  # fmt: skip

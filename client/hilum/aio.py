@@ -22,10 +22,11 @@ from hilum.results import Film
 from hilum.saving import AsyncSaving
 from hilum.sets import AsyncSets
 from hilum.studying import AsyncStudying
+from hilum.teaching import AsyncTeaching
 from hilum.v1 import analytics_pb2, encode_pb2, ingest_pb2, jobs_pb2, models_pb2, query_pb2
 
 
-class AsyncClient(AsyncSaving, AsyncReporting, AsyncSets, AsyncCohorts, AsyncExporting, AsyncStudying):
+class AsyncClient(AsyncSaving, AsyncReporting, AsyncSets, AsyncCohorts, AsyncExporting, AsyncStudying, AsyncTeaching):
     """Everything that `hilum.Client` does, with coroutines and asynchronous iterators. For one event loop."""
 
     # -- films out --------------------------------------------------------------------------------------------------

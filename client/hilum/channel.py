@@ -22,6 +22,7 @@ from hilum.v1 import (
     sets_pb2_grpc,
     sides_pb2_grpc,
     teaching_exports_pb2_grpc,
+    teaching_pb2_grpc,
 )
 
 _MESSAGE_BYTES = 65 * 2**20
@@ -65,6 +66,7 @@ class Stubs:
         self.reports = Service(reports_pb2_grpc.ReportServiceStub(channel))
         self.sets = Service(sets_pb2_grpc.SetsServiceStub(channel))
         self.sides = Service(sides_pb2_grpc.SidesServiceStub(channel))
+        self.teaching = Service(teaching_pb2_grpc.TeachingServiceStub(channel))
         self.teaching_exports = Service(teaching_exports_pb2_grpc.TeachingExportsServiceStub(channel))
         self.studies = Service(reader_study_pb2_grpc.ReaderStudyServiceStub(channel))
         self.reading = Service(reader_study_pb2_grpc.ReadingServiceStub(channel))

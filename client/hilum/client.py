@@ -25,7 +25,7 @@ from hilum.teaching import Teaching
 from hilum.v1 import analytics_pb2, encode_pb2, ingest_pb2, jobs_pb2, models_pb2, query_pb2
 
 
-class Client(Saving, Reporting, Sets, Cohorts, Exporting, Studying):
+class Client(Saving, Reporting, Sets, Cohorts, Exporting, Studying, Teaching):
     """A connection to Hilum over gRPC. Safe to share between threads; usable as a context manager.
 
     url: ``host:port``. Without it HILUM_URL, else the `hilum up` that has the data folder open, else 127.0.0.1:50051.

@@ -28,6 +28,7 @@ from services.app.commands import (
     sets,
     side,
     study,
+    teach,
     up,
 )
 from services.app.commands.search.options import Panelled
@@ -58,6 +59,7 @@ app.add_typer(sets.app, name="sets")
 app.add_typer(cohort.app, name="cohort")
 app.add_typer(side.app, name="side")
 app.add_typer(study.app, name="study")
+app.add_typer(teach.app, name="teach")
 app.command("mcp")(mcp.mcp)
 app.command("duplicates")(duplicates.duplicates)
 app.command("forget")(forget.forget)

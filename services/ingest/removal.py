@@ -25,7 +25,7 @@ from services.core import attempts
 from services.core.blobs import Blobs
 from services.core.config import Settings
 from services.core.errors import ErrorCode, HilumError
-from services.core.facts import Facts, images, reader_studies, removal, reports
+from services.core.facts import Facts, images, reader_studies, removal, reports, teaching
 from services.core.facts.removal import Kept
 from services.core.pulled import Pulled
 from services.core.store import VectorStore
@@ -134,6 +134,12 @@ class Removal:
         self._trace("origins of sets").removed += removal.unname(self.facts, self._words())
         self._trace("saved searches").removed += removal.unask(self.facts, self._words())
         self._trace("reader studies").removed += reader_studies.withdraw(self.facts, self._words())
+        self._teaching()
+
+    def _teaching(self) -> None:
+        """A case stays without the film: what is told of it goes, and where a picture that came with it is the same."""
+        gone = teaching.unshow(self.facts, self.ids, self.pictures, self._words())
+        self._trace("teaching files").removed += gone
 
     def _pulled(self) -> Pulled:
         return Pulled.at(self.settings.data_dir, self.settings.vector_cache)
@@ -166,6 +172,7 @@ class Removal:
         yield JobProgress("facts")
         for name, count in removal.delete_films(self.facts, self.dataset, self.ids, self.studies).items():
             self._trace(f"SQL: {name}").removed += count
+        self._teaching()  # what somebody wrote meanwhile; from here on nobody can add the films again
 
     def _rewrite(self) -> Iterator[JobProgress]:
         """Deleted is not gone: engine and database keep the bytes until their files are rewritten."""
@@ -191,6 +198,8 @@ class Removal:
         self._trace("origins of sets").left = removal.naming_sets(self.facts, self._words())
         self._trace("saved searches").left = removal.asking(self.facts, self._words())
         self._trace("reader studies").left = reader_studies.naming(self.facts, self._words())
+        showing = teaching.showing(self.facts, self.ids, self.pictures, self._words())
+        self._trace("teaching files").left = showing
         own = removal.unshared(self.facts, self.pictures, self.ids)
         self._trace("thumbnails").left = sum(self.blobs.holds(digest) for digest in own)
         cache = PixelCache.at(self.settings)

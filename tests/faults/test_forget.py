@@ -15,6 +15,7 @@ import pytest
 
 from hilum import Client, HilumError
 from hilum.locate import Endpoint
+from services.core.access import ALL
 from services.core.blobs import Blobs
 from services.core.config import Settings
 from services.core.facts import images, jobs, removal, runs, searches
@@ -31,6 +32,8 @@ from services.ingest.forget import Forgotten, forget
 from services.ingest.pixel_cache import PixelCache, pack
 from services.ingest.removal import _occurs
 from services.ingest.report_index import ReportIndex
+from services.query.teaching.document import parse
+from services.query.teaching.files import Files
 from services.transport import grpc_edge
 from tests.kit.encoders import TinyEncoder, tiny_registry
 from tests.kit.films import ramp, stored_bytes
@@ -132,6 +135,11 @@ def spread(mine: Mine, gone: list[str]) -> None:
     (mine.data / "runs" / ".part-00000000-0000-4000-8000-000000000004-ab").mkdir()
     jobs.submit(facts, "analyze", {"filter": f'NOT patient_id = "{mine.name}"'})
     searches.save(facts, "local", "alike", {"query": {"image_id": gone[0]}})
+    case = {
+        "title": f"Of {mine.name}",
+        "images": [{"image_id": film, "caption": f"canary caption {film}"} for film in (gone[0], kept[0])],
+    }
+    Files(facts, Blobs(mine.data / "blobs")).create("local", ALL, parse(case))
     searches.save(facts, "local", "others", {"query": {"image_id": kept[0]}})
     mine.room.store._client.create_snapshot(mine.room.registry.specs()["tiny"].collection)
     # A vector that no fact knows, as a killed ingest leaves it.
@@ -178,6 +186,9 @@ def test_nothing_is_left_in_any_byte_and_the_others_are_untouched(mine: Mine) ->
     assert removed["saved searches"] == 1 and [one.title for one in searches.listed(mine.room.facts, "local")] == [
         "others"
     ]
+    [case] = Files(mine.room.facts, Blobs(mine.data / "blobs")).listed("local", ALL).files
+    assert removed["teaching files"] == 2 and case.document.title == "Of [removed]"
+    assert case.document.films == [film for film in case.document.films if film in kept] and case.document.films
     assert removed["vectors kept for analyses"] == 1
     assert removed["analysis runs"] == 2 and removed["engine snapshots"] == 1 and removed["pixel cache"] == 1
     assert "byte strings" in done.traces["raw files of the data folder"].note
