@@ -72,7 +72,8 @@ def split(
     """Deal N films out. group: (N,) numbers from 0 of what belongs together.  place: (N,) order of the draw, which
     decides between groups of one size.
 
-    Raises FAILED_PRECONDITION where shares are missed by more than `tolerance` and more than one group's films.
+    Raises FAILED_PRECONDITION where shares are missed by more than `tolerance`, and by more than one group's films or
+    for a group that is larger than any part.
     """
     names, share = list(fractions), np.array(list(fractions.values()), np.float64)
     share = share / share.sum()
@@ -94,7 +95,8 @@ def split(
         if (codes == code).any()
     ]
     found = Split(names, share, part, len(sizes), int(sizes.max(initial=0)), told)
-    if found.off > max(tolerance, found.largest / len(part)):
+    coarse = found.largest / len(part)
+    if found.off > max(tolerance, coarse if coarse <= share.max() else 0.0):
         raise HilumError(
             ErrorCode.FAILED_PRECONDITION,
             f"parts miss their shares by {found.off:.1%}: the largest group of films that belong together holds "
