@@ -66,10 +66,8 @@ class CohortsApi:
 
     def preview_cohort(self, request: cohort_pb2.PreviewCohortRequest, call: Call) -> cohort_pb2.CohortPreview:
         begun = time.monotonic()
-        asked = CohortAsked(
-            spec=replace(self._spec(request.spec, call), name=""), filter=seen.narrowed(call.access, "")
-        )
-        asked = replace(asked, seed=asked.spec.seed)
+        counted = replace(self._spec(request.spec, call), name="", match=None, sample=None, split=None, table1=None)
+        asked = CohortAsked(spec=counted, seed=counted.seed, filter=seen.narrowed(call.access, ""))
         asked.check(self._facts)
         progress = Progress(lambda *_: _go_on(call))
         while not self._archive.lock.acquire(timeout=_BUSY_SECONDS):

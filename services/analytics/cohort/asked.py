@@ -72,6 +72,10 @@ class CohortAsked(Asked):
         found = ["study_id", *conditions.fields(spec.filters)]
         if any(one.time for one in spec.criteria) or any(cap.which != RANDOM for cap in spec.caps):
             found += calendar.FIELDS
+        if spec.split:
+            from services.analytics.cohort.describing import SPLIT_FIELDS  # heavy: asked for by the child alone
+
+            found += SPLIT_FIELDS
         for name in spec.variables:
             found += [] if name.startswith("labels.") else [_OF.get(name, name)]
         return tuple(dict.fromkeys(found))

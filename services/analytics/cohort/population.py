@@ -112,47 +112,6 @@ class Population:
         return self.frame.take(np.flatnonzero(mask))
 
 
-@dataclass(frozen=True)
-class Selection:
-    """Films of a population. mask: (N,).  group: (N,) int8, 1 for cases and 0 for their controls, −1 for others and
-    wherever nothing was matched.  part: (N,) int8, position in `parts`, −1 where nothing was split."""
-
-    population: Population
-    mask: Mask
-    group: NDArray[np.int8]
-    part: NDArray[np.int8]
-    parts: Sequence[str] = ()
-
-    @classmethod
-    def of(cls, population: Population, mask: Mask) -> Selection:
-        nothing = np.full(len(population), -1, np.int8)
-        return cls(population, mask, nothing, nothing)
-
-    def __len__(self) -> int:
-        return int(self.mask.sum())
-
-    @cached_property
-    def rows(self) -> NDArray[np.int64]:
-        """(n,) positions in the population."""
-        return np.flatnonzero(self.mask)
-
-    @cached_property
-    def ids(self) -> list[str]:
-        """n image ids, sorted."""
-        ids = self.population.frame.table["image_id"]
-        found: list[str] = ids.take(self.rows).to_pylist()
-        return found
-
-    @cached_property
-    def sha256(self) -> str:
-        """Of the sorted ids, one a line: two cohorts with one hash are the same films."""
-        return content(self.ids)
-
-    @property
-    def counts(self) -> Counts:
-        return self.population.count(self.mask)
-
-
 def content(ids: Sequence[str]) -> str:
     """The hash of a list of sorted ids."""
     return hashlib.sha256("\n".join(ids).encode()).hexdigest()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.analytics.cohort import diagram, words
+from services.analytics.cohort import diagram, sections, words
+from services.analytics.cohort.drawing import Draws
 from services.analytics.cohort.flow import ARCHIVE, Flow, Step
 from services.analytics.cohort.population import Counts
 from services.analytics.cohort.spec import Spec
@@ -16,20 +17,33 @@ ABOUT = (
 )
 
 
-def put(page: Page, spec: Spec, flow: Flow, told: dict[str, Any]) -> None:
-    """Flow, figures and record."""
+def flow(page: Page, found: Flow) -> None:
+    """The diagram, and its figures."""
     page.heading(
         "Flow of films",
         "A study or a patient is counted as long as one of its films is left. Each criterion is judged over every film "
         "of the archive, so that the order of criteria changes the figures beside the arrows and not the films below; "
         "one that is judged over the films left says so.",
     )
-    page.plot(diagram.flow(flow.steps, "Cohort"))
+    page.plot(diagram.flow(found.steps, "Cohort"))
     page.heading("Attrition", "Alone: what a criterion would remove from the whole archive if it were the only one.")
     page.table(
         ("step", "films left", "studies", "patients", "films removed", "studies", "patients", "films alone", "test"),
-        [_row(step) for step in flow.steps],
+        [_row(step) for step in found.steps],
     )
+
+
+def draws(page: Page, spec: Spec, made: Draws) -> None:
+    """What was matched and drawn."""
+    if made.matched and spec.match:
+        sections.matching(page, made.matched, made.cases, words.match(spec.match), spec.unit)
+        sections.balance(page, made.lines)
+    if made.met:
+        sections.target(page, made.met, spec.unit)
+
+
+def record(page: Page, spec: Spec, told: dict[str, Any]) -> None:
+    """What makes the cohort again, and tells whether it was made again."""
     page.heading("Record")
     page.table(("", ""), _record(spec, told))
 

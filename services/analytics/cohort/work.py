@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from services.analytics import frame, manifest, sample
 from services.analytics.bench import Bench
-from services.analytics.cohort import report, verdicts, version
+from services.analytics.cohort import report, sections, verdicts, version
 from services.analytics.cohort.asked import CohortAsked, taken, there_is
 from services.analytics.cohort.conditions import Conditions
+from services.analytics.cohort.describing import parted, table
+from services.analytics.cohort.drawing import CASES, CONTROLS, Draws, draw
 from services.analytics.cohort.flow import Flow, Judge, empty
-from services.analytics.cohort.population import Population, Selection
+from services.analytics.cohort.population import Population, content
 from services.analytics.cohort.similar import Similar
+from services.analytics.cohort.spec import Spec
+from services.analytics.cohort.splitting import Split
 from services.analytics.page import Page
 from services.core import filters
 from services.core.errors import ErrorCode, HilumError
@@ -25,6 +32,7 @@ from services.core.sets import settle
 
 COHORT = "cohort"  # cohort.parquet: the films chosen, and what the cohort says of each
 ATTRITION = "attrition"
+_WITH_SET = ("spec", "spec_sha256", "ids_sha256", "counts", "steps", "data", "seed")
 _MOST_ABOUT = 2**18  # characters of a specification that are kept with the set: sets are listed, and listed often
 
 
@@ -35,19 +43,28 @@ def run(bench: Bench[CohortAsked]) -> None:
     _, latest = version.state(bench.facts)
     judge = judging(bench)
     flow = judge.flow(spec)
-    if not flow.mask.any():
+    draws = draw(flow, spec, judge.conditions, bench.progress) if flow.mask.any() else None
+    if draws is None or not flow.mask.any():
         raise empty(flow)
-    chosen = Selection.of(judge.population, flow.mask)
-    bench.matching, bench.frame = len(judge.population), judge.population.take(chosen.mask)
-    films = bench.films
-    told = _told(bench, flow, chosen, latest)
+    population, rows = judge.population, np.flatnonzero(flow.mask)
+    bench.matching, bench.frame = len(population), population.take(flow.mask)
+    ids = bench.films.ids
+    parts = parted(bench, spec, spec.split) if spec.split else None
+    made = parts.split if parts else None
+    told = _told(flow, spec, ids, latest) | draws.as_json() | ({"split": parts.as_json()} if parts else {})
     page = Page(spec.title or f"Cohort {spec.name}".strip(), report.ABOUT)
-    report.put(page, spec, flow, told)
-    _tables(bench, flow, chosen)
-    bench.progress("cohort", 0, 1)
+    report.flow(page, flow)
+    sections.table_one(page, table(population, rows, spec, draws.group, made))
+    report.draws(page, spec, draws)
+    if parts:
+        sections.split(page, parts.split)
+        sections.audit(page, parts.found)
+    report.record(page, spec, told)
+    _tables(bench, flow, draws, made)
     if spec.name:
-        _keep(bench, told, films.ids)
-    bench.finish(_figures(flow, told), page, films_of=_datasets(judge.population), cohort=told)
+        bench.progress("cohort", 0, 1)
+        _keep(bench, told, ids)
+    bench.finish(_figures(told), page, films_of=_datasets(population), cohort=told)
 
 
 def judging(bench: Bench[CohortAsked]) -> Judge:
@@ -66,22 +83,21 @@ def load(bench: Bench[CohortAsked], where: str, columns: tuple[str, ...]) -> Pop
     return Population(frame.load(bench.facts, where, [], columns, bench.progress, total))
 
 
-def _told(bench: Bench[CohortAsked], flow: Flow, chosen: Selection, latest: str) -> dict[str, Any]:
+def _told(flow: Flow, spec: Spec, ids: list[str], latest: str) -> dict[str, Any]:
     """What a cohort is known by: in its run's manifest, and (but for what is long) with its set."""
-    spec = bench.asked.spec
     return {
         "spec": spec.as_json(),
         "spec_sha256": spec.sha256,
-        "ids_sha256": chosen.sha256,
-        "counts": chosen.counts.as_json(),
+        "ids_sha256": content(ids),
+        "counts": flow.population.count(flow.mask).as_json(),
         "steps": [step.as_json() for step in flow.steps],
         "data": version.told(flow.steps[0].left, flow.population.ids, latest),
         "seed": spec.seed,
     }
 
 
-def _figures(flow: Flow, told: dict[str, Any]) -> dict[str, Any]:
-    return {name: told[name] for name in ("counts", "ids_sha256", "spec_sha256", "steps")}
+def _figures(told: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in told.items() if name not in ("spec", "data")}
 
 
 def _datasets(population: Population) -> list[str]:
@@ -100,7 +116,9 @@ def _free(bench: Bench[CohortAsked]) -> None:
 def _keep(bench: Bench[CohortAsked], told: dict[str, Any], ids: list[str]) -> None:
     """Make the set, or find that this run has made it before it was cut short."""
     spec = bench.asked.spec
-    short = told if len(json.dumps(told["spec"])) <= _MOST_ABOUT else {**told, "spec": None}
+    short = {name: told[name] for name in _WITH_SET}
+    if len(json.dumps(told["spec"])) > _MOST_ABOUT:
+        short["spec"] = None
     try:
         sets.create(bench.facts, spec.name, sets.COHORT, spec.title, {"run_id": bench.run_id, **short}, ids)
     except HilumError as error:
@@ -110,9 +128,18 @@ def _keep(bench: Bench[CohortAsked], told: dict[str, Any], ids: list[str]) -> No
     settle(bench.facts, bench.store)
 
 
-def _tables(bench: Bench[CohortAsked], flow: Flow, chosen: Selection) -> None:
+def _tables(bench: Bench[CohortAsked], flow: Flow, draws: Draws, made: Split | None) -> None:
     verdicts.write(bench.part, flow)
-    bench.table(COHORT, {"image_id": bench.films.ids})
+    films: dict[str, Any] = {"image_id": bench.films.ids}
+    if draws.matched:
+        films["group"] = _named((CONTROLS, CASES), draws.group[flow.mask])
+        ids = flow.population.frame.table["image_id"]
+        sides = {"case": draws.matched.case, "control": draws.matched.control}
+        pairs = {name: ids.take(rows) for name, rows in sides.items()}
+        bench.table("pairs", {**pairs, "distance": draws.matched.distance})
+    if made:
+        films["split"] = _named(made.names, made.part)
+    bench.table(COHORT, films)
     manifest.write_json(bench.part / f"{ATTRITION}.json", {"steps": [step.as_json() for step in flow.steps]})
     rows = [
         {"step": number, "name": step.name, "kind": step.kind, "test": step.test}
@@ -122,6 +149,10 @@ def _tables(bench: Bench[CohortAsked], flow: Flow, chosen: Selection) -> None:
         for number, step in enumerate(flow.steps)
     ]
     pq.write_table(pa.Table.from_pylist(rows), Path(bench.part, f"{ATTRITION}.parquet"))
+
+
+def _named(names: Sequence[str], codes: NDArray[np.int8]) -> pa.Array:
+    return pa.DictionaryArray.from_arrays(pa.array(codes), pa.array(names)).cast(pa.string())
 
 
 _NOBODY: dict[str, int | None] = {"images": None, "studies": None, "patients": None}

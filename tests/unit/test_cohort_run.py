@@ -1,0 +1,283 @@
+"""Cohorts as runs: what is built, kept, found, run again, compared and forgotten."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from google.protobuf import json_format
+
+from hilum.v1 import cohort_pb2
+from services.analytics import kinds, manifest
+from services.analytics.bench import Bench
+from services.analytics.cohort.api import CohortsApi
+from services.core.access import Access
+from services.core.blobs import Blobs
+from services.core.calibration import Curve
+from services.core.config import Settings
+from services.core.errors import ErrorCode, HilumError
+from services.core.facts import calibrations, images, jobs, models, open_facts, runs, sets
+from services.core.facts.calibrations import Calibration
+from services.core.filters import parse, to_sql
+from services.core.store import VectorStore
+from services.core.types import JobState
+from services.transport.edge import Call
+from tests.kit import clustered
+from tests.kit.records import make_spec, stored
+
+FILMS = 120
+SHARP = make_spec("sharp", 16)
+ADULTS: dict[str, Any] = {
+    "name": "adults",
+    "title": "Adults <b>with</b> edema",
+    "criteria": [{"name": "adults", "filter": "age >= 40"}, {"filter": "labels.edema = present"}],
+    "caps": [{"per": "patient", "most": 1}],
+}
+
+
+class Room:
+    """An archive, its API, and whoever takes its jobs."""
+
+    def __init__(self, home: Path, store: VectorStore) -> None:
+        self.home, self.store = home, store
+        self.facts = open_facts(f"sqlite:///{home / 'facts.db'}")
+        self.blobs = Blobs(home / "blobs")
+        self.records = clustered.fill(self.facts, store, self.blobs, [SHARP], FILMS, noise=0.3)
+        self.api = CohortsApi(Settings(data_dir=home), self.facts, store, None, lambda: None)
+        self.call = Call("test")
+
+    def build(self, spec: dict[str, Any], **more: Any) -> str:
+        """Through the API and the work of its job; the run's id."""
+        request = cohort_pb2.CreateCohortRequest(**more)
+            json_format.ParseDict(spec, request.spec)
+        return self.work(self.api.create_cohort(request, self.call).job_id)
+
+    def work(self, job_id: str) -> str:
+        job = jobs.take(self.facts, "analyze", "test")
+        assert job is not None and job.job_id == job_id
+        part = self.home / "runs" / job_id
+        part.mkdir(parents=True)
+        asked = kinds.parse(job.spec)
+        try:
+            kinds.work(asked.kind)(
+                Bench(asked, job_id, part, self.facts, self.store, self.blobs, Settings(data_dir=self.home))
+            )
+        except HilumError:
+            jobs.finish(self.facts, job_id, "test", JobState.FAILED, {}, "failed")
+            raise
+        told = manifest.read_json(part / "manifest.json")
+        runs.save(self.facts, job_id, job_id, "succeeded", told, {})
+        jobs.finish(self.facts, job_id, "test", JobState.SUCCEEDED, {"run_id": job_id})
+        return job_id
+
+    def members(self, name: str) -> list[str]:
+        return sets.members_of(self.facts, name)
+
+    def json(self, run_id: str, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.home / "runs" / run_id / name).read_text())
+        return found
+
+
+@pytest.fixture
+def room(tmp_path: Path, store: VectorStore) -> Iterator[Room]:
+    made = Room(tmp_path, store)
+    yield made
+    made.facts.close()
+
+
+def test_a_cohort_is_a_set_a_run_and_a_record(room: Room) -> None:
+    run_id = room.build(ADULTS)
+    wanted: dict[str, str] = {}
+    for one in sorted(room.records, key=lambda record: record.image_id):
+        said = {label.name: label.state.value for label in one.labels}
+        if (one.age or 0) >= 40 and said.get("edema") == "present":
+            wanted.setdefault(str(one.patient_id), one.image_id)  # of one day: the first id
+    assert room.members("adults") == sorted(wanted.values())
+    with room.facts.read() as db:
+        found = db.scalars(images.select(images.images.c.image_id).where(to_sql(parse('cohort = "adults"')))).all()
+    assert sorted(found) == room.members("adults")
+
+    told = room.json(run_id, "manifest.json")
+    assert told["films_of"] == ["demo"] and told["films"] == len(wanted)
+    cohort = told["cohort"]
+    assert cohort["counts"]["images"] == len(wanted) == cohort["steps"][-1]["left"]["images"]
+    assert cohort["data"]["images"] == FILMS and cohort["data"]["latest"]
+    assert pq.read_table(room.home / "runs" / run_id / "attrition.parquet").num_rows == 4
+    report = (room.home / "runs" / run_id / "report.html").read_text()
+    assert "<svg" in report and "Adults &lt;b&gt;with" in report and "<b>with" not in report
+    assert not room.store.count(SHARP) - FILMS
+
+    got = room.api.get_cohort(cohort_pb2.GetCohortRequest(name="adults"), room.call)
+    assert got.films == got.frozen and got.films.images == len(wanted)
+    assert got.ids_sha256 == cohort["ids_sha256"] and got.spec.name == "adults"
+    assert [step.kind for step in got.steps] == ["archive", "include", "include", "cap"]
+    listed = room.api.list_cohorts(cohort_pb2.ListCohortsRequest(), room.call).cohorts
+    assert [one.name for one in listed] == ["adults"]
+    with pytest.raises(HilumError) as taken:
+        room.build(ADULTS)
+    assert taken.value.code is ErrorCode.ALREADY_EXISTS
+
+
+def test_a_preview_counts_what_a_build_keeps(room: Room) -> None:
+    def preview(spec: dict[str, Any], call: Call | None = None) -> cohort_pb2.CohortPreview:
+            request = cohort_pb2.PreviewCohortRequest()
+        json_format.ParseDict(spec, request.spec)
+        return room.api.preview_cohort(request, call or room.call)
+
+    first = preview(ADULTS)
+    run_id = room.build(ADULTS)
+    assert [step.left.images for step in first.steps] == [
+        step["left"]["images"] for step in room.json(run_id, "manifest.json")["cohort"]["steps"]
+    ]
+    again = preview({**ADULTS, "criteria": [*ADULTS["criteria"], {"filter": 'cohort = "adults"'}]})
+    assert again.steps[3].left.images == again.steps[4].left.images == first.steps[-1].left.images
+    images.commit(room.facts, [stored(replace(room.records[0], age=50.0, dataset="other"))])  # the archive changes
+    assert preview({}).data_version != first.data_version
+    blind = Call("test", access=Access(frozenset({"other"})))
+    assert [step.left.images for step in preview({}, blind).steps] == [1]
+    with pytest.raises(HilumError) as gone:
+        preview({"criteria": [{"filter": "view = PA"}]}, Call("test", is_cancelled=lambda: True))
+    assert gone.value.code is ErrorCode.CANCELLED
+    with pytest.raises(HilumError) as unknown:
+        preview({"criteria": [{"filter": 'cohort = "nobody"'}]})
+    assert unknown.value.code is ErrorCode.INVALID_FILTER
+
+
+def test_near_films_are_those_of_exact_search(room: Room) -> None:
+    ids, vectors = room.store.vectors(SHARP)
+    probe = vectors[7] / np.linalg.norm(vectors[7])
+    scores = vectors @ probe
+    line = sorted(zip(-scores, ids, strict=True))
+    run_id = room.build(
+        {"name": "near", "criteria": [{"name": "near", "similar": {"image_ids": [ids[7]], "top": 25}}]}
+    )
+    assert room.members("near") == sorted(image_id for _, image_id in line[:25])
+    verdicts = pq.read_table(room.home / "runs" / run_id / "verdicts.parquet")
+    told = verdicts["near@1"].to_numpy()
+    assert np.isfinite(told).sum() == 25 and np.nanmax(told) == pytest.approx(1.0, abs=1e-5)
+    assert room.json(run_id, "manifest.json")["models"]["sharp"]["fingerprint"] == SHARP.fingerprint
+
+    males = {one.image_id for one in room.records if one.sex == "M"}
+    room.build({
+        "name": "near-males",
+        "criteria": [
+            {"filter": "sex = M"}, {"among": "remaining", "similar": {"image_ids": [ids[7], ids[8]], "top": 10}},
+        ],
+    })  # fmt: skip
+    both = vectors @ np.stack([probe, vectors[8] / np.linalg.norm(vectors[8])]).T
+    nearest = sorted((-float(score), i) for score, i in zip(both.max(axis=1), ids, strict=True) if i in males)
+    assert room.members("near-males") == sorted(image_id for _, image_id in nearest[:10])
+
+
+def test_a_probability_is_read_from_the_calibration(room: Room) -> None:
+    ids, vectors = room.store.vectors(SHARP)
+    scores = vectors @ (vectors[0] / np.linalg.norm(vectors[0]))
+    spec = {"name": "sure", "criteria": [{"similar": {"image_ids": [ids[0]], "at_least": 0.6}}]}
+    with pytest.raises(HilumError) as unknown:
+        room.build(spec)
+    assert unknown.value.code is ErrorCode.FAILED_PRECONDITION
+    curve = Curve((-1.0, 0.0, 1.0), (0.1, 0.2, 1.0), (0.0, 0.1, 0.9), (0.2, 0.3, 1.0))
+    calibrations.save(room.facts, SHARP.fingerprint, "film", [Calibration("film", "", "", curve, {})])
+    room.build(spec)  # 0.2 + 0.8 · cosine ≥ 0.6
+    assert room.members("sure") == sorted(i for i, score in zip(ids, scores, strict=True) if score >= 0.5)
+
+
+def test_an_empty_cohort_says_which_step_took_the_last(room: Room) -> None:
+    with pytest.raises(HilumError, match="none older"):
+        room.build({"name": "none", "criteria": [{"name": "none older", "filter": "age > 200"}]})
+    assert not sets.listed(room.facts)
+
+
+def test_a_rerun_is_the_same_or_says_what_changed(room: Room) -> None:
+    near = {"image_ids": [room.records[0].image_id], "top": 60}
+    spec = {
+        "name": "kept",
+        "criteria": [{"name": "known age", "filter": "age >= 0"}, {"name": "edema", "filter": "labels.edema = present"},
+                     {"name": "near", "similar": near}],
+        "caps": [{"per": "patient", "most": 1, "which": "random"}],
+        "seed": 3,
+    }  # fmt: skip
+    room.build(spec)
+    frozen = room.members("kept")
+    again = room.work(room.api.rerun_cohort(cohort_pb2.RerunCohortRequest(name="kept"), room.call).job_id)
+    found = room.api.diff_cohort(cohort_pb2.DiffCohortRequest(name="kept"), room.call)
+    assert found.same and found.both == len(frozen) and found.against == again and not found.changes
+
+    by_id = {one.image_id: one for one in room.records}
+    lost, other = by_id[frozen[0]], by_id[frozen[1]]
+    images.commit(room.facts, [stored(replace(lost, age=None), [SHARP]), stored(replace(other, labels=()), [SHARP])])
+    new = replace(by_id[frozen[2]], image_id=str(uuid.uuid4()), patient_id="a new one")
+    room.store.upsert(SHARP, [new.image_id], room.store.vectors(SHARP, ids=[frozen[2]])[1], [{}])
+    images.commit(room.facts, [stored(new, [SHARP])])
+    room.work(room.api.rerun_cohort(cohort_pb2.RerunCohortRequest(name="kept", as_name="later"), room.call).job_id)
+    found = room.api.diff_cohort(cohort_pb2.DiffCohortRequest(name="kept", against="later"), room.call)
+    assert not found.same and room.members("kept") == frozen
+    why = {change.image_id: (change.how, change.why, change.step) for change in found.changes}
+    assert why.pop(lost.image_id) == ("left", "fact", "known age")
+    assert why.pop(other.image_id) == ("left", "fact", "edema")
+    assert why.pop(new.image_id) == ("entered", "new_film", "")
+    # The patients of those that left have another film now, or the new film has pushed one beyond the rank.
+    assert {reason for _, reason, _ in why.values()} <= {"draw", "rank"}
+    assert sum(reason.films for reason in found.reasons) == len(found.changes)
+
+
+def test_another_fingerprint_is_named_as_the_reason(room: Room) -> None:
+    near = {"image_ids": [room.records[0].image_id], "top": 30, "model": "sharp"}
+    room.build({"name": "one", "criteria": [{"name": "near", "similar": near}]})
+    newer = make_spec("sharp", 16, revision="2")
+    room.store.ensure(newer)
+    ids, vectors = room.store.vectors(SHARP)
+    turned = vectors[:, ::-1] + 2 * vectors[np.random.default_rng(0).permutation(len(ids))]
+    room.store.upsert(newer, ids, (turned / np.linalg.norm(turned, axis=1, keepdims=True)).astype(np.float32),
+                      [{}] * len(ids))  # fmt: skip
+    images.hold(room.facts, ids, newer.fingerprint)
+    models.register(room.facts, newer)
+    room.work(room.api.rerun_cohort(cohort_pb2.RerunCohortRequest(name="one"), room.call).job_id)
+    found = room.api.diff_cohort(cohort_pb2.DiffCohortRequest(name="one"), room.call)
+    assert {(one.why, one.step) for one in found.reasons} == {("model", "near")}
+    assert any("fingerprint" in note for note in found.notes)
+    entered = next(change for change in found.changes if change.how == "entered")
+    assert entered.HasField("after") and not entered.HasField("before")
+
+
+def test_everything_at_once(room: Room) -> None:
+    """Matching, a split and a table are made, and what they say of films is kept beside them."""
+    run_id = room.build({
+        "name": "whole",
+        "criteria": [{"filter": "age:*"}],
+        "match": {"cases": "labels.edema = present", "exact": ["view"], "nearest": ["age"]},
+        "split": {"fractions": {"train": 0.5, "test": 0.5}},
+        "table1": {"variables": ["age", "sex"], "by": "group"},
+    })  # fmt: skip
+    films = pq.read_table(room.home / "runs" / run_id / "cohort.parquet").to_pydict()
+    assert films["image_id"] == room.members("whole")
+    assert set(films["group"]) == {"cases", "controls"} and set(films["split"]) == {"train", "test"}
+    titles = [table["title"] for table in room.json(run_id, "tables.json")["tables"]]
+    assert {"Attrition", "Table 1", "Balance", "Split", "Leakage audit", "Record"} <= set(titles)
+
+
+def test_who_may_not_see_all_that_was_judged_sees_no_cohort(room: Room) -> None:
+    images.commit(room.facts, [stored(replace(room.records[0], dataset="other", age=10.0))])  # judged, and not chosen
+    run_id = room.build(ADULTS)
+    assert room.json(run_id, "manifest.json")["films_of"] == ["demo", "other"]
+    narrow = Call("test", access=Access(frozenset({"demo"})))
+    assert not room.api.list_cohorts(cohort_pb2.ListCohortsRequest(), narrow).cohorts
+    for ask in (room.api.get_cohort, room.api.delete_cohort):
+        with pytest.raises(HilumError) as hidden:
+            ask(cohort_pb2.GetCohortRequest(name="adults"), narrow)
+        assert hidden.value.code is ErrorCode.NOT_FOUND
+    with pytest.raises(HilumError):
+        room.api.diff_cohort(cohort_pb2.DiffCohortRequest(name="adults", against=run_id), narrow)
+    request = cohort_pb2.CreateCohortRequest()
+    json_format.ParseDict({**ADULTS, "name": "mine"}, request.spec)
+    mine = room.work(room.api.create_cohort(request, narrow).job_id)
+    assert room.json(mine, "manifest.json")["films_of"] == ["demo"]
+    seen = room.api.get_cohort(cohort_pb2.GetCohortRequest(name="mine"), narrow)
+    assert seen.films.images == len(room.members("mine"))
