@@ -1,4 +1,4 @@
-"""The pages: search, one film, maps, jobs, about."""
+"""The pages: search, one film, cohorts, maps, jobs, about."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 
 from services.core.access import ALL, Access
 from services.core.errors import HilumError
-from services.core.facts import Facts, jobs, runs
+from services.core.facts import Facts, jobs, runs, sets
 from services.core.labels import LabelState, merge
 from services.core.types import ImageRecord
 from services.query.api import QueryApi
@@ -55,6 +55,14 @@ def web_router(facts: Facts, query: QueryApi, access: Access = ALL) -> APIRouter
     @router.get("/runs")
     def maps() -> Response:
         return pages.page("runs.html", here="runs", runs=runs.recent(facts, size=_LATEST))
+
+    @router.get("/cohorts")
+    def cohorts() -> Response:
+        return pages.page("cohorts.html", here="cohorts")
+
+    @router.get("/cohorts/{name}")
+    def cohort(name: str) -> Response:
+        return pages.page("cohort.html", here="cohorts", name=sets.name(name))
 
     @router.get("/jobs")
     def work() -> Response:
