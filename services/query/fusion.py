@@ -52,17 +52,16 @@ def fuse(
     rankings: model → its films, nearest first, each film once. One model alone keeps its own order and cosines.
     """
     places: dict[str, list[Place]] = {}
+    scores: dict[str, float] = {}
     for model, ranking in rankings.items():
-        for rank, scored in enumerate(ranking, start=1):
+        shares = _shares(ranking, how, (weights or {}).get(model, 1.0))
+        for rank, (scored, share) in enumerate(zip(ranking, shares, strict=True), start=1):
             places.setdefault(scored.image_id, []).append(Place(model, rank, scored.score))
+            scores[scored.image_id] = scores.get(scored.image_id, 0.0) + share
     if len(rankings) == 1:
         return [Fused(image_id, found[0].score, tuple(found)) for image_id, found in places.items()][:limit]
-    shares = {model: _shares(ranking, how, (weights or {}).get(model, 1.0)) for model, ranking in rankings.items()}
-    fused = [
-        Fused(image_id, sum(shares[place.model][place.rank - 1] for place in found), tuple(found))
-        for image_id, found in places.items()
-    ]
-    return sorted(fused, key=lambda film: (-film.score, film.image_id))[:limit]
+    best = sorted(scores, key=lambda image_id: (-scores[image_id], image_id))[:limit]
+    return [Fused(image_id, scores[image_id], tuple(places[image_id])) for image_id in best]
 
 
 def _shares(ranking: Sequence[Scored], how: Fusion, weight: float) -> list[float]:

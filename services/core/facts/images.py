@@ -176,7 +176,7 @@ def get_held(facts: Facts, ids: Iterable[str]) -> dict[str, tuple[ImageRecord, s
         for part in _chunks(list(ids)):
             records = _records(db, _BY_ID, part)
             found.update((image_id, (record, set())) for image_id, record in records.items())
-            for image_id, fingerprint in db.execute(_LEDGER_OF, {"ids": part}):
+            for image_id, fingerprint in db.execute(_LEDGER_OF, {"ids": part}).all():
                 if image_id in found:
                     found[image_id][1].add(fingerprint)
     return found
@@ -204,7 +204,7 @@ def ledger(facts: Facts, ids: Iterable[str]) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     with facts.read() as db:
         for part in _chunks(list(ids)):
-            for image_id, fingerprint in db.execute(_LEDGER_OF, {"ids": part}):
+            for image_id, fingerprint in db.execute(_LEDGER_OF, {"ids": part}).all():
                 found.setdefault(image_id, set()).add(fingerprint)
     return found
 
@@ -288,9 +288,9 @@ def _records(db: Connection, query: Select[tuple[object, ...]], ids: Sequence[st
     stated: dict[str, list[Label]] = {row["image_id"]: [] for row in rows}
     drawn: dict[str, list[Box]] = {}
     for part in _chunks(list(stated)):
-        for image_id, name, source, state, *rest in db.execute(_LABELS_OF, {"ids": part}):
+        for image_id, name, source, state, *rest in db.execute(_LABELS_OF, {"ids": part}).all():
             stated[image_id].append(Label(name, LabelState(state), source, *rest))
-        for image_id, _, name, *rest in db.execute(_BOXES_OF, {"ids": part}):
+        for image_id, _, name, *rest in db.execute(_BOXES_OF, {"ids": part}).all():
             drawn.setdefault(image_id, []).append(Box(name, *rest))
     return {row["image_id"]: _record(row, stated[row["image_id"]], drawn.get(row["image_id"], [])) for row in rows}
 
