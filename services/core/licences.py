@@ -30,7 +30,7 @@ _FORBIDS = re.compile(
 )
 _ALLOWS = re.compile(
     r"cc[\s-]?0|cc[\s-]by|creative commons|public domain|pddl|odc[\s-]by|odbl|open data commons|apache|mit\b|bsd|"
-    r"(nih: )?no restrictions",
+    r"(nih[^:]{0,30}: )?no restrictions",
     re.IGNORECASE,
 )
 
