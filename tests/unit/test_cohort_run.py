@@ -56,7 +56,7 @@ class Room:
     def build(self, spec: dict[str, Any], **more: Any) -> str:
         """Through the API and the work of its job; the run's id."""
         request = cohort_pb2.CreateCohortRequest(**more)
-            json_format.ParseDict(spec, request.spec)
+        json_format.ParseDict(spec, request.spec)
         return self.work(self.api.create_cohort(request, self.call).job_id)
 
     def work(self, job_id: str) -> str:
@@ -127,7 +127,7 @@ def test_a_cohort_is_a_set_a_run_and_a_record(room: Room) -> None:
 
 def test_a_preview_counts_what_a_build_keeps(room: Room) -> None:
     def preview(spec: dict[str, Any], call: Call | None = None) -> cohort_pb2.CohortPreview:
-            request = cohort_pb2.PreviewCohortRequest()
+        request = cohort_pb2.PreviewCohortRequest()
         json_format.ParseDict(spec, request.spec)
         return room.api.preview_cohort(request, call or room.call)
 
@@ -155,9 +155,7 @@ def test_near_films_are_those_of_exact_search(room: Room) -> None:
     probe = vectors[7] / np.linalg.norm(vectors[7])
     scores = vectors @ probe
     line = sorted(zip(-scores, ids, strict=True))
-    run_id = room.build(
-        {"name": "near", "criteria": [{"name": "near", "similar": {"image_ids": [ids[7]], "top": 25}}]}
-    )
+    run_id = room.build({"name": "near", "criteria": [{"name": "near", "similar": {"image_ids": [ids[7]], "top": 25}}]})
     assert room.members("near") == sorted(image_id for _, image_id in line[:25])
     verdicts = pq.read_table(room.home / "runs" / run_id / "verdicts.parquet")
     told = verdicts["near@1"].to_numpy()
