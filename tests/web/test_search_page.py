@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from tests.kit.archive import png, spot
 from tests.kit.browser import DOWN, ENTER, ESCAPE, LEFT, RIGHT, UP, Browser
+from tests.kit.films import chest_dataset, saved
 from tests.web.conftest import HOSTILE, Site
 
 CARDS = "return [...document.querySelectorAll('#grid .card')].map((card) => card.dataset.id)"
@@ -72,6 +74,15 @@ def test_a_dropped_film_finds_films(browser: Browser, site: Site) -> None:
     browser.wait("return document.querySelector('#status').textContent.includes(' by ')")
     assert settle(browser)[0] in site.row[3:6]
     assert browser.run("return document.querySelector('#subject img').src").startswith("blob:")
+    assert "JANE" not in browser.run("return document.documentElement.outerHTML")
+
+
+def test_a_dropped_dicom_file_is_shown(browser: Browser, site: Site) -> None:
+    start(browser, site)
+    film = chest_dataset((spot(0.5, 0.52, 96).astype(np.uint16)) << 4, ViewPosition="PA")
+    browser.drop(saved(film), "JANE DOE.dcm", "")
+    browser.wait("const i = document.querySelector('#asked-film img'); return i?.complete && i.naturalWidth === 96")
+    assert settle(browser)[0] in site.row[3:6]
     assert "JANE" not in browser.run("return document.documentElement.outerHTML")
 
 

@@ -11,7 +11,7 @@ export class Asked {
     byId("whole").addEventListener("click", () => this.changes.part(""));
   }
 
-  // state.id, or an opened file {url}; url is empty where browsers cannot show it (DICOM).
+  // state.id, or an opened file {url}; url is empty until there is a picture of it, or where there is none.
   show(state, upload) {
     const picture = upload ? upload.url : state.id && thumbnail(state.id);
     const there = Boolean(upload || state.id);
@@ -23,7 +23,7 @@ export class Asked {
     if (which !== this.shown) this.draw(state, upload, picture);
     this.shown = which;
     this.region?.set(boxOf(state.box));
-    byId("part-said").textContent = !picture ? "Browsers cannot show this file. It is searched by all the same." : state.box ? "Only this part is searched by." : "Drag over a part to search by it.";
+    byId("part-said").textContent = !picture ? "There is no picture of this file." : state.box ? "Only this part is searched by." : "Drag over a part to search by it.";
     show(byId("whole"), Boolean(state.box));
   }
 

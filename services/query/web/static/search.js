@@ -2,7 +2,7 @@
 // only an opened file does not: it stays in this page.
 
 import { byId } from "./dom.js";
-import { Failure, base64 } from "./api.js";
+import { Failure, base64, picture } from "./api.js";
 import { DEFAULTS, fromAddress, fromRequest, ofFinding, request, toAddress } from "./state.js";
 import * as form from "./form.js";
 import { Asked } from "./asked.js";
@@ -73,8 +73,13 @@ async function opened(file) {
   if (file.size > MAX_FILE) { asking.fail(new Failure("PAYLOAD_TOO_LARGE", "A film may hold at most 64 MiB. Export it again, or store it with “hilum ingest”.")); return; }
   try {
     const data = await base64(file);
-    open({ data, url: /^image\/(png|jpeg)$/.test(file.type) ? URL.createObjectURL(file) : "" });
+    const itself = /^image\/(png|jpeg)$/.test(file.type);
+    const mine = { data, url: itself ? URL.createObjectURL(file) : "" };
+    open(mine);
     alone({ id: "" });
+    if (itself) return;
+    mine.url = await picture(data); // DICOM, which no browser shows
+    if (mine.url && upload === mine) asked.show(state, upload);
   } catch (error) { asking.fail(error); }
 }
 
