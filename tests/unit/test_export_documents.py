@@ -117,7 +117,7 @@ def test_a_pdf_says_all_and_whose_the_films_are() -> None:
     for text in ("A man of 63, breathless for two weeks.", "Pleural effusion", "Lobar collapse", "Follow-up", LEFT_OUT,
                  "Key image: Meniscus", "Light RW. N Engl J Med 2002."):  # fmt: skip
         assert text in said, text
-    assert said.count(CREDIT) == 4  # under each film, and in the credits
+    assert said.count(CREDIT) == 3  # under each film, and in the credits
     assert (paper.metadata.title, paper.metadata.author) == ("Large left pleural effusion", "Ada Author")
     pictures = [image.image for page in paper.pages for image in page.images]
     for film, picture in zip(exported.case().films, pictures, strict=True):

@@ -84,7 +84,7 @@ def test_the_words_are_under_their_codes() -> None:
     assert said["Keywords"] == ["effusion", "pleura"] and said["Radiographic anatomy"] == ["Pleura"]
     assert said["Teaching File Category"] == ["Pulmonary imaging subject matter"]
     assert said["Level of Difficulty"] == ["Primary level"]
-    assert any("Film 1: Licence: CC BY 4.0." in text for text in said["Discussion"])
+    assert any("Films 1, 2: Licence: CC BY 4.0." in text for text in said["Discussion"])
     _known_to_dicom([one for one in items if one.name.scheme_designator == "DCM"])
 
 

@@ -200,7 +200,10 @@ class Case:
     @property
     def credits(self) -> list[str]:
         """Whose films they are, which are left out and why, the file's own rights, and what the pictures are."""
-        said = [f"Film {film.number}: {film.credit}" for film in self.films]
+        of: dict[str, list[str]] = {}
+        for film in self.films:
+            of.setdefault(film.credit, []).append(str(film.number))
+        said = [f"Film{'s' if len(films) > 1 else ''} {', '.join(films)}: {credit}" for credit, films in of.items()]
         said += [str(one) for one in self.left_out]
         said += [f"Text: {self.document.rights}"] if self.document.rights else []
         return [*said, NOTE]

@@ -32,6 +32,7 @@ class _Paper(FPDF):
         self.add_font("dejavu", "", folder / "DejaVuSans.ttf")
         self.add_font("dejavu", "B", folder / "DejaVuSans-Bold.ttf")
         self.set_margin(_MARGIN)
+        self.c_margin = 0
         self.set_auto_page_break(True, _MARGIN + 4)
         self.set_title(case.title)
         self.set_author(case.authors)
@@ -55,7 +56,7 @@ class _Paper(FPDF):
             self.add_page()
         self.ln(2)
         self.face(size, bold=True)
-        self.multi_cell(0, size * 0.5, line(text), new_x="LMARGIN", new_y="NEXT")
+        self.multi_cell(0, size * 0.5, line(text), new_x="LMARGIN", new_y="NEXT", align="L")
         self.ln(1)
 
     def prose(self, text: str, size: float = _BODY, colour: tuple[int, int, int] = _INK) -> None:
@@ -105,7 +106,7 @@ def pdf(case: Case) -> bytes:
     paper.heading("Credits")
     for said in case.credits:
         paper.face(_SMALL + 0.5, colour=_DIM)
-        paper.multi_cell(0, 4.2, line(said), new_x="LMARGIN", new_y="NEXT")
+        paper.multi_cell(0, 4.2, line(said), new_x="LMARGIN", new_y="NEXT", align="L")
         paper.ln(0.8)
     return bytes(cast(bytearray, paper.output()))
 
