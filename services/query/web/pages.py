@@ -62,7 +62,7 @@ def web_router(facts: Facts, query: QueryApi, access: Access = ALL) -> APIRouter
 
     @router.get("/cohorts/{name}")
     def cohort(name: str) -> Response:
-        return pages.page("cohort.html", here="cohorts", name=sets.name(name))
+        return pages.page("cohort.html", here="cohorts", cohort=sets.name(name))
 
     @router.get("/jobs")
     def work() -> Response:

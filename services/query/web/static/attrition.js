@@ -17,6 +17,6 @@ export function flow(steps) {
       bar,
       el("div", { class: "step-counts" }, count(step.left),
         number ? el("span", { class: "removed" }, `− ${plural(step.removed.images, "film")}`,
-          step.alone ? el("small", { title: "what it would remove from the whole archive on its own" }, ` alone − ${step.alone.images.toLocaleString("en")}`) : null) : null));
+          step.alone ? el("small", { title: "what it would remove from the whole archive on its own" }, ` · alone − ${step.alone.images.toLocaleString("en")}`) : null) : null));
   });
 }

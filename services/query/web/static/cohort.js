@@ -21,7 +21,7 @@ function facts(one) {
     ["Frozen", one.created_at.slice(0, 16).replace("T", " ")], ["Ids, SHA-256", ids(one.ids_sha256)], ["Seed", String(one.spec?.seed ?? 0)],
   ];
   if (gone > 0) rows.push(["Since then", `${plural(gone, "film")} of those frozen left the archive`]);
-  byId("facts").replaceChildren(...rows.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
+  byId("facts").replaceChildren(...rows.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))));
 }
 
 function links(one) {

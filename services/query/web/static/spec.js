@@ -94,6 +94,8 @@ export function clean(value) {
   return value === "" || value === false || value === 0 || value === null || value === undefined || (Array.isArray(value) && !value.length) ? undefined : value;
 }
 
+const ORDER = ["name", "title", "unit", "seed", "criteria", "caps", "match", "sample", "split", "table1"];
+
 // The specification that the form asks for; criteria and caps that say nothing yet are left out.
 export function said(form) {
   const spec = clean({ ...form, criteria: undefined, caps: undefined }) ?? {};
@@ -104,7 +106,8 @@ export function said(form) {
   if (spec.sample && !spec.sample.size && !spec.sample.quotas && !spec.sample.targets && !spec.sample.like) delete spec.sample;
   if (spec.split && !spec.split.fractions) delete spec.split;
   if (spec.match && !spec.match.cases) delete spec.match;
-  return spec;
+  const known = ORDER.filter((key) => key in spec);
+  return Object.fromEntries([...known, ...Object.keys(spec).filter((key) => !known.includes(key))].map((key) => [key, spec[key]]));
 }
 
 // Where each criterion that is sent stands on the form.
