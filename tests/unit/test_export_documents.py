@@ -159,7 +159,7 @@ def deck(case: Case, tmp_path: Path) -> tuple[list[sqlite3.Row], dict[str, bytes
 
 def test_a_card_asks_with_the_film_and_answers_behind_it(tmp_path: Path) -> None:
     notes, media, decks = deck(exported.case(), tmp_path)
-    assert len(notes) == 1 and "Large left pleural effusion" in {one["name"] for one in decks.values()}
+    assert len(notes) == 1 and "Teaching files::A breathless man" in {one["name"] for one in decks.values()}
     front, back = notes[0]["flds"].split("\x1f")
     assert "breathless for <strong>two weeks</strong>" in front and CREDIT in front
     assert "effusion" not in front.casefold() and "meniscus" not in front.casefold()
@@ -204,7 +204,7 @@ def test_hostile_words_are_no_commands_of_anki(text: str, tmp_path: Path) -> Non
     text_alone = {"p", "ul", "ol", "li", "strong", "em", "h2", "h3"}
     assert Tags(fields).seen <= text_alone | {"img", "img src", "p class"}
     assert all(re.fullmatch(r"hilum-\d+-[0-9a-f]{12}\.jpg", name) for name in media)
-    assert not any("::" in one["name"] for one in decks.values())
+    assert not any(one["name"].count("::") > 1 for one in decks.values())
 
 
 # -- all of them --------------------------------------------------------------------------------------------------

@@ -103,8 +103,9 @@ def _inert(html: str) -> str:
 
 
 def _deck(case: Case) -> str:
-    """Two colons part a deck from those within it."""
-    return line(case.unknown_title if case.asked.quiz else case.document.title).replace("::", ": :") or "Case"
+    """One deck for all files, and in it one for each, whose name tells nothing of the answer. Two colons part them."""
+    name = line(case.document.alternative_title).replace("::", ": :") or f"Case {case.file_id[:8]}"
+    return f"Teaching files::{name}"
 
 
 def _number(*of: str) -> int:

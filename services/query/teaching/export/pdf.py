@@ -21,7 +21,10 @@ _MARGIN, _GAP = 18.0, 6.0  # mm
 _BODY, _SMALL = 10.5, 8.0  # points
 _DIM, _INK = (90, 90, 90), (0, 0, 0)
 
-logging.getLogger("fontTools").setLevel(logging.ERROR)  # it tells of every table that it cuts from the letters
+# They tell of every table that is cut from the letters, and of letters that there are none of: words of a case are
+# nothing for a log.
+logging.getLogger("fontTools").setLevel(logging.ERROR)
+logging.getLogger("fpdf").setLevel(logging.ERROR)
 
 
 class _Paper(FPDF):
