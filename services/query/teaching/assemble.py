@@ -24,7 +24,7 @@ from services.query.search.pipeline import Search
 from services.query.teaching.cases import write
 from services.query.teaching.chosen import Chosen, Group, age_band, why
 from services.query.teaching.files import Files
-from services.query.teaching.grading import GRADES, graded
+from services.query.teaching.grading import GRADES, UNKNOWN, graded, in_turn
 from services.query.teaching.rights import Shown
 from services.query.teaching.wanted import Wanted
 
@@ -71,7 +71,7 @@ class Assembler:
         for choose in (self._index, self._cases, self._lookalikes, self._normals):
             choose(work)
         found = [one for group in work.groups.values() for one in group]
-        work.notes += [f"{count} films left out: {reason}" for reason, count in sorted(work.refused.items())]
+        work.notes += [f"{count} left out: {reason}" for reason, count in sorted(work.refused.items())]
         if not found:
             told = "; ".join(work.notes) or "no film is like it"
             raise HilumError(ErrorCode.FAILED_PRECONDITION, f"nothing to assemble: {told}")
@@ -89,7 +89,7 @@ class Assembler:
         if record is None or not work.access.allows(record):
             raise HilumError(ErrorCode.NOT_FOUND, "no such film; `images:query` lists those there are")
         if self._may_be_taken(work, record):
-            self._take(work, Group.INDEX, record, "the film that was asked with")
+            self._take(work, Group.INDEX, record, "the film that was asked with", *self._grade(work, record))
 
     def _cases(self, work: _Work) -> None:
         wanted = work.wanted
@@ -143,7 +143,7 @@ class Assembler:
             told = (
                 f"normal of the same {', '.join(same)} as a case" if same else "normal, of another kind than the cases"
             )
-            if self._fill(work, Group.NORMALS, 1, hits, told, f"normals ({', '.join(same)})"):
+            if self._fill(work, Group.NORMALS, 1, hits, told):
                 return
 
     def _asked(
@@ -156,21 +156,24 @@ class Assembler:
         )  # fmt: skip
         return self._search(query, work.cancelled, work.access.condition()).hits
 
-    def _fill(
-        self, work: _Work, group: Group, count: int, hits: Sequence[Hit], told: str = "", name: str = ""
-    ) -> int:  # fmt: skip
-        """Take the first films that may be taken; those of typical and atypical cases stand by severity."""
+    def _fill(self, work: _Work, group: Group, count: int, hits: Sequence[Hit], told: str = "") -> int:
+        """Take the first films that may be taken, of each severity in turn where typical cases are graded; cases then
+        stand by severity. How many there were."""
+        found = [(rank, hit) for rank, hit in enumerate(hits, 1) if self._may_be_taken(work, hit.image.record)]
+        cases = group in (Group.INDEX, Group.TYPICAL, Group.ATYPICAL)
+        grades = {hit.image.record.image_id: self._grade(work, hit.image.record) for _, hit in found if cases}
+        if group is Group.TYPICAL:
+            found = in_turn(found, lambda one: grades[one[1].image.record.image_id][0])
         taken = 0
-        for rank, hit in enumerate(hits, 1):
-            if taken == count:
-                break
+        for rank, hit in found:
             record = hit.image.record
-            if self._is_new(work, record) and self._may_be_taken(work, record):
-                self._take(work, group, record, why(group, rank, hit, work.wanted.finding, told))
+            if taken < count and self._is_new(work, record):
+                severity, said = grades.get(record.image_id, (UNKNOWN, ""))
+                self._take(work, group, record, why(group, rank, hit, work.wanted.finding, told), severity, said)
                 taken += 1
-        if group in (Group.TYPICAL, Group.ATYPICAL) and group in work.groups:
+        if cases and taken:
             work.groups[group].sort(key=lambda one: GRADES.index(one.severity))
-        if taken < count and not name:
+        if taken < count and group is not Group.NORMALS:
             work.notes.append(f"{taken} of {count} {group.words}: the archive has no more of other patients")
         return taken
 
@@ -189,16 +192,20 @@ class Assembler:
             work.refused[reason] = work.refused.get(reason, 0) + 1
         return False
 
-    def _take(self, work: _Work, group: Group, record: ImageRecord, told: str) -> None:
+    def _take(
+        self, work: _Work, group: Group, record: ImageRecord, told: str, severity: str = UNKNOWN, said: str = ""
+    ) -> None:
         work.seen.add(record.image_id)
         work.patients.add((record.dataset, record.patient_id or record.image_id))
-        severity, said = "unknown", ""
-        if work.wanted.finding and group not in (Group.NORMALS, Group.LOOKALIKES) and record.study_id:
-            report = images.reports_of(self._facts, record.dataset, record.study_id)
-            severity, said = graded(work.wanted.finding, report)
         if said in ("absent", "uncertain"):
             told += f"; its report says {said}: look at it before you teach with it"
         work.groups.setdefault(group, []).append(Chosen(record, told, severity))
+
+    def _grade(self, work: _Work, record: ImageRecord) -> tuple[str, str]:
+        """Severity, and what the report says of the finding."""
+        if not work.wanted.finding or not record.study_id:
+            return UNKNOWN, ""
+        return graded(work.wanted.finding, images.reports_of(self._facts, record.dataset, record.study_id))
 
 
 def _matching(same: Mapping[str, object]) -> str:

@@ -58,7 +58,7 @@ def write(wanted: Wanted, groups: Mapping[Group, Sequence[Chosen]], notes: Seque
 def _case(
     number: int, group: Group, one: Chosen, wanted: Wanted, about: Mapping[str, object], others: Sequence[str]
 ) -> Document:
-    theirs = [named(name) for name in sorted(diagnoses([one.record]))]
+    theirs = _names(one.record)
     own = [named(wanted.finding)] if wanted.finding else theirs
     if group is Group.LOOKALIKES:
         own = theirs
@@ -112,14 +112,20 @@ def facts(record: ImageRecord) -> str:
 
 
 def _present(record: ImageRecord) -> str:
-    stated = sorted(diagnoses([record]))
-    if stated:
-        return f"Stated: {', '.join(stated).replace('_', ' ')}."
+    if stated := _names(record):
+        return f"Stated: {', '.join(stated).lower()}."
     normal = any(label.name == NO_FINDING and label.state == "present" for label in record.labels)
     return "Stated: no finding." if normal else "Nothing is stated of it."
 
 
 def _differential(finding: str, groups: Mapping[Group, Sequence[Chosen]]) -> list[str]:
     """What the look-alikes have instead."""
-    found = [name for one in groups.get(Group.LOOKALIKES, ()) for name in sorted(diagnoses([one.record]))]
-    return [named(name) for name in dict.fromkeys(found) if name != finding]
+    found = [name for one in groups.get(Group.LOOKALIKES, ()) for name in _names(one.record)]
+    return [name for name in dict.fromkeys(found) if name != named(finding)]
+
+
+def _names(record: ImageRecord) -> list[str]:
+    """Findings stated to be present; a side's own label adds nothing to the finding's."""
+    found = diagnoses([record])
+    sided = {name for name in found if name.removesuffix("_left").removesuffix("_right") in found - {name}}
+    return [named(name) for name in sorted(found - sided)]

@@ -40,7 +40,7 @@ def why(group: Group, rank: int, hit: Hit, finding: str, told: str = "") -> str:
     """Rank, models, agreement, mode, and who states the finding."""
     parts = [told or f"{group.words.removesuffix('s')}: rank {rank}"]
     if hit.why:
-        parts.append(hit.why)
+        parts.append(hit.why.replace("the films that have it", "normal films") if group is Group.NORMALS else hit.why)
     if len(hit.places) > 1:
         ranks = ", ".join(f"{place.model} {place.rank}" for place in hit.places)
         parts.append(f"ranks of {len(hit.places)} models: {ranks}")

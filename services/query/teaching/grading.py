@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import zip_longest
+from typing import TypeVar
 
 from services.query.words import Polarity, understand
 
 UNKNOWN = "unknown"
 GRADES = ("small", "moderate", "large", UNKNOWN)
 WORDS = {"small": "mild", "moderate": "moderate", "large": "severe", UNKNOWN: UNKNOWN}
+
+T = TypeVar("T")
+
+
+def in_turn(items: Sequence[T], grade: Callable[[T], str]) -> list[T]:
+    """The first of each known grade, then the second of each; those of unknown grade last, in their order."""
+    by_grade = {name: [item for item in items if grade(item) == name] for name in GRADES}
+    rounds = zip_longest(*(by_grade[name] for name in GRADES if name != UNKNOWN))
+    return [item for turn in rounds for item in turn if item is not None] + by_grade[UNKNOWN]
 
 
 def graded(finding: str, report: Mapping[str, str]) -> tuple[str, str]:
