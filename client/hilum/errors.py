@@ -29,7 +29,8 @@ def from_rpc(error: grpc.RpcError) -> HilumError:
     code = error.code().name
     if code == "UNAVAILABLE":
         return HilumError(
-            code, "Hilum does not answer there; start it with `hilum up`, or set HILUM_URL to the gRPC address that it prints"
+            code,
+            "Hilum does not answer there; start it with `hilum up`, or set HILUM_URL to the gRPC address it prints",
         )
     if code == "DEADLINE_EXCEEDED":
         return HilumError(code, "no answer in time; ask for less, or give the client a larger timeout")
