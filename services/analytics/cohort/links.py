@@ -27,9 +27,11 @@ PATIENT, STUDY, ACCESSION, BYTES, PIXELS, LOOKS, VECTORS = (
     "patient", "study", "accession", "file", "pixels", "looks", "embedding",
 )  # fmt: skip
 FIELDS = ("study_id", "accession_id", "bytes_sha256", "pixel_sha256", "phash")  # that a frame needs, beside NEEDED
-BITS, LIKENESS = 4, 0.985  # of hashes and small pictures: measured (docs/guide/duplicates.md)
+# Of hashes, of small pictures, and of what pictures have beside their slow waves: measured (docs/guide/matching.md).
+BITS, LIKENESS, DETAIL = 4, 0.985, 0.9
 NEIGHBOURS = 10
-_SMALL, _PICTURES = 32, 20_000  # small pictures kept at a time: 40 MB
+_SIDE, _SMALL, _SLOW = 64, 32, 16
+_PICTURES = 10_000  # at a time: 200 MB
 
 Codes = NDArray[np.int64]
 Pairs = NDArray[np.int64]  # (P, 2) rows
@@ -47,7 +49,8 @@ def by_name(frame: Frame) -> dict[str, Codes]:
 
 
 def looking_alike(frame: Frame, facts: Facts, blobs: Blobs, progress: Progress) -> Codes:
-    """Films whose hashes differ in at most `BITS`, and whose small pictures then correlate by `LIKENESS`.
+    """Films whose hashes differ in at most `BITS`, and whose small pictures then correlate by `LIKENESS`, and without
+    their slow waves, in which all chests are much the same, by `DETAIL`.
 
     A hash alone would not do: of many films all would hang together by chance. A pair of which a picture is not stored
     is taken for the same film, as a film too many on one side harms nothing.
@@ -72,27 +75,42 @@ def _confirmed(pairs: Pairs, ids: pa.ChunkedArray, facts: Facts, blobs: Blobs) -
     for start in range(0, len(pairs), _PICTURES // 2):
         part = pairs[start : start + _PICTURES // 2]
         rows, place = np.unique(part, return_inverse=True)
-        small, there = _small(ids.take(pa.array(rows)).to_pylist(), facts, blobs)
+        small, detail, there = _small(ids.take(pa.array(rows)).to_pylist(), facts, blobs)
         one, other = place.reshape(-1, 2).T
-        alike = np.einsum("ij,ij->i", small[one], small[other]) >= LIKENESS
+        alike = (_product(small, one, other) >= LIKENESS) & (_product(detail, one, other) >= DETAIL)
         yield part[alike | ~(there[one] & there[other])]
 
 
-def _small(ids: Sequence[str], facts: Facts, blobs: Blobs) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """(n, 1024) pictures as vectors whose product is their correlation, and (n,) whether there is one."""
-    small, there = np.zeros((len(ids), _SMALL**2), np.float32), np.zeros(len(ids), bool)
+def _small(
+    ids: Sequence[str], facts: Facts, blobs: Blobs
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
+    """(n, 1024) small pictures and (n, 4096) details as vectors whose products are correlations; (n,) where there is a
+    picture."""
+    pictures, there = np.zeros((len(ids), _SIDE, _SIDE), np.float32), np.zeros(len(ids), bool)
+    slow = pictures.copy()
     digests = images.thumbnails(facts, ids)
     for row, image_id in enumerate(ids):
         try:
             with Image.open(BytesIO(blobs.get(digests[image_id])), formats=("WEBP", "PNG")) as picture:
-                grey = picture.convert("L").resize((_SMALL, _SMALL), Image.Resampling.BOX, reducing_gap=3.0)
+                grey = picture.convert("F").resize((_SIDE, _SIDE), Image.Resampling.BOX)
         except (HilumError, OSError, KeyError):
             continue
-        flat = np.asarray(grey, np.float32).ravel()
-        flat = flat - flat.mean()
-        length = float(np.linalg.norm(flat))
-        small[row], there[row] = flat / (length or 1.0), length > 0
-    return small, there
+        waves = grey.resize((_SLOW, _SLOW), Image.Resampling.BOX).resize((_SIDE, _SIDE), Image.Resampling.BICUBIC)
+        pictures[row], slow[row], there[row] = grey, waves, True
+    step = _SIDE // _SMALL
+    small = pictures.reshape(-1, _SMALL, step, _SMALL, step).mean(axis=(2, 4))
+    return _unit(small), _unit(pictures - slow), there
+
+
+def _unit(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
+    flat = pictures.reshape(len(pictures), -1)
+    flat = flat - flat.mean(axis=1, keepdims=True)
+    return flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-9)
+
+
+def _product(unit: NDArray[np.float32], one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.float32]:
+    found: NDArray[np.float32] = np.einsum("ij,ij->i", unit[one], unit[other])
+    return found
 
 
 def nearly_the_same(unit: NDArray[np.float32], same: float, seed: int, progress: Progress) -> tuple[Codes, float]:
