@@ -75,6 +75,14 @@ class Browser:
     def open(self, url: str) -> None:
         self.ask("Page.navigate", url=url)
 
+    def tabs(self) -> list[str]:
+        """Where every tab is."""
+        return [t["url"] for t in self._ask("Target.getTargets")["targetInfos"] if t["type"] == "page"]
+
+    def save_to(self, folder: Path) -> None:
+        """Where downloads go from now on."""
+        self._ask("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
+
     def evaluate(self, script: str) -> Any:
         return self.ask("Runtime.evaluate", expression=script, returnByValue=True)["result"].get("value")
 
