@@ -79,8 +79,8 @@ def place(engine: EngineProcess, tmp_path_factory: pytest.TempPathFactory) -> It
         archive.add(
             f"film-{n}", spot(0.5, (n % 10 + 1) / 11, 96), dataset="open" if n < 40 else "own",
             patient_id=f"p-{n // 2}", study_id=f"s-{n}", view="PA" if n % 3 else "AP", age=20.0 + n,
-            sex="F" if n // 2 % 2 else "M", study_date=f"2021-{n % 2 + 1:02d}-01", licence="CC BY 4.0" if n < 40 else None,
-            labels={"edema": "present" if n % 4 == 0 else "absent"},
+            sex="F" if n // 2 % 2 else "M", study_date=f"2021-{n % 2 + 1:02d}-01",
+            licence="CC BY 4.0" if n < 40 else None, labels={"edema": "present" if n % 4 == 0 else "absent"},
         )  # fmt: skip
     archive.settle()
     settings = Settings(home, engine_url=engine.url)
