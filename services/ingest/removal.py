@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from qdrant_client import models as wire
 
-from services.core import attempts
+from services.core import attempts, cohorts
 from services.core.blobs import Blobs
 from services.core.config import Settings
 from services.core.errors import ErrorCode, HilumError
@@ -121,6 +121,8 @@ class Removal:
         yield JobProgress("analysis runs")
         home = self.settings.data_dir / "runs"
         gone = {path.name for path in _run_folders(home) if self._holds(path)}
+        others = [path for path in _run_folders(home) if path.name not in gone]
+        self._trace("verdicts of cohorts").removed += sum(cohorts.forget(path, self.ids) for path in others)
         for path in [*home.glob(".part-*"), *home.glob(".gone-*")]:  # nobody is at work on them
             shutil.rmtree(path, ignore_errors=True)
         for name in sorted(gone):
@@ -194,6 +196,7 @@ class Removal:
         self._trace("vectors kept for analyses").left = self._pulled().count()
         self._trace("stages of unfinished analyses").left = attempts.count(self.settings.data_dir)
         self._trace("analysis runs").left = sum(self._holds(run) for run in _run_folders(home))
+        self._trace("verdicts of cohorts").left = sum(cohorts.judged(run, self.ids) for run in _run_folders(home))
         self._trace("jobs and runs in SQL").left = len(removal.naming(self.facts, self._words()))
         self._trace("origins of sets").left = removal.naming_sets(self.facts, self._words())
         self._trace("saved searches").left = removal.asking(self.facts, self._words())

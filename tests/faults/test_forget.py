@@ -15,6 +15,7 @@ import pytest
 
 from hilum import Client, HilumError
 from hilum.locate import Endpoint
+from services.core import cohorts
 from services.core.access import ALL
 from services.core.blobs import Blobs
 from services.core.config import Settings
@@ -131,6 +132,11 @@ def spread(mine: Mine, gone: list[str]) -> None:
     pulled = Pulled.at(mine.data, 2**20)
     assert pulled.put(Key("f" * 64, "a" * 64, "b" * 64), gone, np.stack([mine.gone[one] for one in gone])) is not None
     run(mine, "00000000-0000-4000-8000-000000000002", kept, {})
+    judged = {"image_id": pa.array([uuid.UUID(one).bytes for one in sorted([*gone, *kept])], pa.binary(16))}
+    pq.write_table(
+        pa.table(judged), mine.data / "runs" / "00000000-0000-4000-8000-000000000002" / cohorts.VERDICTS,
+        compression="NONE", use_dictionary=False,
+    )  # fmt: skip
     run(mine, "00000000-0000-4000-8000-000000000003", kept, {"filter": f'patient_id = "{mine.name}"'})
     (mine.data / "runs" / ".part-00000000-0000-4000-8000-000000000004-ab").mkdir()
     jobs.submit(facts, "analyze", {"filter": f'NOT patient_id = "{mine.name}"'})
@@ -190,6 +196,9 @@ def test_nothing_is_left_in_any_byte_and_the_others_are_untouched(mine: Mine) ->
     assert removed["teaching files"] == 2 and case.document.title == "Of [removed]"
     assert case.document.films == [film for film in case.document.films if film in kept] and case.document.films
     assert removed["vectors kept for analyses"] == 1
+    verdicts = pq.read_table(mine.data / "runs" / "00000000-0000-4000-8000-000000000002" / cohorts.VERDICTS)
+    assert removed["verdicts of cohorts"] == 2
+    assert {str(uuid.UUID(bytes=one)) for one in verdicts["image_id"].to_pylist()} == kept
     assert removed["analysis runs"] == 2 and removed["engine snapshots"] == 1 and removed["pixel cache"] == 1
     assert "byte strings" in done.traces["raw files of the data folder"].note
     assert mine.room.everywhere() == kept and images.get(mine.room.facts, kept) == records
