@@ -174,6 +174,8 @@ class Removal:
         yield JobProgress("facts")
         for name, count in removal.delete_films(self.facts, self.dataset, self.ids, self.studies).items():
             self._trace(f"SQL: {name}").removed += count
+        # A set that was drawn meanwhile; from here on none can be.
+        self._trace("reader studies").removed += reader_studies.withdraw(self.facts, self._words())
         self._teaching()  # what somebody wrote meanwhile; from here on nobody can add the films again
 
     def _rewrite(self) -> Iterator[JobProgress]:

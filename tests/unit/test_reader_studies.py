@@ -346,7 +346,8 @@ def test_figures_are_those_of_statsmodels(client: Client, room: Room) -> None:
     assert {one.name: one.sets for one in found.groups if one.stratum} == {
         "labels.edema = present": 10, "labels.edema = absent": 10,
     }  # fmt: skip
-    edema = next(one for one in found.groups if one.name == "edema")
+    edema = next(one for one in found.groups if one.name == "labels.edema = present")
+    assert "edema" not in {one.name for one in found.groups}  # the same sets again
     inside = [n for n, one in enumerate(contents(room, study)[:20]) if one["stratum"] == "labels.edema = present"]
     assert edema.sets == 10
     assert edema.fleiss.value == pytest.approx(fleiss_kappa(table.reshape(20, 10, 2)[inside].reshape(-1, 2)), abs=1e-6)

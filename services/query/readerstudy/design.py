@@ -32,10 +32,10 @@ class Against(StrEnum):
 
 
 INSTRUCTIONS = {
-    Kind.CHOOSE: "Choose the {choose} films that look most like the film asked with: the same findings, as marked.",
-    Kind.PAIRS: "Which of the two films looks more like the film asked with: the same findings, as marked?",
-    Kind.GRADES: "How much does each film look like the film asked with? 0 not at all, 1 a little, 2 much, 3 as if it "
-    "were the same disease, as marked.",
+    Kind.CHOOSE: "Choose the {choose} films most like the reference film: the same findings, to the same degree.",
+    Kind.PAIRS: "Which of the two films is more like the reference film: the same findings, to the same degree?",
+    Kind.GRADES: "How much is each film like the reference film? 0 not at all, 1 a little, 2 much, 3 the same findings to the "
+    "same degree.",
 }
 
 

@@ -247,7 +247,8 @@ def _told(answers: Judged, sums: _Sums, draws: Bootstrap, r: int) -> Told:
 def _groups(
     facts: Facts, contents: Sequence[Content], queries: Sequence[str]
 ) -> list[tuple[str, bool, NDArray[np.bool_]]]:
-    """Name, whether it is a stratum, and which sets are of it; those with few sets are left out."""
+    """Name, whether it is a stratum, and which sets are of it; those with few sets are left out, and findings
+    that are a stratum."""
     records = images.get(facts, queries)
     stated: dict[str, set[int]] = {}
     strata: dict[str, set[int]] = {}
@@ -261,7 +262,7 @@ def _groups(
     found = []
     for groups, stratum_ in ((strata, True), (stated, False)):
         for name, mine in sorted(groups.items(), key=lambda item: (-len(item[1]), item[0])):
-            if len(mine) >= LEAST_OF_GROUP:
+            if len(mine) >= LEAST_OF_GROUP and (stratum_ or mine not in strata.values()):
                 found.append((name, stratum_, np.isin(np.arange(len(queries)), sorted(mine))))
     return found
 
