@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,12 +74,12 @@ class AsyncExporting(AsyncConnection):
     ) -> Exported:
         """As `Client.export_cohort`."""
         folder = Folder(to)
-        request = _asked(name, formats, right, folder)
+        request = await asyncio.to_thread(_asked, name, formats, right, folder)
         receiving = _Receiving(folder, seen)
         answers: AsyncIterator[Answer] = self._stream(self._to.cohort_exports.ExportCohort, request)
         async for answer in answers:
             receiving.take(answer)
-        return receiving.finish(more)
+        return await asyncio.to_thread(receiving.finish, more)
 
 
 def _asked(name: str, formats: Sequence[str], right: str, folder: Folder) -> cohort_exports_pb2.ExportCohortRequest:

@@ -19,6 +19,7 @@ from services.core.licences import HandingOn, handing_on, remark
         ("RSNA competition terms: research and education", HandingOn.FORBIDDEN),
         ("CC BY 4.0, but redistribution is not allowed: do not redistribute", HandingOn.FORBIDDEN),
         ("NIH: no restrictions, attribution required", HandingOn.ALLOWED),
+        ("NIH CC: no restrictions on use, attribution required (mirror: CC0)", HandingOn.ALLOWED),
         ("NIH CC: no restrictions on use, attribution required", HandingOn.ALLOWED),
         ("CC BY-NC-ND 4.0", HandingOn.ALLOWED),
         ("cc0", HandingOn.ALLOWED),
