@@ -16,7 +16,7 @@ from PIL import Image
 
 from services.analytics import frame, sample
 from services.analytics.cohort import links
-from services.analytics.cohort.describing import SPLIT_FIELDS, _cautions
+from services.analytics.cohort.describing import SPLIT_FIELDS, cautions
 from services.analytics.cohort.leakage import DAY, PHRASE, REPORT, LeakError, audit, days, fingerprint, reports
 from services.analytics.cohort.links import ACCESSION, BYTES, LOOKS, PATIENT, PIXELS, STUDY, VECTORS, components
 from services.analytics.cohort.splitting import split
@@ -193,7 +193,7 @@ def test_what_is_split_here_does_not_leak(archive: Archive) -> None:
     group = components(len(archive.frame), list(ways.values()))
     assert len(np.unique(group)) == len(archive.frame) - len(PAIRS) - 2
     made = split(group, places(len(group)), FRACTIONS, [], Progress(), tolerance=0.05)
-    audit(made.part, made.names, ways | _cautions(archive.frame, archive.facts)).must_hold()
+    audit(made.part, made.names, ways | cautions(archive.frame, archive.facts)[0]).must_hold()
     every = audit(parts(archive, one="hash-b", other="day-b"), list(FRACTIONS), ways)
     assert not every.leaks  # a hash is no proof
 
@@ -238,8 +238,10 @@ def test_a_report_that_few_have_leaks_and_a_phrase_is_a_caution() -> None:
 
 
 def test_one_day_one_body_and_two_patients_is_a_caution(archive: Archive) -> None:
-    ways = _cautions(archive.frame, archive.facts)
-    found = audit(parts(archive, one="day-b"), list(FRACTIONS), ways)
+    ways, looked = cautions(archive.frame, archive.facts)
+    assert looked == {REPORT: 0, PHRASE: 0, DAY: 2}
+    found = audit(parts(archive, one="day-b"), list(FRACTIONS), ways, looked)
+    assert {one.kind: one.looked for one in found.shared} == looked
     told = {one.kind: one.groups for one in found.shared}
     assert told[DAY] == 1 and not found.leaks
     same = [np.array([0, 0, 0, -1]), np.array([5, 5, 5, 5])]

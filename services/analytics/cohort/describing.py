@@ -53,15 +53,16 @@ def parted(bench: Bench[Any], spec: Spec, asked: Asked) -> Parts:
     frame, progress = bench.frame, bench.progress
     ways = links.by_name(frame)
     ways[links.LOOKS] = links.looking_alike(frame, bench.facts, bench.blobs, progress)
-    same = 0.0
+    same, looked = 0.0, {links.LOOKS: int((links.coded(frame.table["phash"]) >= 0).sum())}
     if asked.near_duplicates:
-        ways[links.VECTORS], same = _near(bench, spec, asked)
+        ways[links.VECTORS], same, looked[links.VECTORS] = _near(bench, spec, asked)
     strata = [variable(frame, name) for name in asked.stratify]
     made = split(
         links.components(len(frame), list(ways.values())), order.places(frame.ids, spec.seed), asked.fractions, strata,
         progress,
     )  # fmt: skip
-    found = leakage.audit(made.part, made.names, {**ways, **_cautions(frame, bench.facts)})
+    more, told = cautions(frame, bench.facts)
+    found = leakage.audit(made.part, made.names, ways | more, looked | told)
     found.must_hold()
     return Parts(made, found, same)
 
@@ -119,7 +120,8 @@ def write(bench: Bench[Any], population: Population, draws: Draws, parts: Parts 
             for name, films in zip(parts.split.names, stratum.films, strict=True)
         ])  # fmt: skip
         _put(bench, "leakage", [
-            {"shared": shared.kind, "groups": shared.groups, "films": shared.films, "leaks": shared.leaks}
+            {"shared": shared.kind, "looked": shared.looked, "groups": shared.groups, "films": shared.films,
+             "leaks": shared.leaks}
             for shared in parts.found.shared
         ])  # fmt: skip
 
@@ -136,26 +138,28 @@ def _stated(frame: Frame) -> list[str]:
     return [f"labels.{name}" for name in often[:_FINDINGS]]
 
 
-def _near(bench: Bench[Any], spec: Spec, asked: Asked) -> tuple[Codes, float]:
+def _near(bench: Bench[Any], spec: Spec, asked: Asked) -> tuple[Codes, float, int]:
     model = next((one for one in bench.specs if one.name == asked.model), None)
     if model is None:
         raise HilumError(ErrorCode.FAILED_PRECONDITION, "near duplicates need a model; name it in split.model")
     held = bench.held(model)
     codes = np.full(len(bench.frame), -1, np.int64)
     if len(held) < 2:
-        return codes, asked.same
+        return codes, asked.same, len(held)
     with bench.vectors(model, held) as unit:
         codes[held], same = links.nearly_the_same(unit, asked.same, spec.seed, bench.progress)
-    return codes, same
+    return codes, same, len(held)
 
 
-def _cautions(frame: Frame, facts: Facts) -> dict[str, Codes]:
+def cautions(frame: Frame, facts: Facts) -> tuple[dict[str, Codes], dict[str, int]]:
+    """What only looks like a leak, and reports that few patients have; and of how many films each could be told."""
     age = np.nan_to_num(frame.table["age"].cast("double").to_numpy(), nan=-1.0).astype(np.int64)
-    same = [coded(frame.table[name])[1].astype(np.int64) for name in ("dataset", "study_date", "sex", "device")]
-    return {
-        **leakage.reports(_reports(frame, facts), frame.patients),
-        **leakage.days([*same, age], frame.patients),
-    }
+    same = [age, *(coded(frame.table[name])[1].astype(np.int64) for name in ("dataset", "study_date", "sex", "device"))]
+    prints = _reports(frame, facts)
+    told = sum(one is not None for one in prints)
+    ways = {**leakage.reports(prints, frame.patients), **leakage.days(same, frame.patients)}
+    days = int(np.all([codes >= 0 for codes in same], axis=0).sum())
+    return ways, {leakage.REPORT: told, leakage.PHRASE: told, leakage.DAY: days}
 
 
 def _reports(frame: Frame, facts: Facts) -> list[leakage.Print | None]:

@@ -31,10 +31,12 @@ CAUTIONS = {
 
 @dataclass(frozen=True)
 class Shared:
-    """One way to belong together. groups: that have films in several parts; films: of these; between: (part, part) →
-    groups in both; examples: rows of some of them, a list for each group."""
+    """One way to belong together. looked: films of which it is known (0: nothing was looked at); groups: that have
+    films in several parts; films: of these; between: (part, part) → groups in both; examples: rows of some of them, a
+    list for each group."""
 
     kind: str
+    looked: int
     groups: int
     films: int
     between: dict[tuple[str, str], int]
@@ -75,19 +77,24 @@ class Audit:
     def as_json(self) -> list[dict[str, Any]]:
         """The figures, as plain JSON."""
         return [
-            {"kind": one.kind, "groups": one.groups, "films": one.films, "leaks": one.leaks,
+            {"kind": one.kind, "looked": one.looked, "groups": one.groups, "films": one.films, "leaks": one.leaks,
              "between": [{"parts": list(parts), "groups": count} for parts, count in one.between.items()]}
             for one in self.shared
         ]  # fmt: skip
 
 
-def audit(part: NDArray[np.int8], names: Sequence[str], ways: Mapping[str, Codes]) -> Audit:
+def audit(
+    part: NDArray[np.int8], names: Sequence[str], ways: Mapping[str, Codes], looked: Mapping[str, int] | None = None
+) -> Audit:
     """part: (N,) position in `names`, −1 for films of no part.  ways: kind → (N,) numbers of what belongs together, −1
-    for none (`links`, `reports`, `days`)."""
-    return Audit([_shared(kind, part, names, codes) for kind, codes in ways.items()])
+    for none (`links`, `reports`, `days`).  looked: kind → films that could be compared, where −1 does not say that."""
+    told = looked or {}
+    return Audit([
+        _shared(kind, part, names, codes, told.get(kind, int((codes >= 0).sum()))) for kind, codes in ways.items()
+    ])  # fmt: skip
 
 
-def _shared(kind: str, part: NDArray[np.int8], names: Sequence[str], codes: Codes) -> Shared:
+def _shared(kind: str, part: NDArray[np.int8], names: Sequence[str], codes: Codes, looked: int) -> Shared:
     rows = np.flatnonzero((codes >= 0) & (part >= 0))
     groups, mine = np.unique(codes[rows], return_inverse=True)
     has = np.zeros((len(groups), len(names)), bool)
@@ -95,7 +102,7 @@ def _shared(kind: str, part: NDArray[np.int8], names: Sequence[str], codes: Code
     several = has.sum(axis=1) > 1
     between = {(names[a], names[b]): int((has[:, a] & has[:, b]).sum()) for a, b in combinations(range(len(names)), 2)}
     examples = [rows[mine == group].tolist()[:4] for group in np.flatnonzero(several)[:_EXAMPLES]]
-    return Shared(kind, int(several.sum()), int(several[mine].sum()), between, examples)
+    return Shared(kind, looked, int(several.sum()), int(several[mine].sum()), between, examples)
 
 
 def fingerprint(text: str, before: Print | None = None) -> Print:

@@ -44,7 +44,7 @@ def by_name(frame: Frame) -> dict[str, Codes]:
         for name, field in ((PATIENT, "patient_id"), (STUDY, "study_id"), (ACCESSION, "accession_id"))
     }
     for name, field in ((BYTES, "bytes_sha256"), (PIXELS, "pixel_sha256")):
-        found[name] = _coded(frame.table[field])
+        found[name] = coded(frame.table[field])
     return found
 
 
@@ -58,7 +58,7 @@ def looking_alike(frame: Frame, facts: Facts, blobs: Blobs, progress: Progress) 
     texts = pc.fill_null(pc.cast(frame.table["phash"], pa.string()), "").to_pylist()
     rows = np.array([row for row, text in enumerate(texts) if text], np.int64)
     hashes = np.array([int(texts[row], 16) for row in rows], np.uint64)
-    pixels = _coded(frame.table["pixel_sha256"])
+    pixels = coded(frame.table["pixel_sha256"])
     found, ids, done = list[Pairs](), frame.table["image_id"], 0
     progress("looks", 0, max(len(rows), 1))
     for one, other, _ in near(hashes, BITS):
@@ -145,7 +145,7 @@ def components(films: int, ways: Sequence[Codes]) -> Codes:
     return connected_components(edges, directed=False)[1].astype(np.int64)
 
 
-def _coded(column: pa.ChunkedArray) -> Codes:
+def coded(column: pa.ChunkedArray) -> Codes:
     """(N,) which value of text each film has; −1 for blank or none."""
     text = pc.cast(column, pa.string()).combine_chunks()
     text = pc.if_else(pc.equal(text, ""), None, text)

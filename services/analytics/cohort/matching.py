@@ -172,11 +172,11 @@ def _assign(lines: Lines, at: NDArray[np.float64], wants: Rows, uses: int) -> tu
     best = assign.optimal(lines, at, wants, uses)
     if best is not None:
         return "optimal", best
-    return "greedy, nearest pairs first", assign.greedy(lines, at, wants, uses)
+    return "greedy, the nearest pairs first", assign.greedy(lines, at, wants, uses)
 
 
 def _words(ways: dict[str, int]) -> str:
-    return "; ".join(f"{way}: {cases:,} cases" for way, cases in sorted(ways.items())) or "nobody could be matched"
+    return "; ".join(f"{way} ({cases:,} cases)" for way, cases in sorted(ways.items())) or "of nobody"
 
 
 def _strata(exact: Sequence[Trait], films: int) -> NDArray[np.int64]:

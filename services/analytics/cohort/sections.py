@@ -13,12 +13,13 @@ from services.analytics.cohort.describing import Parts
 from services.analytics.cohort.drawing import Draws
 from services.analytics.cohort.leakage import CAUTIONS, Audit
 from services.analytics.cohort.matching import Matched
-from services.analytics.cohort.sampling import Met
+from services.analytics.cohort.sampling import UNKNOWN, Met
 from services.analytics.cohort.spec import Match, Spec
 from services.analytics.cohort.splitting import Split
 from services.analytics.cohort.table1 import PLURAL, Figures, Table1
 from services.analytics.estimate import Estimate
 from services.analytics.page import Cell, Page
+from services.core.filters.fields import LABELS
 
 _PLOTTED, _SHARES, _STRATA = 40, 60, 80
 
@@ -63,13 +64,13 @@ def table_one(page: Page, table: Table1) -> None:
         fresh = line.variable != last
         last = line.variable
         if fresh and line.value:
-            rows.append([line.variable, PLURAL[line.unit], *("" for _ in table.groups)])
-        name = f"\u2003{line.value}" if line.value else line.variable
+            rows.append([_spoken(line.variable), PLURAL[line.unit], *("" for _ in table.groups)])
+        name = f"\u2003{line.value}" if line.value else _spoken(line.variable)
         unit = "" if line.value else PLURAL[line.unit]
         if line.value or any(cell.known for cell in line.cells):
             rows.append([name, unit, *(_told(cell) for cell in line.cells)])
         elif fresh:
-            rows.append([line.variable, unit, *("" for _ in table.groups)])
+            rows.append([name, unit, *("" for _ in table.groups)])
         if place + 1 == len(table.lines) or table.lines[place + 1].variable != line.variable:
             rows.append(["\u2003missing", "", *(_share(cell.missing, cell.of) for cell in line.cells)])
     page.table(("", "counted in", *table.groups), rows)
@@ -96,7 +97,7 @@ def matching(page: Page, matched: Matched, cases: int, asked: str, unit: str = "
     page.text(
         f"{found:,} of {cases:,} cases have controls: {pairs:,} pairs, {len(matched.controls):,} different controls of "
         f"{len(matched.pool):,} possible ones ({units}). {matched.of_cases_patients:,} could be none as they are of a "
-        f"case's patient, {matched.incomplete:,} as something is unknown. Made by: {matched.how}."
+        f"case's patient, {matched.incomplete:,} as something is unknown. The assignment is {matched.how}."
     )
     far = matched.distance
     if pairs and far.max() > 0:
@@ -118,20 +119,35 @@ def balance(page: Page, lines: Sequence[Balance]) -> None:
         "before matching, so that only means move; controls of one case weigh together as much as the case. Beyond "
         f"{LIMIT} a difference is worth a word. The ratio is of variances, cases over controls.",
     )
-    shown = [one for one in lines if np.isfinite(one.difference) or np.isfinite(one.difference_matched)]
+    # Of a variable of many values its own difference, not each value's.
+    many = {one.variable for one in lines if not one.value and np.isnan(one.cases)}
+    shown = [one for one in lines if not one.value or one.variable not in many or one.value == UNKNOWN]
     ordered = sorted(shown, key=lambda one: -abs(np.nan_to_num(one.difference)))[:_PLOTTED]
     dots = [
-        (one.name, {"before": _dot(one.difference), "after matching": _dot(one.difference_matched)}) for one in ordered
+        (_called(one), {"before": _dot(one.difference), "after matching": _dot(one.difference_matched)})
+        for one in ordered
     ]
     page.plot(figure.intervals(dots, "absolute standardised mean difference", at=LIMIT), "Love plot.")
     page.table(
         ("", "cases", "controls", "difference", "ratio", "cases, matched", "controls, matched", "difference", "ratio"),
         [
-            [one.name, one.cases, one.controls, one.difference, one.ratio, one.cases_matched, one.controls_matched,
+            [_called(one), one.cases, one.controls, one.difference, one.ratio, one.cases_matched, one.controls_matched,
              one.difference_matched, one.ratio_matched]
             for one in lines
         ],
     )  # fmt: skip
+
+
+def _called(one: Balance) -> str:
+    return f"{_spoken(one.variable)}: {one.value}" if one.value else _spoken(one.variable)
+
+
+def _spoken(variable: str) -> str:
+    """labels.pleural_effusion.nlp: pleural effusion (nlp)."""
+    if not variable.startswith(LABELS):
+        return variable.replace("_", " ")
+    finding, _, source = variable.removeprefix(LABELS).partition(".")
+    return finding.replace("_", " ") + (f" ({source})" if source else "")
 
 
 def _dot(difference: float) -> Estimate:
@@ -177,7 +193,7 @@ def split(page: Page, made: Split) -> None:
     page.table(("part", "films", "wanted", "has"), rows)
     if made.strata:
         shares: list[list[Cell]] = [
-            [f"{one.variable}: {one.value}", int(one.films.sum()),
+            [f"{_spoken(one.variable)}: {one.value}", int(one.films.sum()),
              *(_share(int(n), int(all_)) for n, all_ in zip(one.films, films, strict=True))]
             for one in made.strata[:_STRATA]
         ]  # fmt: skip
@@ -189,9 +205,9 @@ def audit(page: Page, found: Audit) -> None:
     held = "Nothing leaks." if not found.leaks else f"IT LEAKS: {', '.join(one.kind for one in found.leaks)}."
     page.heading("Leakage audit", f"What two parts have in common. {held}")
     rows: list[list[Cell]] = [
-        [one.kind, one.groups, one.films,
+        [one.kind, one.looked, one.groups, one.films,
          "; ".join(f"{a} and {b}: {count:,}" for (a, b), count in one.between.items() if count) or "none",
          "leaks" if one.leaks else CAUTIONS.get(one.kind, "") if one.groups else ""]
         for one in found.shared
     ]  # fmt: skip
-    page.table(("shared", "groups", "films", "between", ""), rows)
+    page.table(("shared", "films that say so", "groups in several parts", "films of these", "between", ""), rows)
