@@ -56,7 +56,6 @@ def web_router(facts: Facts, query: QueryApi, access: Access = ALL) -> APIRouter
     def maps() -> Response:
         return pages.page("runs.html", here="runs", runs=runs.recent(facts, size=_LATEST))
 
-<<<<<<< HEAD
     @router.get("/cohorts")
     def cohorts() -> Response:
         return pages.page("cohorts.html", here="cohorts")
@@ -64,7 +63,7 @@ def web_router(facts: Facts, query: QueryApi, access: Access = ALL) -> APIRouter
     @router.get("/cohorts/{name}")
     def cohort(name: str) -> Response:
         return pages.page("cohort.html", here="cohorts", cohort=sets.name(name))
-=======
+
     @router.get("/studies")
     def studies() -> Response:
         return pages.page("studies.html", here="studies", models=query.models())
@@ -76,7 +75,6 @@ def web_router(facts: Facts, query: QueryApi, access: Access = ALL) -> APIRouter
     @router.get("/read/{token}")
     def read(token: str) -> Response:
         return pages.page("read.html")
->>>>>>> 12d2638 (Read studies in the browser: by mouse, keys and fingers, taken up again, sent again)
 
     @router.get("/jobs")
     def work() -> Response:
