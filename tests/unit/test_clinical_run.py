@@ -50,11 +50,13 @@ def archive(
     random = np.random.default_rng(3)
     cells, finding = planted(random)
     records, vectors = [], []
+    late = (cells["died"] == 1) ^ (random.random(PATIENTS) < 0.2)  # the sick are filmed in bed, most of them
     for person in range(PATIENTS):
         for film in range(2):
             records.append(make_record(
                 f"{person}-{film}", patient_id=f"p{person}", study_id=f"p{person}-s{film}",
-                study_date=f"20{20 + film}-01-01", sex=("F", "M", None)[person % 3], age=float(40 + person % 40),
+                study_date=f"20{20 + film}-01-01", view="AP" if film and late[person] else "PA",
+                sex=("F", "M", None)[person % 3], age=float(40 + person % 40),
             ))  # fmt: skip
             vector = 0.25 * random.standard_normal(DIM)
             vector[0] += 1.0
@@ -99,7 +101,7 @@ def test_what_was_planted_is_found(died: Made) -> None:
     assert promises["fused"]["value"] > max(promises["tables"]["value"], promises["vectors"]["value"]) + 0.03
     assert promises["fused"]["over_tables"]["low"] > 0
     assert promises["tables"]["low"] > 0.5 < promises["vectors"]["low"]
-    assert found["verdict"].startswith("Films add to tables and over films alone")
+    assert found["verdict"].startswith("Films add to tables and tables to films")
     lab, noise = found["alone"]["side.clinical.lab"], found["alone"]["side.clinical.noise"]
     assert 1.8 < lab["ratio"] < 4 and lab["q"] < 1e-6 and noise["q"] > 0.01
     assert min(one["q"] for name, one in found["alone"].items() if name.startswith("tiny ")) < 1e-4
@@ -142,7 +144,12 @@ def test_an_outcome_without_time_and_the_film_that_stands_for_a_patient(
     archive: tuple[Path, Facts, VectorStore], died: Made
 ) -> None:
     asked = {**QUICK, "outcome": "side.clinical.died", "variables": ["side.clinical.lab", "side.films.kvp"]}
-    found = make(*archive, models=["tiny"], clinical={**asked, "film": "last"}).metrics["together"]
+    made = make(*archive, models=["tiny"], clinical={**asked, "film": "last"})
+    found = made.metrics["together"]
+    assert found["promises"]["how filmed"]["low"] > 0.6
+    assert "But how patients were filmed tells it without a look" in found["verdict"]
+    assert "How patients were filmed (view) tells the outcome by itself" in made.report
+    assert "how filmed" not in died.metrics["together"]["promises"]  # first films are all PA
     assert found["promises"]["tables"]["low"] > 0.5  # of the AUROC, by the lab value
     assert found["promises"]["vectors"]["value"] < 0.6 < died.metrics["together"]["promises"]["vectors"]["value"]
     assert "side.films.kvp" not in found["alone"]  # the same for every last film

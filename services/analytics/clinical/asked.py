@@ -16,6 +16,7 @@ FILMS = ("first", "last", "mean")
 REDUCTIONS = ("pca", "vae")
 METHODS = ("kmeans", "gmm", "leiden")
 AGE, SEX = "age", "sex"
+HOW = ("orientation", "manufacturer", "device")  # a film was taken, beside its dataset and view
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +29,7 @@ class ClinicalAsked(Asked):
     repeats: of the cross-validation."""
 
     kind: ClassVar[str] = "clinical"
-    fields: ClassVar[tuple[str, ...]] = ("study_id", "study_date", "study_order")
+    fields: ClassVar[tuple[str, ...]] = ("study_id", "study_date", "study_order", *HOW)
 
     outcome: str = ""
     time: str = ""

@@ -16,8 +16,11 @@ from sklearn.model_selection import StratifiedKFold
 
 from services.analytics import linear
 from services.analytics.clinical import cox
+from services.analytics.clinical import spaces as spaces_of
+from services.analytics.clinical.join import Column
 from services.analytics.clinical.outcome import Outcome
-from services.analytics.clinical.spaces import FUSED_VAE, Data, points, reduce
+from services.analytics.clinical.spaces import FILMED, Data, points, reduce
+from services.analytics.clinical.tables import Coding
 from services.analytics.linear import Reading
 from services.analytics.probe.scores import auroc, mean_known
 from services.analytics.resample import weights
@@ -41,9 +44,11 @@ class Gain:
 
 def gains(
     data: Data, outcome: Outcome, spaces: Sequence[str], components: int, folds: int, repeats: int, seed: int,
-    progress: Callable[[int, int], None],
+    progress: Callable[[int, int], None], filmed: Sequence[Column] = (),
 ) -> list[Gain]:  # fmt: skip
-    """Of each of `spaces`. data: of the patients of `outcome.rows`, in their order."""
+    """Of each of `spaces`, and of how patients were `filmed`. data: of the patients of `outcome.rows`, in their
+    order."""
+    spaces = [*spaces, *([FILMED] if Coding.learn(filmed).parts else [])]
     rare = outcome.events if outcome.time is not None else min(outcome.events, len(outcome) - outcome.events)
     folds = max(min(folds, rare, len(outcome) - outcome.events or rare), 2)
     fold = np.empty((repeats, len(outcome)), np.int64)
@@ -53,12 +58,12 @@ def gains(
         parts = StratifiedKFold(folds, shuffle=True, random_state=seed + repeat)
         for number, (train, test) in enumerate(parts.split(np.zeros(len(outcome)), outcome.event)):
             fold[repeat, test] = number
-            for space, x in _features(data, spaces, components, seed, train).items():
+            for space, x in _features(data, filmed, spaces, components, seed, train).items():
                 promise[space][repeat, test] = _learn(x[train], outcome, train, seed)(x[test])
             done += 1
             progress(done, repeats * folds)
     drawn = weights(len(outcome), DRAWS, seed)
-    whole = _features(data, spaces, components, seed, np.arange(len(outcome)))
+    whole = _features(data, filmed, spaces, components, seed, np.arange(len(outcome)))
     found = []
     for space in spaces:
         each = [_measure(outcome, p, None, f)[0] for p, f in zip(promise[space], fold, strict=True)]
@@ -72,12 +77,18 @@ def gains(
 
 
 def _features(
-    data: Data, spaces: Sequence[str], components: int, seed: int, train: NDArray[np.int64]
+    data: Data, filmed: Sequence[Column], spaces: Sequence[str], components: int, seed: int, train: NDArray[np.int64]
 ) -> dict[str, Numbers]:
     """Space → (M, F), each column of variance 1 among those learned from."""
     reduced, found = reduce(data, components, seed, train), {}
     for space in spaces:
-        x = points(reduced, space, seed, train) if space == FUSED_VAE else reduced.of(space)
+        match space:
+            case spaces_of.FUSED_VAE:
+                x = points(reduced, space, seed, train)
+            case spaces_of.FILMED:
+                x = Coding.learn(filmed, train)(filmed)
+            case _:
+                x = reduced.of(space)
         scale = x[train].std(axis=0)
         found[space] = (x - x[train].mean(axis=0)) / np.where(scale > 1e-12, scale, 1.0)
     return found

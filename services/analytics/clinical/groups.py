@@ -20,7 +20,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import NearestNeighbors
 
-from services.analytics import cluster, fuzzy
+from services.analytics import cluster, fuzzy, linear
 from services.analytics.graph import Graph
 from services.analytics.structure.stability import DOUBTFUL, ENOUGH, STABLE, jaccard, rand
 
@@ -28,6 +28,7 @@ RESOLUTIONS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
 SMALLEST = 5  # patients of a cluster that is worth its name
 SEEDS = 3
 CLOUDS = 99
+MOST_DRAWN = 5_000  # patients of one draw
 
 Numbers = NDArray[np.float64]
 Members = NDArray[np.int32]
@@ -88,7 +89,7 @@ def find(
     random = np.random.default_rng(seed)
     for draw in range(draws):
         progress(draw, draws)
-        rows = np.unique(random.integers(0, len(here), len(here)))
+        rows = linear.some(np.unique(random.integers(0, len(here), len(here))), MOST_DRAWN, seed + draw)
         for setting, one, sums in zip(settings, whole, like, strict=True):
             again = split(here[rows], method, setting, k, seed + draw, few=True)
             met = np.bincount(one[rows], minlength=sums.shape[1]) > 0

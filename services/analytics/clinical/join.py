@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from services.analytics.clinical.asked import AGE, SEX, columns
+from services.analytics.clinical.asked import AGE, HOW, SEX, columns
 from services.analytics.frame import Frame
 from services.core.facts import Facts, sides
 from services.core.facts.sides import NUMBER, Cells
@@ -116,6 +116,12 @@ def variables(facts: Facts, frame: Frame, joined: Joined, names: Sequence[str]) 
                 cells[row] = _cell(said.get(of_film[row], {}), kind, column)
         found.append(Column(name, {"image": "film"}.get(level, level), _together(joined, cells, kind == NUMBER)))
     return found
+
+
+def filmed(frame: Frame, joined: Joined) -> list[Column]:
+    """How the films that stand for the patients were taken, as far as it differs: dataset, view, machine."""
+    read = (_recorded(frame, joined, name) for name in ("dataset", "view", *HOW))
+    return [column for column in read if len(set(column.values[column.known].tolist())) > 1]
 
 
 def _together(joined: Joined, cells: Sequence[Any], number: bool) -> NDArray[Any]:

@@ -10,7 +10,7 @@ from services.analytics import figure
 from services.analytics.clinical import survival
 from services.analytics.clinical.asked import ClinicalAsked
 from services.analytics.clinical.cautions import cautions
-from services.analytics.clinical.spaces import FUSED, TABLES, VECTORS
+from services.analytics.clinical.spaces import FILMED, FUSED, TABLES, VECTORS
 from services.analytics.clinical.survival import Effect
 from services.analytics.estimate import Estimate
 from services.analytics.figure import Line
@@ -29,6 +29,7 @@ ABOUT = (
 )
 SHOWN = 30  # variables alone, of the least q
 PROFILED = 20
+BANDS = 4  # curves with their intervals in one plot
 _FILM = {
     "first": "each patient's first film", "last": "each patient's last film",
     "mean": "the mean of all of a patient's films",
@@ -38,6 +39,7 @@ _TICKS = 6
 
 def write(page: Page, asked: ClinicalAsked, look: Look, films: Sample) -> None:
     """Put everything on the page."""
+    _short(page, look)
     _cautions(page, asked, look)
     _patients(page, asked, look, films)
     _clusters(page, look)
@@ -46,6 +48,17 @@ def write(page: Page, asked: ClinicalAsked, look: Look, films: Sample) -> None:
         (_in_time if look.outcome.time is not None else _by_odds)(page, look)
         _alone(page, look)
         _gain(page, look)
+
+
+def _short(page: Page, look: Look) -> None:
+    page.heading("In short")
+    if look.outcome is not None:
+        page.text(verdict(look))
+    fused = look.best(FUSED)
+    page.text(
+        f"By films and tables {len(look):,} patients fall into {len(fused.sizes)} clusters ({fused.method}), "
+        + ("which come back when patients are drawn again." if fused.stable else "which do not come back reliably.")
+    )
 
 
 def _cautions(page: Page, asked: ClinicalAsked, look: Look) -> None:
@@ -149,8 +162,9 @@ def _in_time(page: Page, look: Look) -> None:
     assert outcome.time is not None
     page.heading(
         "Survival by cluster",
-        "Kaplan–Meier with 95 % intervals (log–log). Hazard ratios by Cox against the largest cluster; PH: p of its "
-        "being the same at all times (scaled Schoenfeld residuals), small where it is not. q: Benjamini–Hochberg.",
+        "Kaplan–Meier, of four curves or fewer with 95 % intervals (log–log). Hazard ratios by Cox against the "
+        "largest cluster; PH: p of its being the same at all times (scaled Schoenfeld residuals), small where it is "
+        "not. q: Benjamini–Hochberg.",
     )
     for space in dict.fromkeys(one.space for one in look.groupings):
         best = look.best(space)
@@ -160,17 +174,22 @@ def _in_time(page: Page, look: Look) -> None:
             c: survival.curve(outcome.time[parted.members == c], outcome.event[parted.members == c], list(ticks))
             for c in range(len(best.sizes)) if (parted.members == c).any()
         }  # fmt: skip
+        bands = len(curves) <= BANDS
         page.plot(
             figure.lines(
-                [Line(f"cluster {c}: {one.events} of {one.n}", one.times, one.alive, one.low, one.high, steps=True)
+                [Line(f"cluster {c}: {one.events} of {one.n}", one.times, one.alive, one.low if bands else None,
+                      one.high if bands else None, steps=True)
                  for c, one in curves.items()],
-                x=outcome.name if not outcome.name else "time", y="without event", unit=True,
+                x="time", y="without event", unit=True,
             ),
             f"{best.name}: log-rank χ² {parted.chi2:.2f}, p {_p(parted.p)}, q {_p(parted.q)}.",
         )  # fmt: skip
         page.table(
             ("at risk after", *(f"{tick:.3g}" for tick in ticks), "median"),
-            [(f"cluster {c}", *one.at_risk, one.median) for c, one in curves.items()],
+            [
+                (f"cluster {c}", *one.at_risk, f"{one.median:.4g}" if np.isfinite(one.median) else None)
+                for c, one in curves.items()
+            ],
             f"Number at risk: {best.name}",
         )
     _parted(page, look, "hazard ratio")
@@ -230,35 +249,46 @@ def _gain(page: Page, look: Look) -> None:
         "What films add to tables",
         f"{what} of a penalised {model} regression, cross-validated over patients: components, scales, fills and the "
         "penalty are learned in each fold from the other patients; 0.5 is chance. Apparent: on the patients it was "
-        "learned from; the difference is optimism. Gains are over the same patients and folds.",
+        "learned from; the difference is optimism. Gains are over the same patients and folds."
+        + (
+            f" How filmed: by {', '.join(look.filmed)} of the film alone, without a look at it; so much of the films' "
+            "part may be of how the sick are filmed."
+            if look.filmed
+            else " How patients were filmed does not differ, as far as it is known."
+        ),
     )
     base = next(one for one in look.gains if one.space == TABLES)
+    fused = next(one for one in look.gains if one.space == FUSED)
     page.table(
-        ("by", "columns", "apparent", "cross-validated", "more than tables alone"),
+        ("by", "columns", "apparent", "cross-validated", "more than tables alone", "films and tables more than this"),
         [
             (one.space, one.features, one.apparent, one.reading.estimate,
-             None if one is base else one.reading.less(base.reading))
+             None if one is base else one.reading.less(base.reading),
+             None if one is fused else fused.reading.less(one.reading))
             for one in look.gains
         ],
     )  # fmt: skip
     page.plot(figure.intervals([(o.space, {"": o.reading.estimate}) for o in look.gains], what, at=0.5))
-    page.text(verdict(look))
 
 
 def verdict(look: Look) -> str:
     """Whether films add to tables, in words."""
     of = {one.space: one.reading for one in look.gains}
-    more = of[FUSED].less(of[TABLES])
-    over = of[FUSED].less(of[VECTORS])
+    more, over = of[FUSED].less(of[TABLES]), of[FUSED].less(of[VECTORS])
+    gain = f"{_signed(more)} over tables alone, {_signed(over)} over films alone, on patients not learned from"
     if more.low > 0:
-        both = " and over films alone" if over.low > 0 else ""
-        return f"Films add to tables{both}: {_signed(more)} over tables alone, {_signed(over)} over films alone."
-    if of[FUSED].estimate.low <= 0.5:
-        return (
-            f"Nothing is shown: not even both together tell the outcome beyond chance ({of[FUSED].estimate}), and the "
-            f"gain over tables alone, {_signed(more)}, is not surely above 0."
+        words = f"Films add to tables{' and tables to films' if over.low > 0 else ''}: {gain}."
+    elif of[FUSED].estimate.low <= 0.5:
+        words = f"Nothing is shown: not even both together surely tell the outcome ({of[FUSED].estimate}); {gain}."
+    else:
+        words = f"It is not shown that films add to tables: {gain}."
+    if FILMED in of and of[FILMED].estimate.low > 0.5:
+        beyond = of[FUSED].less(of[FILMED])
+        words += (
+            f" But how patients were filmed tells it without a look ({of[FILMED].estimate}); films and tables "
+            f"are {_signed(beyond)} beyond that."
         )
-    return f"It is not shown that films add to tables: {_signed(more)} over tables alone, which may be 0."
+    return words
 
 
 def as_json(look: Look) -> dict[str, Any]:

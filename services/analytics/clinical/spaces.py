@@ -19,7 +19,7 @@ from services.analytics.clinical import vae
 from services.analytics.clinical.join import Column
 from services.analytics.clinical.tables import Coding
 
-VECTORS, TABLES, FUSED, FUSED_VAE = "vectors", "tables", "fused", "fused, VAE"
+VECTORS, TABLES, FUSED, FUSED_VAE, FILMED = "vectors", "tables", "fused", "fused, VAE", "how filmed"
 _LATENT = 8
 
 Numbers = NDArray[np.float64]

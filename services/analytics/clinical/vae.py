@@ -19,7 +19,7 @@ Numbers = NDArray[np.float64]
 Weights = dict[str, Numbers]
 
 HIDDEN = 32
-STEPS = 1_500
+STEPS = 1_000
 _BATCH, _RATE = 128, 3e-3
 _FIRST, _SECOND, _TINY = 0.9, 0.999, 1e-8  # Adam's
 

@@ -39,6 +39,7 @@ class Look:
     sorted: list[Sorted]
     alone: list[Alone]
     gains: list[Gain]
+    filmed: list[str]  # how films were taken, as far as it differs
 
     def best(self, space: str) -> Grouping:
         """The steadiest grouping of a space."""
@@ -83,10 +84,11 @@ def run(bench: Bench[ClinicalAsked]) -> None:
     parted: list[Sorted] = []
     single: list[Alone] = []
     gained: list[Gain] = []
+    filmed = join.filmed(bench.frame, joined)
     if outcome is not None:
         parted = associate.clusters(groupings, outcome)
-        gained, single = _weigh(bench, data, outcome, spaces, count)
-    look = Look(joined, kept, reduced, groupings, clouds, outcome, parted, single, gained)
+        gained, single = _weigh(bench, data, outcome, spaces, count, filmed)
+    look = Look(joined, kept, reduced, groupings, clouds, outcome, parted, single, gained, [c.name for c in filmed])
     page = Page("Films and clinical tables", report.ABOUT)
     report.write(page, asked, look, films)
     _tables(bench, look)
@@ -111,7 +113,7 @@ def _group(bench: Bench[ClinicalAsked], reduced: Reduced, spaces: list[str]) -> 
 
 
 def _weigh(
-    bench: Bench[ClinicalAsked], data: Data, outcome: Outcome, spaces: list[str], count: int
+    bench: Bench[ClinicalAsked], data: Data, outcome: Outcome, spaces: list[str], count: int, filmed: list[Column]
 ) -> tuple[list[Gain], list[Alone]]:
     """Of at most MOST_PAIRS of the patients whose outcome is known."""
     asked, some = bench.asked, np.arange(len(outcome))
@@ -122,8 +124,9 @@ def _weigh(
     few = Outcome(outcome.name, rows, outcome.event[some], time, outcome.left_out, outcome.value)
     mine = Data({name: unit[rows] for name, unit in data.vectors.items()}, [c.take(rows) for c in data.columns])
     told = partial(bench.progress, "promises")
-    weigh = partial(gain.gains, mine, few, spaces, count, asked.folds, asked.repeats, asked.seed, told)
-    made_from = (few, [c.values if c.number else c.values.tolist() for c in mine.columns])
+    how = [c.take(rows) for c in filmed]
+    weigh = partial(gain.gains, mine, few, spaces, count, asked.folds, asked.repeats, asked.seed, told, how)
+    made_from = (few, [c.values if c.number else c.values.tolist() for c in [*mine.columns, *how]])
     found = bench.once("promises", weigh, *made_from)
     bench.progress("each variable alone", 0, 1)
     return found, bench.once(
