@@ -47,7 +47,8 @@ class Frozen:
     """A cohort and its record.
 
     films: image_id in ascending order, and what the cohort says of each film (split, group, …).  tables: table1,
-    balance, … with columns and rows of text, as the report has them.  manifest: of the run that made it.
+    balance, … with columns and rows of text, as the report has them.  draws: figures of match, target and split,
+    as the manifest has them.  manifest: of the run that made it.
     """
 
     name: str
@@ -63,3 +64,4 @@ class Frozen:
     models: Sequence[Model] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     tables: Mapping[str, Any] = field(default_factory=dict)
+    draws: Mapping[str, Any] = field(default_factory=dict)

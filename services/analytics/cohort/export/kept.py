@@ -40,6 +40,7 @@ def kept(facts: Facts, runs: Path, name: str, access: Access) -> Frozen:
         models=[Model(model, used["fingerprint"]) for model, used in sorted(dict(run.get("models") or {}).items())],
         versions=run.get("versions") or {},
         tables=_tables(home),
+        draws={name: told[name] for name in ("match", "target", "split") if told.get(name)},
     )
 
 

@@ -44,19 +44,45 @@ def _films(frozen: Frozen, gone: int, say: Say, code: Say) -> Iterator[str]:
     for number, step in enumerate(rest, 1):
         yield f"({number}) {_step(step, say, code)}"
     yield f"The frozen cohort has {frozen.count}."
+    yield from _match(frozen)
+    yield from _target(frozen, say)
     yield from _split(frozen)
     if gone:
         yield f"{gone:,} of these films have left the archive since and are not in this export."
 
 
 def _step(step: Step, say: Say, code: Say) -> str:
-    name, rule = say(step.name), _RULES.get(step.kind)
-    test = f" ({code(step.test)})" if step.test and step.test != step.name else ""
-    said = f"{name}{test}, {rule}" if rule else f"{_KINDS.get(step.kind, '')}{name}{test}"
-    return f"{said}: {step.removed} were removed, {step.left} remained."
+    rule = _RULES.get(step.kind)
+    if step.name.casefold() == step.test.casefold():
+        said = code(step.name) if rule else say(step.name)
+    else:
+        said = f"{say(step.name)} ({code(step.test)})" if step.test else say(step.name)
+    told = f"{said}, {rule}" if rule else f"{_KINDS.get(step.kind, '')}{said}"
+    return f"{told}: {step.removed} were removed, {step.left} remained."
 
 
 _KINDS = {"cap": "Cap: ", "match": "Matching: ", "sample": "Sample: "}
+
+
+def _match(frozen: Frozen) -> Iterator[str]:
+    told = frozen.draws.get("match")
+    if told:
+        apart = [abs(line["difference_matched"]) for line in told["balance"] if line["difference_matched"] is not None]
+        worst = (
+            f" The largest absolute standardised mean difference after matching was {max(apart):.3f}." if apart else ""
+        )
+        yield (
+            f"{told['matched']:,} of {told['cases']:,} cases were matched with {told['controls']:,} controls in "
+            f"{told['pairs']:,} pairs ({told['how']}).{worst}"
+        )
+
+
+def _target(frozen: Frozen, say: Say) -> Iterator[str]:
+    for name, far in (frozen.draws.get("target") or {}).get("targets", {}).items():
+        yield (
+            f"The Jensen-Shannon distance from the target of {say(name)} was {far['distance_before']:.3f} before the "
+            f"draw and {far['distance_after']:.3f} after it."
+        )
 
 
 def _split(frozen: Frozen) -> Iterator[str]:
@@ -64,10 +90,11 @@ def _split(frozen: Frozen) -> Iterator[str]:
         return
     counted = pc.value_counts(frozen.films["split"].combine_chunks()).to_pylist()
     sides = sorted((str(one["values"]), one["counts"]) for one in counted if one["values"] is not None)
-    asked = frozen.spec.get("split", {})
-    apart = "patients" + (" and films that are nearly the same" if asked.get("near_duplicates") else "")
     told = ", ".join(f"{name} {films:,} films" for name, films in sides)
-    yield f"It was divided into {told}; {apart} were kept on one side."
+    audit = [one for one in (frozen.draws.get("split") or {}).get("audit", []) if one["looked"]]
+    apart = [one["kind"] for one in audit if not one["groups"]]
+    held = f" No two parts share any of these, as an audit found: {', '.join(apart)}." if apart else ""
+    yield f"It was divided into {told}, patients whole.{held}"
 
 
 def _software(frozen: Frozen, code: Say) -> Iterator[str]:
