@@ -25,7 +25,7 @@ from services.core import attempts, cohorts
 from services.core.blobs import Blobs
 from services.core.config import Settings
 from services.core.errors import ErrorCode, HilumError
-from services.core.facts import Facts, images, reader_studies, removal, reports, teaching
+from services.core.facts import Facts, images, reader_studies, removal, reports
 from services.core.facts.removal import Kept
 from services.core.pulled import Pulled
 from services.core.store import VectorStore
@@ -140,7 +140,7 @@ class Removal:
 
     def _teaching(self) -> None:
         """A case stays without the film: what is told of it goes, and where a picture that came with it is the same."""
-        gone = teaching.unshow(self.facts, self.ids, self.pictures, self._words())
+        gone = unshown.unshow(self.facts, self.ids, self.pictures, self._words())
         self._trace("teaching files").removed += gone
 
     def _pulled(self) -> Pulled:
@@ -203,7 +203,7 @@ class Removal:
         self._trace("origins of sets").left = removal.naming_sets(self.facts, self._words())
         self._trace("saved searches").left = removal.asking(self.facts, self._words())
         self._trace("reader studies").left = reader_studies.naming(self.facts, self._words())
-        showing = teaching.showing(self.facts, self.ids, self.pictures, self._words())
+        showing = unshown.showing(self.facts, self.ids, self.pictures, self._words())
         self._trace("teaching files").left = showing
         own = removal.unshared(self.facts, self.pictures, self.ids)
         self._trace("thumbnails").left = sum(self.blobs.holds(digest) for digest in own)

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from services.core.access import ALL, Access
 from services.core.blobs import Blobs
 from services.core.errors import ErrorCode, HilumError
-from services.core.facts import Facts, images, removal, teaching
+from services.core.facts import Facts, images, removal, unshown
 from services.query.teaching.document import Document, parse, to_json
 from services.query.teaching.files import Files
 from services.query.teaching.rights import Shown
@@ -238,9 +238,9 @@ def test_a_forgotten_film_is_in_no_version(files: Files, facts: Facts, films: li
     with pytest.raises(HilumError):
         files.update("anna", ALL, name, 1, edited(made, discussion="overlaps"))
     sought, ids = removal.words({"patient-0", films[0]}), {films[0]}
-    assert teaching.showing(facts, ids, set(), sought) == 4
-    assert teaching.unshow(facts, ids, set(), sought) == 4
-    assert teaching.unshow(facts, ids, set(), sought) == teaching.showing(facts, ids, set(), sought) == 0
+    assert unshown.showing(facts, ids, set(), sought) == 4
+    assert unshown.unshow(facts, ids, set(), sought) == 4
+    assert unshown.unshow(facts, ids, set(), sought) == unshown.showing(facts, ids, set(), sought) == 0
     with facts.read() as db:
         for table in ("teaching_files", "teaching_versions", "teaching_films"):
             rows = str(db.execute(text(f"SELECT * FROM {table}")).all())

@@ -6,8 +6,7 @@ until the change is committed.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Insert, Table, and_, delete, false, func, or_, select, true, update
@@ -15,7 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from services.core.errors import ErrorCode, HilumError
-from services.core.facts.db import Facts, now
+from services.core.facts.db import now
 from services.core.facts.schema import (
     images,
     quiz_tries,
@@ -28,7 +27,6 @@ from services.core.filters.sql import Condition
 
 DRAFT, REVIEW, PUBLISHED = "draft", "review", "published"
 _CHUNK = 500
-_REMOVED = "[removed]"
 _UNREAD = ("key", "image_id", "blob", "section", "kind")
 
 
@@ -186,9 +184,9 @@ def change(db: Connection, file_id: str, **values: object) -> None:
 
 def stored(db: Connection, films: Collection[str], seen: Condition | None) -> set[str]:
     """Those of `films` that are stored, and fulfil `seen`."""
-    found, asked = set[str](), sorted(set(films))
-    for start in range(0, len(asked), _CHUNK):
-        query = select(images.c.image_id).where(images.c.image_id.in_(asked[start : start + _CHUNK]))
+    found = set[str]()
+    for part in chunks(films):
+        query = select(images.c.image_id).where(images.c.image_id.in_(part))
         found.update(db.scalars(query if seen is None else query.where(seen)))
     return found
 
@@ -217,9 +215,8 @@ def _insert(db: Connection, table: Table) -> Insert:
 
 def unused(db: Connection, digests: Collection[str]) -> set[str]:
     """Those of the pictures that neither a teaching file nor a film of the archive shows."""
-    found, asked = set(digests), sorted(digests)
-    for start in range(0, len(asked), _CHUNK):
-        part = asked[start : start + _CHUNK]
+    found = set(digests)
+    for part in chunks(digests):
         found -= set(db.scalars(select(teaching_pictures.c.digest).where(teaching_pictures.c.digest.in_(part))))
         found -= set(db.scalars(select(images.c.thumbnail).where(images.c.thumbnail.in_(part))))
     return found
@@ -229,82 +226,7 @@ def missing() -> HilumError:
     return HilumError(ErrorCode.NOT_FOUND, "no such teaching file; `hilum teach list` shows those there are")
 
 
-# -- what is forgotten ------------------------------------------------------------------------------------------------
-
-
-def unshow(facts: Facts, ids: Collection[str], digests: Collection[str], sought: re.Pattern[str]) -> int:
-    """Take films, and pictures of these digests, out of every version, and every word that is `sought` out of all that
-    is said in files and tries; how many versions, files and tries were changed."""
-    changed = 0
-    with facts.write() as db:
-        for row in _told(db):
-            fresh = {name: _without(row.said[name], set(ids), set(digests), sought) for name in row.said}
-            if fresh != row.said:
-                row.put(db, fresh)
-                changed += 1
-        for file in [File(**row) for row in db.execute(select(*_FILE)).mappings()]:
-            _reword(db, file)
-        asked = sorted(ids)
-        for start in range(0, len(asked), _CHUNK):
-            part = asked[start : start + _CHUNK]
-            db.execute(delete(teaching_films).where(teaching_films.c.image_id.in_(part)))
-    return changed
-
-
-def showing(facts: Facts, ids: Collection[str], digests: Collection[str], sought: re.Pattern[str]) -> int:
-    """How many versions, files and tries still show or say one of them."""
-    with facts.read() as db:
-        return sum(
-            any(_without(each, set(ids), set(digests), sought) != each for each in row.said.values())
-            for row in _told(db)
-        )
-
-
-def _reword(db: Connection, file: File) -> None:
-    """What a film's caption said is not found any more either."""
-    theirs = (versions.c.file_id == file.file_id) & versions.c.version.in_([file.version, file.published])
-    said = [readable(document) for document in db.scalars(select(versions.c.document).where(theirs))]
-    if said:
-        mine = files.c.file_id == file.file_id
-        db.execute(update(files).where(mine, files.c.words != (new := words(said))).values(words=new))
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    said: dict[str, object]
-    table: object
-    where: object
-
-    def put(self, db: Connection, values: Mapping[str, object]) -> None:
-        db.execute(update(self.table).where(self.where).values(**values))  # type: ignore[arg-type]
-
-
-def _told(db: Connection) -> list[_Row]:
-    """Everything that people wrote."""
-    found = []
-    for row in db.execute(select(files)).mappings():
-        said = {name: row[name] for name in ("title", "words", "events", "access")}
-        found.append(_Row(said, files, files.c.file_id == row["file_id"]))
-    for row in db.execute(select(versions)).mappings():
-        where = (versions.c.file_id == row["file_id"]) & (versions.c.version == row["version"])
-        found.append(_Row({"document": row["document"], "note": row["note"]}, versions, where))
-    for row in db.execute(select(quiz_tries)).mappings():
-        found.append(_Row({"answer": row["answer"]}, quiz_tries, quiz_tries.c.try_id == row["try_id"]))
-    return found
-
-
-def _without(told: object, ids: set[str], digests: set[str], sought: re.Pattern[str]) -> object:
-    match told:
-        case str():
-            return sought.sub(_REMOVED, told)
-        case Mapping():
-            return {name: _without(each, ids, digests, sought) for name, each in told.items()}
-        case list():
-            kept = [one for one in told if not _is_of(one, ids, digests)]
-            return [_without(each, ids, digests, sought) for each in kept]
-        case _:
-            return told
-
-
-def _is_of(told: object, ids: set[str], digests: set[str]) -> bool:
-    return isinstance(told, Mapping) and (told.get("image_id") in ids or told.get("blob") in digests)
+def chunks(values: Collection[str]) -> Iterator[list[str]]:
+    """Sorted, in parts that a statement takes."""
+    ordered = sorted(set(values))
+    return (ordered[start : start + _CHUNK] for start in range(0, len(ordered), _CHUNK))
