@@ -25,7 +25,7 @@ from services.core import attempts, cohorts
 from services.core.blobs import Blobs
 from services.core.config import Settings
 from services.core.errors import ErrorCode, HilumError
-from services.core.facts import Facts, images, reader_studies, removal, reports
+from services.core.facts import Facts, images, reader_studies, removal, reports, unshown
 from services.core.facts.removal import Kept
 from services.core.pulled import Pulled
 from services.core.store import VectorStore
