@@ -78,7 +78,8 @@ def case(told: dict[str, Any] | None = None, films: Sequence[dict[str, Any]] = (
 def film(place: int, picture: Picture, **fields: Any) -> Film:
     defaults: dict[str, Any] = {
         "number": place, "key": picture.key, "pixels": drawn(place), "person": "p", "seed": picture.image_id,
-        "view": "PA", "sex": "M", "age": 63.0, "modality": "DX", "section": picture.section, "why": picture.why,
+        "view": "PA", "sex": "M", "age": 63.0, "modality": "DX", "section": picture.section,
+        "why": picture.why,
         "caption": picture.caption, "key_note": picture.key_note, "severity": picture.severity,
         "marks": picture.annotations, "licence": "CC BY 4.0", "attribution": "A Hospital",
     }  # fmt: skip

@@ -207,6 +207,12 @@ def test_hostile_words_are_no_commands_of_anki(text: str, tmp_path: Path) -> Non
     assert not any(one["name"].count("::") > 1 for one in decks.values())
 
 
+def test_cards_say_which_part_of_the_file_a_film_belongs_to(tmp_path: Path) -> None:
+    notes, _, _ = deck(exported.case(films=[{}, {"part": "Follow-up"}]), tmp_path)
+    back = notes[0]["flds"].split("\x1f")[1]
+    assert "<h3>Film 2 · PA: Part</h3><p>Follow-up</p>" in back and "<p>Drained.</p><p>Film 2.</p>" in back
+
+
 # -- all of them --------------------------------------------------------------------------------------------------
 
 

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from hashlib import sha256
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
+from typer.testing import CliRunner
 
+from hilum import AsyncClient, Client
 from hilum.v1 import teaching_exports_pb2 as wire
+from services.app.cli import app
 from services.core.access import ALL, Access
 from services.core.blobs import Blobs
 from services.core.errors import ErrorCode, HilumError
@@ -32,6 +38,7 @@ from services.transport import http_edge
 from services.transport.edge import Call
 from tests.kit import exported
 from tests.kit.records import make_record
+from tests.kit.served import served
 
 PIXELS = exported.drawn(7)
 OPEN, CLOSED = "CC BY 4.0", "Stanford University Dataset Research Use Agreement"
@@ -158,6 +165,34 @@ def test_a_forgotten_film_is_in_no_later_export(desk: Desk) -> None:
     assert [film.seed for film in desk.case(file).films] == [stays]
 
 
+def test_sections_name_their_films(desk: Desk) -> None:
+    document = documents.parse({
+        "title": "Groups", "sections": [{"key": "t", "heading": "Typical"}, {"key": "n", "heading": "Normal"}],
+        "images": [{"image_id": desk.film("s"), "section": key} for key in ("t", "n", "t")],
+    })  # fmt: skip
+    file = Files(desk.facts, desk.blobs).create("local", ALL, document).file.file_id
+    case = desk.case(file)
+    assert case.answer == [("Typical", "Films 1, 3."), ("Normal", "Film 2.")]
+    assert [film.part for film in case.films] == ["Typical", "Normal", "Typical"]
+
+
+@pytest.mark.parametrize(("licence", "rights", "leaves"), [("CC0", "", True), ("", "CC BY 4.0", True), ("", "", False)])
+def test_imported_pictures_leave_by_their_own_licence_or_the_files(
+    desk: Desk, licence: str, rights: str, leaves: bool
+) -> None:
+    out = io.BytesIO()
+    Image.fromarray(exported.drawn(11)).convert("RGB").save(out, "WEBP", lossless=True)
+    data = out.getvalue()
+    shown = {"blob": sha256(data).hexdigest(), "licence": licence, "attribution": "Elsewhere"}
+    told = {"title": "Imported", "rights": rights, "images": [shown, {"image_id": desk.film("own")}]}
+    files = Files(desk.facts, desk.blobs)
+    file = files.create("local", ALL, documents.parse(told), pictures=[data]).file.file_id
+    films = desk.case(file).films
+    assert [film.attribution for film in films] == (["Elsewhere", "A Hospital"] if leaves else ["A Hospital"])
+    if leaves:
+        np.testing.assert_allclose(films[0].pixels, exported.drawn(11), atol=2)
+
+
 # -- over the contract --------------------------------------------------------------------------------------------
 
 
@@ -183,3 +218,26 @@ def test_what_is_not_known_is_refused_with_what_is(desk: Desk, asked: dict[str, 
     with pytest.raises(HilumError, match="one of") as refused:
         api.export_teaching_file(wire.ExportTeachingFileRequest(file_id=file, **asked), Call("t"))
     assert refused.value.code == ErrorCode.INVALID_ARGUMENT
+
+
+def test_client_and_shell_write_the_same_files(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = desk.file([desk.film("a"), desk.film("b", licence=CLOSED)], title="Both ways")
+    with served([ExportsApi(desk.facts, desk.blobs, exported.SECRET)]) as at:
+        with Client(at.grpc) as client:
+            made_here = client.export_teaching_file(file, "html", quiz=True)
+        with pytest.warns(UserWarning, match="Film 2 is left out"):
+            assert made_here.save(tmp_path / "client").read_bytes() == made_here.data
+
+        async def again() -> bytes:
+            async with AsyncClient(at.grpc) as client:
+                return (await client.export_teaching_file(file, "html", quiz=True)).data
+
+        assert asyncio.run(again()) == made_here.data
+        monkeypatch.setenv("HILUM_URL", at.grpc)
+        asked = ["teach", "export", file, "--format", "html,pdf", "--quiz", "--to", str(tmp_path / "shell")]
+        told = CliRunner().invoke(app, asked)
+        assert told.exit_code == 0 and "Film 2 is left out" in told.stderr, told.output
+        assert {path.name for path in (tmp_path / "shell").iterdir()} == {"unknown-case.html", "unknown-case.pdf"}
+        assert (tmp_path / "shell" / made_here.filename).read_bytes() == made_here.data
+        refused = CliRunner().invoke(app, ["teach", "export", file, "--format", "docx", "--to", str(tmp_path)])
+        assert refused.exit_code == 2 and "one of" in refused.stderr

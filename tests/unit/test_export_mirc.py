@@ -56,7 +56,9 @@ def test_a_case_fits_the_schema_and_says_all_of_it() -> None:
     assert root.findtext("differential-diagnosis") == "Lobar collapse; Consolidation"
     assert root.findtext("references/reference") == "Light RW. N Engl J Med 2002."
     assert root.findtext("publication-date") == "2026-11-22" and root.findtext("rights") == "CC BY 4.0"
-    assert root.find("section[@heading='Follow-up']/p/show").get("image") == "2"
+    followed = root.find("section[@heading='Follow-up']")
+    assert [p.text for p in followed.findall("p")][:2] == ["Drained.", "Film 2."]
+    assert followed.find("p/show").get("image") == "2"
 
 
 def test_patients_have_sex_and_age_and_nothing_else() -> None:

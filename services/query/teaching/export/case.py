@@ -29,9 +29,9 @@ CODES = ("dcm", "iheradtf")
 @dataclass(frozen=True)
 class Film:
     """A picture of the case. number: its place, from 1.  pixels: (H, W) uint8, bone bright.  age: years, at most 90.
-    person: tells films of one patient from those of others, and nothing else.  credit: licence, attribution and stated
-    right in one line.  changeable: marks may be drawn into it.  written: there is or may be writing in it.  seed: of
-    keyed names; stays inside."""
+    person: tells films of one patient from those of others, and nothing else.  section, part: key and heading of the
+    section that shows it.  changeable: marks may be drawn into it.  written: there is or may be writing in it.
+    seed: of keyed names; stays inside."""
 
     number: int
     key: str
@@ -43,6 +43,7 @@ class Film:
     age: float | None = None
     modality: str = ""
     section: str = ""
+    part: str = ""
     caption: str = ""
     key_note: str = ""
     why: str = ""
@@ -87,7 +88,10 @@ class Film:
     @property
     def notes(self) -> list[tuple[str, str]]:
         """What is said of it once the answer may be known: (heading, text)."""
-        told = (("", self.caption), ("Key image", self.key_note), ("Severity", self.severity), ("Chosen", self.why))
+        told = (
+            ("Part", self.part), ("", self.caption), ("Key image", self.key_note), ("Severity", self.severity),
+            ("Chosen", self.why),
+        )  # fmt: skip
         return [(heading, text) for heading, text in told if text]
 
     @cached_property
@@ -183,8 +187,16 @@ class Case:
         told = [("Findings", of.findings), ("Diagnosis", of.diagnosis)]
         told += [("Differential diagnosis", "\n".join(f"- {one}" for one in of.differential))]
         told += [("Discussion", of.discussion)]
-        told += [(one.heading or "More", one.text) for one in of.sections]
+        told += [
+            (one.heading or "More", "\n\n".join(filter(None, (one.text, self._shown_in(one.key)))))
+            for one in of.sections
+        ]
         return [(heading, text) for heading, text in told if text]
+
+    def _shown_in(self, section: str) -> str:
+        """``Films 3, 4.``: those that belong to a section."""
+        numbers = [str(film.number) for film in self.films if film.section == section]
+        return f"Film{'s' if len(numbers) > 1 else ''} {', '.join(numbers)}." if numbers else ""
 
     @property
     def terms(self) -> list[tuple[str, str]]:

@@ -94,6 +94,7 @@ class Gatherer:
             return LeftOut(place, "no picture of it is kept")
         return Film(
             number=place, key=picture.key, pixels=np.asarray(image.convert("L")), section=picture.section,
+            part=next((one.heading for one in document.sections if one.key == picture.section), ""),
             seed=picture.image_id or picture.blob, person=_person(record) if record else "imported",
             caption=picture.caption, key_note=picture.key_note, why=picture.why,
             severity="" if picture.severity == "unknown" else picture.severity, marks=picture.annotations,

@@ -146,10 +146,9 @@ def _patient(root: ET.Element, film: Film) -> None:
 def _shows(section: ET.Element, case: Case, heading: str) -> None:
     """Buttons that show a section's own pictures."""
     keys = {one.key for one in case.document.sections if (one.heading or "More") == heading}
-    for place, film in enumerate(case.films, 1):
-        if film.section and film.section in keys:
-            paragraph = ET.SubElement(section, "p")
-            paragraph.text = f"{line(film.title)} "
+    if places := [place for place, film in enumerate(case.films, 1) if film.section and film.section in keys]:
+        paragraph = ET.SubElement(section, "p")
+        for place in places:
             ET.SubElement(paragraph, "show", {"image": str(place)})
 
 
