@@ -201,7 +201,7 @@ def test_a_file_is_saved_and_is_no_page_of_ours(desk: Desk) -> None:
     web = TestClient(http_edge.build([ExportsApi(desk.facts, desk.blobs, exported.SECRET)]))
     answer = web.post(f"/v1/teachingFiles/{file}:export", json={"format": "html"})
     assert answer.status_code == 200 and answer.headers["content-type"].startswith("text/html")
-    assert answer.headers["content-disposition"] == "attachment; filename*=UTF-8''groe-uberschrift.html"
+    assert answer.headers["content-disposition"] == f"attachment; filename*=UTF-8''groe-uberschrift-{file[:8]}.html"
     assert answer.headers["content-security-policy"].startswith("sandbox")
     assert answer.headers["cache-control"] == "no-store"
     assert "Film 2 is left out" in answer.headers["x-hilum-notes"]
@@ -237,7 +237,9 @@ def test_client_and_shell_write_the_same_files(desk: Desk, tmp_path: Path, monke
         asked = ["teach", "export", file, "--format", "html,pdf", "--quiz", "--to", str(tmp_path / "shell")]
         told = CliRunner().invoke(app, asked)
         assert told.exit_code == 0 and "Film 2 is left out" in told.stderr, told.output
-        assert {path.name for path in (tmp_path / "shell").iterdir()} == {"unknown-case.html", "unknown-case.pdf"}
+        assert {path.name for path in (tmp_path / "shell").iterdir()} == {
+            f"unknown-case-{file[:8]}.{ending}" for ending in ("html", "pdf")
+        }
         assert (tmp_path / "shell" / made_here.filename).read_bytes() == made_here.data
         refused = CliRunner().invoke(app, ["teach", "export", file, "--format", "docx", "--to", str(tmp_path)])
         assert refused.exit_code == 2 and "one of" in refused.stderr

@@ -58,7 +58,8 @@ def made(name: str, case: Case) -> bytes:
 
 
 def file_name(name: str, case: Case) -> str:
-    """``large-left-effusion.pdf``: from the title letters and digits alone, so that no title leads out of a folder."""
+    """``large-left-effusion-0b7c5c5e.pdf``: of the title letters and digits alone, so that no title leads out of a
+    folder, and of the file's id what tells it from others of this title."""
     words = unicodedata.normalize("NFKD", case.title).encode("ascii", "ignore").decode().lower()
-    slug = re.sub(r"[^a-z0-9]+", "-", words)[:60].strip("-")
-    return f"{slug or f'case-{case.file_id[:8]}'}.{known(name).ending}"
+    slug = re.sub(r"[^a-z0-9]+", "-", words)[:60].strip("-") or "case"
+    return f"{slug}-{case.file_id[:8]}.{known(name).ending}"
