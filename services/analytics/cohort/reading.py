@@ -53,13 +53,21 @@ def read(kind: Any, given: Any, where: str = "") -> Any:
             close = difflib.get_close_matches(str(name)[:64], known, 1)
             hint = f"; did you mean {close[0]}?" if close else f"; there are {', '.join(known)}"
             raise invalid(f"{where or 'a specification'} has no such field{hint}")
-    found = {name: _value(known[name], value, f"{where}.{name}".lstrip(".")) for name, value in given.items()}
+    told = {name: value for name, value in given.items() if value not in ("", None, [])}  # as what is not said
+    found = {name: _value(known[name], value, f"{where}.{name}".lstrip(".")) for name, value in told.items()}
     try:
         return kind(**found)
+    except TypeError:
+        lacking = [each.name for each in fields(kind) if _needed(each) and each.name not in found]
+        raise invalid(f"{where or 'a specification'} needs {', '.join(lacking)}") from None
     except HilumError as error:
         if not where or error.code not in (ErrorCode.INVALID_ARGUMENT, ErrorCode.INVALID_FILTER):
             raise
         raise HilumError(error.code, f"{where}: {error.client_message}") from None
+
+
+def _needed(one: Any) -> bool:
+    return one.default is MISSING and one.default_factory is MISSING
 
 
 def plain(one: Any) -> dict[str, Any]:
