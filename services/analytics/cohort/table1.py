@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from services.analytics.cohort.traits import Number, Trait
@@ -83,16 +84,25 @@ def table1(
     """groups: name → (N,) its films.  patients, studies: (N,) numbers from 0; a film that names none is one of its
     own."""
     rows = [np.flatnonzero(mask) for mask in groups.values()]
-    owners = {IMAGE: np.arange(len(patients)), STUDY: studies, PATIENT: patients}
-    sizes = [{PLURAL[unit]: len(np.unique(owners[unit][some])) for unit in UNITS} for some in rows]
+    owners = {
+        IMAGE: [np.arange(len(some)) for some in rows],
+        STUDY: [_numbered(studies[some]) for some in rows],
+        PATIENT: [_numbered(patients[some]) for some in rows],
+    }
+    sizes = [
+        {PLURAL[unit]: int(owners[unit][group].max(initial=-1)) + 1 for unit in UNITS} for group in range(len(rows))
+    ]
     lines: list[Line] = []
     for one in traits:
         unit = unit_of(one.name)
         if isinstance(one, Number):
-            told = [_number(_lowest(one.values[some], owners[unit][some])) for some in rows]
+            told = [_number(_lowest(one.values[some], mine)) for some, mine in zip(rows, owners[unit], strict=True)]
             lines.append(Line(one.name, unit, "", told))
             continue
-        codes = [_code(one.codes[some], owners[unit][some], one.name in _FIRST, len(one.values)) for some in rows]
+        codes = [
+            _code(one.codes[some], mine, one.name in _FIRST, len(one.values))
+            for some, mine in zip(rows, owners[unit], strict=True)
+        ]
         names = [*one.values, CONTRADICTORY]
         counts = [np.bincount(c[c >= 0], minlength=len(names)) for c in codes]
         for place, value in enumerate(names):
@@ -111,20 +121,25 @@ def unit_of(name: str) -> str:
     return PATIENT if name in OF_PATIENTS else STUDY if name in OF_STUDIES else IMAGE
 
 
-def _lowest(values: NDArray[np.float64], owner: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
-    """(owners,) the lowest number of each, NaN where none is known."""
-    _, mine = np.unique(owner, return_inverse=True)
-    found = np.full(int(mine.max(initial=-1)) + 1, np.nan)
-    np.fmin.at(found, mine, values)
+def _numbered(owner: NDArray[np.integer[Any]]) -> NDArray[np.integer[Any]]:
+    """(n,) the same owners, numbered from 0 as they come."""
+    found: NDArray[np.integer[Any]] = pa.array(owner).dictionary_encode().indices.to_numpy()
     return found
 
 
-def _code(codes: NDArray[np.int32], owner: NDArray[np.integer[Any]], first: bool, several: int) -> NDArray[np.int64]:
+def _lowest(values: NDArray[np.float64], mine: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
+    """(owners,) the lowest number of each, NaN where none is known. mine: (n,) whose each is."""
+    found = np.full(int(mine.max(initial=-1)) + 1, np.inf)
+    np.minimum.at(found, mine, np.where(np.isfinite(values), values, np.inf))
+    return np.where(np.isfinite(found), found, np.nan)
+
+
+def _code(codes: NDArray[np.int32], mine: NDArray[np.integer[Any]], first: bool, several: int) -> NDArray[np.int32]:
     """(owners,) the value of each, −1 where none is known; of several `several`, unless the first stands for them."""
-    _, mine = np.unique(owner, return_inverse=True)
-    told, people = codes >= 0, int(mine.max(initial=-1)) + 1
-    none = np.iinfo(np.int64).max
-    low, high = np.full(people, none), np.full(people, -1)
+    told, owners = codes >= 0, int(mine.max(initial=-1)) + 1
+    if owners == len(codes):  # of images themselves
+        return codes
+    low, high = np.full(owners, np.iinfo(np.int32).max, np.int32), np.full(owners, -1, np.int32)
     np.minimum.at(low, mine[told], codes[told])
     np.maximum.at(high, mine[told], codes[told])
     found = np.where(high < 0, -1, low)
