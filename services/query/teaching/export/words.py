@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from html import escape
 
+from services.query.teaching.document import clean
+
 _BULLET = re.compile(r"\s{0,3}[-*•]\s+(?=\S)")
 _NUMBER = re.compile(r"\s{0,3}\d{1,3}[.)]\s+(?=\S)")
-_STYLED = re.compile(r"\*\*(?=\S)(.+?)(?<=\S)\*\*|\*(?=\S)([^*]+?)(?<=\S)\*")
-UNSEEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff\ufffe\uffff]"
-)
+# Bounded, or a text of nothing but opening marks would be read as often as it has them.
+_STYLED = re.compile(r"\*\*(?=\S)(.{1,400}?)(?<=\S)\*\*|\*(?=\S)([^*]{1,400}?)(?<=\S)\*")
 
 
 class Style(StrEnum):
@@ -78,12 +78,6 @@ def plain(text: str) -> str:
 def html(text: str) -> str:
     """The text as HTML; nothing in it is taken for a tag."""
     return "".join(_tagged(block) for block in blocks(text))
-
-
-def clean(text: str) -> str:
-    """Without characters that no format can hold or that steer what is shown. Documents are kept so; what a dataset's
-    tables say of a film is not."""
-    return UNSEEN.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
 
 
 def line(text: str) -> str:
