@@ -11,13 +11,15 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, strategies
 from PIL import Image
 
 from services.analytics.cohort.export import methods, words
 from services.analytics.cohort.export.bundle import FORMATS, Bundle, Present, chosen
-from services.analytics.cohort.export.csv_file import safe
+from services.analytics.cohort.export.csv_file import column, safe
 from services.analytics.cohort.export.frozen import Frozen
 from services.analytics.cohort.export.part import Part
 from services.core.blobs import Blobs
@@ -111,6 +113,13 @@ def test_parquet_has_texts_as_they_are(kept: Kept) -> None:
 )
 def test_no_text_is_a_formula(text: str, written: str) -> None:
     assert safe(text) == written
+
+
+@given(
+    strategies.lists(strategies.text(strategies.sampled_from("=+-@＝a1 ;,|\t\r\n\"'\0\x0b\x85\xa0\u2003")), min_size=1)
+)
+def test_whole_columns_are_made_safe_as_single_texts_are(texts: list[str]) -> None:
+    assert column(pa.chunked_array([pa.array(texts, pa.string())])).to_pylist() == [safe(text) for text in texts]
 
 
 def test_no_cell_of_any_csv_begins_a_formula(kept: Kept) -> None:

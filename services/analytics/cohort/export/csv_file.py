@@ -16,12 +16,17 @@ from functools import partial
 from typing import BinaryIO
 
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
 
 from services.analytics.cohort.export.part import Part
 from services.analytics.cohort.export.table import Content
 
 _SPACE = r"[^\S\t\r\n]*"
 _FORMULA = re.compile(rf"^(?={_SPACE}[\t\r\n])|(?:^|[;,|\t\r\n\"]){_SPACE}(?=[=+\-@＝＋－＠])")
+# The same, and NUL, for a reader of expressions that cannot look ahead: it may say too much, never too little.
+_BLANK = r"[\s\x0b\x1c-\x1f\x85\p{Z}]*"
+_RISKY = rf"^{_BLANK}[\t\r\n]|(?:^|[;,|\t\r\n\"]){_BLANK}[=+\-@＝＋－＠]|\x00"
 _ROWS = 20_000
 
 
@@ -57,10 +62,22 @@ def safe(text: str) -> str:
 
 
 def _table(content: Content, name: str, file: BinaryIO) -> None:
+    """The same as `write`, column by column: millions of cells, few of which could be a formula."""
     table: pa.Table = getattr(content, name)
+    ready = pa.table([column(values) for values in table.columns], names=[safe(one) for one in table.column_names])
+    pyarrow.csv.write_csv(ready, file, pyarrow.csv.WriteOptions(quoting_style="needed", batch_size=_ROWS))
 
-    def rows() -> Iterator[tuple[object, ...]]:
-        for batch in table.to_batches(max_chunksize=_ROWS):
-            yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
 
-    write(file, table.column_names, rows())
+def column(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The values of a column as they are written."""
+    if pa.types.is_boolean(values.type):
+        return pc.if_else(values, "yes", "no")
+    if pa.types.is_floating(values.type):
+        return pc.if_else(pc.is_nan(values), None, values)
+    if not pa.types.is_string(values.type):
+        return values
+    risky = pc.fill_null(pc.match_substring_regex(values, _RISKY), False)
+    if not pc.any(risky).as_py():
+        return values
+    told = pa.array([safe(text) for text in values.filter(risky).to_pylist()], pa.string())
+    return pc.replace_with_mask(values.combine_chunks(), risky.combine_chunks(), told)
