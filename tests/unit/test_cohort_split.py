@@ -6,8 +6,10 @@ import io
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -28,6 +30,7 @@ from services.core.errors import ErrorCode, HilumError
 from services.core.facts import Facts, images, open_facts
 from services.core.types import Film, ImageRecord
 from services.ingest import looks
+from tests.kit import analyses
 from tests.kit.records import make_record, stored, unit_vectors
 
 FRACTIONS = {"train": 0.7, "validate": 0.1, "test": 0.2}
@@ -118,6 +121,7 @@ def webp(film: Film, side: int) -> bytes:
 
 @dataclass
 class Archive:
+    home: Path
     facts: Facts
     blobs: Blobs
     frame: Frame
@@ -144,7 +148,8 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
     def film(key: str, looks_like: int, side: int = 128, **fields: object) -> None:
         seen = picture(looks_like)
         small = blobs.put(webp(seen, side))
-        own = {"patient_id": f"p-{key}", "study_id": f"s-{key}", "phash": looks.phash(seen)} | fields
+        own = {"patient_id": f"p-{key}", "study_id": f"s-{key}", "phash": looks.phash(seen)}
+        own |= {"split": "test" if key.endswith("-b") else "train", **fields}
         films.append((key, make_record(key, **own), small))
 
     for n in range(60):
@@ -164,7 +169,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
     images.commit(facts, [replace(stored(one), thumbnail=small) for _, one, small in films])
     loaded = frame.load(facts, "", [], SPLIT_FIELDS, Progress())
     at = {image_id: row for row, image_id in enumerate(loaded.ids)}
-    yield Archive(facts, blobs, loaded, {key: at[one.image_id] for key, one, _ in films})
+    yield Archive(home, facts, blobs, loaded, {key: at[one.image_id] for key, one, _ in films})
     facts.close()
 
 
@@ -196,6 +201,21 @@ def test_what_is_split_here_does_not_leak(archive: Archive) -> None:
     audit(made.part, made.names, ways | cautions(archive.frame, archive.facts)[0]).must_hold()
     every = audit(parts(archive, one="hash-b", other="day-b"), list(FRACTIONS), ways)
     assert not every.leaks  # a hash is no proof
+
+
+def test_a_run_shows_its_split_and_what_leaks_in_the_one_that_the_datasets_came_with(archive: Archive) -> None:
+    asked = {"fractions": {"train": 0.6, "test": 0.4}, "stratify": ["dataset"]}
+    made = analyses.make(archive.home, archive.facts, None, cohort={"split": asked, "seed": 2})  # type: ignore[arg-type]
+    tables = {one["title"]: one["rows"] for one in made.json("tables.json")["tables"]}
+    assert [row[:3] for row in tables["Split"]] == [["train", "46", "60.0%"], ["test", "30", "40.0%"]]
+    assert all(row[2:4] == ["0", "0"] for row in tables["Leakage audit"])
+    theirs = {row[0]: row[1:] for row in tables["The datasets' own split"]}
+    for kind in (PATIENT, *PAIRS, LOOKS):
+        assert theirs[kind][1:] == ["1", "2", "test and train: 1", "leaks"], kind
+    assert theirs[ACCESSION][0] == "2" and theirs[PIXELS][0] == "76"
+    assert "It leaks: patient, study, accession, file, pixels, looks." in made.report
+    films = pq.read_table(made.folder / "cohort.parquet").to_pandas()
+    assert films.split.value_counts().to_dict() == {"train": 46, "test": 30}
 
 
 def test_films_whose_pictures_are_gone_are_taken_for_the_same_where_their_hashes_are(

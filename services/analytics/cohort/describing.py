@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,7 @@ from services.core.errors import ErrorCode, HilumError
 from services.core.facts import Facts
 from services.core.facts.schema import reports
 
-SPLIT_FIELDS = (*links.FIELDS, "study_date", "device")  # of the record, that a split and its audit need
+SPLIT_FIELDS = (*links.FIELDS, "study_date", "device", "split")  # of the record, that a split and its audit need
 USUAL = ("dataset", "sex", "age", "view")  # of a table that nobody asked for, with the findings that are stated
 ALL, _STATED, _FINDINGS = "all", 20, 30
 
@@ -44,7 +44,8 @@ class Parts:
 
     def as_json(self) -> dict[str, Any]:
         """The figures, as plain JSON."""
-        return {**self.split.as_json(), "same": self.same, "audit": self.found.as_json()}
+        theirs = {"audit_of_datasets_split": self.found.theirs.as_json()} if self.found.theirs else {}
+        return {**self.split.as_json(), "same": self.same, "audit": self.found.as_json(), **theirs}
 
 
 def parted(bench: Bench[Any], spec: Spec, asked: Asked) -> Parts:
@@ -56,13 +57,17 @@ def parted(bench: Bench[Any], spec: Spec, asked: Asked) -> Parts:
     same, looked = 0.0, {links.LOOKS: int((links.coded(frame.table["phash"]) >= 0).sum())}
     if asked.near_duplicates:
         ways[links.VECTORS], same, looked[links.VECTORS] = _near(bench, spec, asked)
+    more, told = cautions(frame, bench.facts)
     strata = [variable(frame, name) for name in asked.stratify]
     made = split(
-        links.components(len(frame), list(ways.values())), order.places(frame.ids, spec.seed), asked.fractions, strata,
-        progress,
+        links.components(len(frame), [*ways.values(), more[leakage.REPORT]]), order.places(frame.ids, spec.seed),
+        asked.fractions, strata, progress,
     )  # fmt: skip
-    more, told = cautions(frame, bench.facts)
-    found = leakage.audit(made.part, made.names, ways | more, looked | told)
+    ways, looked = ways | more, looked | told
+    found = leakage.audit(made.part, made.names, ways, looked)
+    names, theirs = coded(frame.table["split"])
+    if len(names) > 1:
+        found = replace(found, theirs=leakage.audit(theirs.astype(np.int8), names, ways, looked))
     found.must_hold()
     return Parts(made, found, same)
 

@@ -58,9 +58,11 @@ class LeakError(HilumError):
 
 @dataclass(frozen=True)
 class Audit:
-    """Every way that was looked at, in their order."""
+    """Every way that was looked at, in their order. theirs: the same of the split that the datasets came with, where
+    films have one."""
 
     shared: list[Shared]
+    theirs: Audit | None = None
 
     @property
     def leaks(self) -> list[Shared]:

@@ -201,9 +201,22 @@ def split(page: Page, made: Split) -> None:
 
 
 def audit(page: Page, found: Audit) -> None:
-    """What parts share."""
-    held = "Nothing leaks." if not found.leaks else f"IT LEAKS: {', '.join(one.kind for one in found.leaks)}."
-    page.heading("Leakage audit", f"What two parts have in common. {held}")
+    """What parts share; and those that the datasets came with."""
+    page.heading("Leakage audit", f"What two parts have in common. {_verdict(found)}")
+    _audit(page, found)
+    if found.theirs:
+        page.heading(
+            "The datasets' own split",
+            f"What the parts share that the datasets came with, of these films. {_verdict(found.theirs)}",
+        )
+        _audit(page, found.theirs)
+
+
+def _verdict(found: Audit) -> str:
+    return f"It leaks: {', '.join(one.kind for one in found.leaks)}." if found.leaks else "Nothing leaks."
+
+
+def _audit(page: Page, found: Audit) -> None:
     rows: list[list[Cell]] = [
         [one.kind, one.looked, one.groups, one.films,
          "; ".join(f"{a} and {b}: {count:,}" for (a, b), count in one.between.items() if count) or "none",
