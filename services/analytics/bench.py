@@ -127,7 +127,8 @@ class Bench(Generic[A]):
     def stages(self) -> Stages:
         """What earlier attempts at this run kept."""
         attempts.tidy(self.settings.data_dir)
-        return Stages(attempts.folder(self.settings.data_dir, self.asked.as_json()))
+        home = attempts.folder(self.settings.data_dir, self.asked.as_json())
+        return Stages(home, f"services.analytics.{self.asked.kind}.work")
 
     @cached_property
     def _state(self) -> str:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
+import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -35,11 +37,14 @@ def write(path: Path, value: object) -> None:
 
 
 def read(path: Path) -> Any:
-    """What `write` was given; a tuple comes back as a tuple, an array as an array. Raises ValueError, OSError or
-    KeyError for a damaged file."""
-    with np.load(path, allow_pickle=False) as file:
-        tree = json.loads(file[_TREE].tobytes())
-        return _value(tree, {name: file[name] for name in file.files})
+    """What `write` was given; a tuple comes back as a tuple, an array as an array. Raises OSError where there is no
+    file, ValueError for a damaged one."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            tree = json.loads(file[_TREE].tobytes())
+            return _value(tree, {name: file[name] for name in file.files})
+    except (KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error):
+        raise ValueError("this is no file of a finished stage") from None
 
 
 def digest(value: object) -> str:

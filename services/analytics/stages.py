@@ -5,11 +5,12 @@ taken up where it stopped.
              told.jsonl               attempt, stage, seconds: a line for each that was finished
 
 A folder (`core.attempts`) belongs to what is asked; a file to what it was made from: the films, what is known of them,
-their vectors as they were written, and this package's own code.
+their vectors as they were written, and the code that made it.
 """
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import hashlib
 import json
@@ -25,6 +26,7 @@ from services.analytics import frozen
 from services.core.logs import get_logger
 
 T = TypeVar("T")
+_PACKAGE = "services.analytics"
 _TOLD = "told.jsonl"
 
 log = get_logger("analytics")
@@ -34,8 +36,9 @@ class Stages:
     """One attempt at a run. `again`: the seconds that finished stages of earlier attempts took, by stage, as far as
     this one needed no more of them."""
 
-    def __init__(self, home: Path) -> None:
-        self._home = home
+    def __init__(self, home: Path, module: str = __name__) -> None:
+        """home: a folder (`core.attempts`).  module: the code that makes the stages."""
+        self._home, self._module = home, module
         self._told = _lines(home / _TOLD)
         self.attempt = 1 + max((int(one["attempt"]) for one in self._told), default=0)
         self.again: dict[str, float] = {}
@@ -43,8 +46,8 @@ class Stages:
     def once(self, stage: str, make: Callable[[], T], *made_from: object) -> T:
         """What `make` makes, or what an earlier attempt kept of it. made_from: everything that it depends on, of the
         values that `frozen` knows."""
-        path = self._home / f"{_slug(stage)}-{frozen.digest([_code(), stage, *made_from])[:24]}.npz"
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, EOFError, AttributeError):
+        path = self._home / f"{_slug(stage)}-{frozen.digest([_code(self._module), stage, *made_from])[:24]}.npz"
+        with contextlib.suppress(OSError, ValueError):
             found: T = frozen.read(path)
             self.again[stage] = sum(float(one["seconds"]) for one in self._told if one["stage"] == stage)
             log.info("stage.kept", stage=_slug(stage), elapsed_ms=round(1000 * self.again[stage]))
@@ -88,11 +91,21 @@ class Stages:
 
 
 @cache
-def _code() -> str:
-    """Of this package as it is: what another version made is not taken up."""
-    found = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.rglob("*.py")):
-        found.update(path.read_bytes())
+def _code(module: str) -> str:
+    """Of a module of this package and all that it imports from this package, as they are: what another version made is
+    not taken up."""
+    found, waiting, told = hashlib.sha256(), [module], set[str]()
+    while waiting:
+        name = waiting.pop()
+        path = Path(__file__).parent.joinpath(*name.split(".")[2:]).with_suffix(".py")
+        if name in told or not path.is_file():
+            continue
+        told.add(name)
+        text = path.read_bytes()
+        found.update(text)
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith(_PACKAGE):
+                waiting += [node.module, *sorted(f"{node.module}.{alias.name}" for alias in node.names)]
     return found.hexdigest()
 
 

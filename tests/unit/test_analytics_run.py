@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -66,6 +67,12 @@ class Lab:
             assert not job.state.final, f"the job {job.state}: {job.error}"
             time.sleep(0.05)
         raise AssertionError(f"the job is still {job.state} at {job.progress}")
+
+    def until_final(self, job_id: str) -> None:
+        end = time.monotonic() + 60
+        while not jobs.get(self.facts, job_id).state.final:
+            assert time.monotonic() < end
+            time.sleep(0.02)
 
     def working(self, job_id: str) -> int:
         """Wait until the child is at work; its process id."""
@@ -222,6 +229,43 @@ def test_a_crash_of_the_child_fails_its_job_and_the_next_one_runs(lab: Lab) -> N
     assert "sample_size" in failed.error
     lab.until(second, JobState.SUCCEEDED)
     assert [p.name for p in lab.runs.iterdir()] == [second]
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_in_every_stage_makes_each_of_them_once(lab: Lab) -> None:
+    """Each time a stage is finished, the child is killed in the next one, and the same run is asked again."""
+    stages = lab.settings.data_dir / "stages"
+    seen: set[tuple[str, int]] = set()
+    kills = 0
+    while True:
+        job_id, killed = lab.submit(resolutions=[1.0, 2.0]), False
+        while not (job := jobs.get(lab.facts, job_id)).state.final:
+            there = {(file.name, file.stat().st_mtime_ns) for file in stages.glob("*/*.npz")}
+            if there - seen and (pid := lab.worker.child_pid):
+                os.kill(pid, signal.SIGKILL)
+                seen, killed = seen | {(f.name, f.stat().st_mtime_ns) for f in stages.glob("*/*.npz")}, True
+                lab.until_final(job_id)
+            time.sleep(0.001)
+        if not killed:
+            break
+        kills += 1
+        assert kills < 12
+    assert job.state is JobState.SUCCEEDED, job.error
+    made = manifest.read_json(manifest.folder(lab.runs, job_id) / "manifest.json")
+    told: Any = made["stages"]
+    names = [one["stage"] for one in told]
+    assert len(names) == len(set(names)) == 9
+    assert len({name for name, _ in seen}) == len(seen)  # no file was written twice
+    assert kills >= 4
+    assert made["continued"]["seconds_saved"] > 0  # type: ignore[index]
+    assert not list(stages.glob("*"))
+    lab.until(lab.submit(resolutions=[1.0, 2.0]), JobState.SUCCEEDED)
+    whole, pieces = (manifest.read_json(manifest.folder(lab.runs, run) / "metrics.json") for run in _both(lab, job_id))
+    assert whole == pieces
+
+
+def _both(lab: Lab, first: str) -> tuple[str, str]:
+    return first, next(path.name for path in lab.runs.iterdir() if path.name != first)
 
 
 def test_a_stop_gives_the_job_back_and_the_next_start_runs_it(lab: Lab) -> None:
