@@ -23,11 +23,11 @@ from services.core.blobs import Blobs
 from services.core.calibration import Curve
 from services.core.config import Settings
 from services.core.errors import ErrorCode, HilumError
-from services.core.facts import calibrations, images, jobs, models, open_facts, runs, sets
+from services.core.facts import Facts, calibrations, images, jobs, models, open_facts, runs, sets
 from services.core.facts.calibrations import Calibration
 from services.core.filters import parse, to_sql
 from services.core.store import VectorStore
-from services.core.types import JobState
+from services.core.types import JobState, Report
 from services.transport.edge import Call
 from tests.kit import clustered
 from tests.kit.records import make_spec, stored
@@ -45,9 +45,9 @@ ADULTS: dict[str, Any] = {
 class Room:
     """An archive, its API, and whoever takes its jobs."""
 
-    def __init__(self, home: Path, store: VectorStore) -> None:
+    def __init__(self, home: Path, store: VectorStore, facts: Facts | None = None) -> None:
         self.home, self.store = home, store
-        self.facts = open_facts(f"sqlite:///{home / 'facts.db'}")
+        self.facts = facts or open_facts(f"sqlite:///{home / 'facts.db'}")
         self.blobs = Blobs(home / "blobs")
         self.records = clustered.fill(self.facts, store, self.blobs, [SHARP], FILMS, noise=0.3)
         self.api = CohortsApi(Settings(data_dir=home), self.facts, store, None, lambda: None)
@@ -279,3 +279,24 @@ def test_who_may_not_see_all_that_was_judged_sees_no_cohort(room: Room) -> None:
     assert room.json(mine, "manifest.json")["films_of"] == ["demo"]
     seen = room.api.get_cohort(cohort_pb2.GetCohortRequest(name="mine"), narrow)
     assert seen.films.images == len(room.members("mine"))
+
+
+@pytest.mark.databases
+def test_the_same_on_every_database(facts: Facts, store: VectorStore, tmp_path: Path) -> None:
+    room = Room(tmp_path, store, facts)
+    room.build({**ADULTS, "split": {"fractions": {"train": 0.5, "test": 0.5}}})
+    one = next(record for record in room.records if record.image_id == room.members("adults")[0])
+    images.save_reports(facts, [Report(one.dataset, str(one.study_id), "findings", "told")])
+    spec = {
+        "name": "both",
+        "criteria": [{"filter": 'cohort = "adults"'}, {"time": {"to_day": 0}}, {"exclude": True, "filter": "report:*"}],
+    }
+    run_id = room.build(spec)
+    found = room.api.get_cohort(cohort_pb2.GetCohortRequest(name="both"), room.call)
+    adults = room.api.get_cohort(cohort_pb2.GetCohortRequest(name="adults"), room.call)
+    assert found.films == found.frozen and found.films.images == adults.films.images - 1
+    assert room.json(run_id, "manifest.json")["cohort"]["data"]["images"] == FILMS
+    room.api.delete_cohort(cohort_pb2.GetCohortRequest(name="adults"), room.call)
+    with pytest.raises(HilumError) as gone:
+        room.build({**spec, "name": "later"})
+    assert gone.value.code is ErrorCode.INVALID_FILTER

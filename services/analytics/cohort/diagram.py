@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup, escape
 
-from services.analytics.cohort.flow import ARCHIVE, CAP, EXCLUDE, MATCH, SAMPLE, Step
+from services.analytics.cohort.flow import ARCHIVE, CAP, EXCLUDE, INCLUDE, MATCH, SAMPLE, Step
 from services.analytics.cohort.population import Counts
 from services.analytics.picture import INK
 
@@ -23,7 +23,8 @@ def flow(steps: Sequence[Step], title: str = "Selected") -> Markup:
     drawn, y, before = [], float(_PAD), None
     for number, step in enumerate(steps):
         if step.kind != ARCHIVE:
-            aside = [_SAID.get(step.kind, "Not included"), *_wrapped(step.name), *_counts(step.removed)]
+            why = step.name if step.kind in (INCLUDE, EXCLUDE) else step.test
+            aside = [_SAID.get(step.kind, "Not included"), *_wrapped(why), *_counts(step.removed)]
             height = _height(aside)
             assert before is not None
             middle = y + height / 2 + _GAP / 2
@@ -50,7 +51,7 @@ def _counts(count: Counts) -> list[str]:
 
 
 def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, _CHARS, max_lines=_MOST_LINES, placeholder=" …") or [""]
+    return textwrap.wrap(text[:1].upper() + text[1:], _CHARS, max_lines=_MOST_LINES, placeholder=" …") or [""]
 
 
 def _height(lines: Sequence[str]) -> float:

@@ -6,7 +6,7 @@ from typing import Any
 
 from services.analytics.cohort import diagram, sections, words
 from services.analytics.cohort.drawing import Draws
-from services.analytics.cohort.flow import ARCHIVE, Flow, Step
+from services.analytics.cohort.flow import ARCHIVE, EXCLUDE, Flow, Step
 from services.analytics.cohort.population import Counts
 from services.analytics.cohort.spec import Spec
 from services.analytics.page import Cell, Page
@@ -15,6 +15,8 @@ ABOUT = (
     "Films chosen by a specification, criterion by criterion. The specification and the seed make the same cohort of "
     "the same archive again; the hash of its image ids says whether they did."
 )
+
+_LONG = 48  # letters of a step's name, in a table whose lines do not break
 
 
 def flow(page: Page, found: Flow) -> None:
@@ -28,9 +30,12 @@ def flow(page: Page, found: Flow) -> None:
     page.plot(diagram.flow(found.steps, "Cohort"))
     page.heading("Attrition", "Alone: what a criterion would remove from the whole archive if it were the only one.")
     page.table(
-        ("step", "films left", "studies", "patients", "films removed", "studies", "patients", "films alone", "test"),
-        [_row(step) for step in found.steps],
+        ("step", "films left", "studies", "patients", "films removed", "studies", "patients", "films alone"),
+        [_row(number, step) for number, step in enumerate(found.steps)],
     )
+    for number, step in enumerate(found.steps):
+        if step.test and step.test != step.name:
+            page.text(f"{number}. {'Excluded: ' if step.kind == EXCLUDE else ''}{step.test}")
 
 
 def draws(page: Page, spec: Spec, made: Draws) -> None:
@@ -48,10 +53,11 @@ def record(page: Page, spec: Spec, told: dict[str, Any]) -> None:
     page.table(("", ""), _record(spec, told))
 
 
-def _row(step: Step) -> list[Cell]:
+def _row(number: int, step: Step) -> list[Cell]:
     removed = _cells(step.removed) if step.kind != ARCHIVE else [None] * 3
     alone = step.alone.images if step.alone else None
-    return [step.name, *_cells(step.left), *removed, alone, step.test if step.test != step.name else ""]
+    name = step.name if len(step.name) <= _LONG else f"{step.name[: _LONG - 1]}…"
+    return [f"{number}. {name}" if number else name, *_cells(step.left), *removed, alone]
 
 
 def _cells(count: Counts) -> list[Cell]:
