@@ -208,7 +208,7 @@ def test_a_run_shows_its_split_and_what_leaks_in_the_one_that_the_datasets_came_
     made = analyses.make(archive.home, archive.facts, None, cohort={"split": asked, "seed": 2})  # type: ignore[arg-type]
     tables = {one["title"]: one["rows"] for one in made.json("tables.json")["tables"]}
     assert [row[:3] for row in tables["Split"]] == [["train", "46", "60.0%"], ["test", "30", "40.0%"]]
-    assert all(row[2:4] == ["0", "0"] for row in tables["Leakage audit"])
+    assert all(row[2:4] == ["0", "0"] for row in tables["Leakage audit"] if row[0] != DAY)
     theirs = {row[0]: row[1:] for row in tables["The datasets' own split"]}
     for kind in (PATIENT, *PAIRS, LOOKS):
         assert theirs[kind][1:] == ["1", "2", "test and train: 1", "leaks"], kind
