@@ -18,6 +18,7 @@ COLOUR, SHADE = "#ffd24a", "#000000"  # amber over a dark edge is seen on black 
 FONT = Path(__file__).parent / "fonts" / "DejaVuSans.ttf"
 _HEAD = 0.035  # length of an arrow's head, of the film's width
 _LETTER = 0.034  # height of letters
+_ROOM = 384  # px that a film is wide at least when marks are drawn into it
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ def strokes(marks: Sequence[Annotation], width: float, height: float) -> list[St
 
 def svg(marks: Sequence[Annotation], width: int, height: int) -> str:
     """The inside of an <svg> whose user units are the film's pixels."""
-    thick = max(1.5, width / 256)
+    thick = width / 256
     drawn = "".join(_element(one) for one in strokes(marks, width, height))
     edge = f'<g fill="none" stroke="{SHADE}" stroke-width="{thick * 2:g}" stroke-linejoin="round">{drawn}</g>'
     face = f'<g fill="none" stroke="{COLOUR}" stroke-width="{thick:g}" stroke-linejoin="round">{drawn}</g>'
@@ -87,13 +88,15 @@ def svg(marks: Sequence[Annotation], width: int, height: int) -> str:
 def burnt(picture: NDArray[np.uint8], marks: Sequence[Annotation]) -> Image.Image:
     """The film with its marks drawn into it.
 
-    picture: (H, W) uint8.  Returns RGB of the same size.
+    picture: (H, W) uint8.  Returns RGB of the same size, of a small film a multiple of it: letters need room.
     """
     image = Image.fromarray(picture).convert("RGB")
-    pen, width = ImageDraw.Draw(image), picture.shape[1]
+    if (times := -(-_ROOM // image.width)) > 1:
+        image = image.resize((image.width * times, image.height * times), Image.Resampling.BICUBIC)
+    pen, width = ImageDraw.Draw(image), image.width
     thick = max(2, round(width / 256))
     for colour, extra in ((SHADE, 2), (COLOUR, 0)):
-        for one in strokes(marks, width, picture.shape[0]):
+        for one in strokes(marks, width, image.height):
             match one:
                 case Stroke(points, closed, filled):
                     if filled:
