@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from services.analytics import frame
@@ -20,16 +21,22 @@ from services.analytics.cohort.spec import Spec
 from services.analytics.progress import Progress
 from services.core.errors import ErrorCode, HilumError
 from services.core.facts import Facts, images, open_facts
+from tests.kit import analyses
 from tests.kit.records import make_record, stored
 
 FILMS = 900
 
 
 @pytest.fixture(scope="module")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Facts]:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("drawing")
+
+
+@pytest.fixture(scope="module")
+def archive(home: Path) -> Iterator[Facts]:
     """Three films a patient, in two studies; whoever is older has edema more often, on one film of the three."""
     chance = np.random.default_rng(0)
-    facts = open_facts(f"sqlite:///{tmp_path_factory.mktemp('drawing') / 'facts.db'}")
+    facts = open_facts(f"sqlite:///{home / 'facts.db'}")
     films = []
     for n in range(FILMS):
         person, age = n // 3, float(20 + n // 3 * 7 % 70)
@@ -134,3 +141,19 @@ def test_nobody_to_match_is_said(archive: Facts, films: Population) -> None:
         archive, films, match={"cases": "labels.edema = present", "propensity": ["age", "sex"], "ratio": "2:1"}
     )
     assert made.matched is not None and np.bincount(made.matched.control).max() == 2
+
+
+def test_a_run_writes_pairs_balance_and_tables_of_what_is_left(archive: Facts, home: Path) -> None:
+    asked = {"match": {**MATCH, "ratio": "1:2"}, "sample": {"how": "random", "size": 20}, "seed": 1}
+    made = analyses.make(home, archive, None, cohort=asked)  # type: ignore[arg-type]
+    films = pq.read_table(made.folder / "cohort.parquet").to_pandas().set_index("image_id")
+    pairs = pq.read_table(made.folder / "pairs.parquet").to_pandas()
+    assert set(pairs.case) == set(films.index[films.group == "cases"]) and len(set(pairs.case)) == 20
+    assert set(pairs.control) == set(films.index[films.group == "controls"])
+    balance = pq.read_table(made.folder / "balance.parquet").to_pandas()
+    assert {"age", "sex"} <= set(balance.variable)
+    told = pq.read_table(made.folder / "table1.parquet").to_pandas()
+    assert set(told.group) == {"all", "cases", "controls"}
+    assert told[(told.variable == "age") & (told.group == "cases")].of.tolist() == [20]
+    for words in ("Matched controls", "Love plot", "Table 1", "age at most 10 apart"):
+        assert words in made.report

@@ -91,16 +91,6 @@ def table(
     return table1([trait(frame, name) for name in names], groups, population.patients[rows], population.studies[rows])
 
 
-def columns_of(rows: NDArray[np.int64], draws: Draws, parts: Parts | None) -> dict[str, Any]:
-    """What the cohort says of each of its films (n,): group, where there are cases and controls, and split."""
-    found: dict[str, Any] = {}
-    if draws.matched:
-        found["group"] = [(CONTROLS, CASES)[code] for code in draws.group[rows].tolist()]
-    if parts:
-        found["split"] = [parts.split.names[place] for place in parts.split.part.tolist()]
-    return found
-
-
 def write(bench: Bench[Any], population: Population, draws: Draws, parts: Parts | None, one: Table1) -> None:
     """table1, and as far as there are such: pairs, balance, targets, split and leakage, as Parquet."""
     _put(bench, "table1", one.rows())

@@ -7,14 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from services.analytics import figure
-from services.analytics.cohort import words
 from services.analytics.cohort.balance import LIMIT, Balance, worst
-from services.analytics.cohort.describing import Parts
-from services.analytics.cohort.drawing import Draws
 from services.analytics.cohort.leakage import CAUTIONS, Audit
 from services.analytics.cohort.matching import Matched
 from services.analytics.cohort.sampling import UNKNOWN, Met
-from services.analytics.cohort.spec import Match, Spec
 from services.analytics.cohort.splitting import Split
 from services.analytics.cohort.table1 import PLURAL, Figures, Table1
 from services.analytics.estimate import Estimate
@@ -22,29 +18,6 @@ from services.analytics.page import Cell, Page
 from services.core.filters.fields import LABELS
 
 _PLOTTED, _SHARES, _STRATA = 40, 60, 80
-
-
-def put(page: Page, spec: Spec, draws: Draws, parts: Parts | None, table: Table1) -> None:
-    """All there is to say after the flow."""
-    if draws.matched and spec.match:
-        matching(page, draws.matched, draws.cases, _rules(spec.match), spec.unit)
-        balance(page, draws.lines)
-    if draws.met:
-        target(page, draws.met, spec.unit)
-    table_one(page, table)
-    if parts:
-        split(page, parts.split)
-        audit(page, parts.found)
-
-
-def _rules(asked: Match) -> str:
-    told = words.match(asked)
-    near = [f"{name} at most {far:g} apart" for name, far in asked.within.items()]
-    if asked.propensity:
-        near += [f"caliper {asked.caliper:g} SD of the logit" if asked.caliper > 0 else "no caliper"]
-    if asked.nearest:
-        near += ["by Mahalanobis distance"]
-    return "; ".join([f"{told[0].upper()}{told[1:]}", *near]) + "."
 
 
 def table_one(page: Page, table: Table1) -> None:

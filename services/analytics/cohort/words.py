@@ -71,5 +71,7 @@ def sample(one: Sample, unit: str) -> str:
 def match(one: Match) -> str:
     on = [f"the same {', '.join(one.exact)}"] if one.exact else []
     on += [f"nearest in {', '.join(one.nearest)}"] if one.nearest else []
-    on += [f"nearest in propensity by {', '.join(one.propensity)}"] if one.propensity else []
+    bound = f" (caliper {one.caliper:g} SD of the logit)" if one.caliper > 0 else ""
+    on += [f"nearest in propensity by {', '.join(one.propensity)}{bound}"] if one.propensity else []
+    on += [f"{name} at most {far:g} apart" for name, far in one.within.items()]
     return f"cases ({one.cases}) with controls {one.ratio}: {'; '.join(on)}"

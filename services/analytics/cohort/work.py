@@ -17,7 +17,7 @@ from services.analytics.bench import Bench
 from services.analytics.cohort import report, sections, verdicts, version
 from services.analytics.cohort.asked import CohortAsked, taken, there_is
 from services.analytics.cohort.conditions import Conditions
-from services.analytics.cohort.describing import parted, table
+from services.analytics.cohort.describing import parted, table, write
 from services.analytics.cohort.drawing import CASES, CONTROLS, Draws, draw
 from services.analytics.cohort.flow import Flow, Judge, empty
 from services.analytics.cohort.population import Population, content
@@ -54,13 +54,15 @@ def run(bench: Bench[CohortAsked]) -> None:
     told = _told(flow, spec, ids, latest) | draws.as_json() | ({"split": parts.as_json()} if parts else {})
     page = Page(spec.title or f"Cohort {spec.name}".strip(), report.ABOUT)
     report.flow(page, flow)
-    sections.table_one(page, table(population, rows, spec, draws.group, made))
+    one = table(population, rows, spec, draws.group, made)
+    sections.table_one(page, one)
     report.draws(page, spec, draws)
     if parts:
         sections.split(page, parts.split)
         sections.audit(page, parts.found)
     report.record(page, spec, told)
     _tables(bench, flow, draws, made)
+    write(bench, population, draws, parts, one)
     if spec.name:
         bench.progress("cohort", 0, 1)
         _keep(bench, told, ids)
@@ -133,10 +135,6 @@ def _tables(bench: Bench[CohortAsked], flow: Flow, draws: Draws, made: Split | N
     films: dict[str, Any] = {"image_id": bench.films.ids}
     if draws.matched:
         films["group"] = _named((CONTROLS, CASES), draws.group[flow.mask])
-        ids = flow.population.frame.table["image_id"]
-        sides = {"case": draws.matched.case, "control": draws.matched.control}
-        pairs = {name: ids.take(rows) for name, rows in sides.items()}
-        bench.table("pairs", {**pairs, "distance": draws.matched.distance})
     if made:
         films["split"] = _named(made.names, made.part)
     bench.table(COHORT, films)
