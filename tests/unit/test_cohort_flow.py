@@ -250,7 +250,8 @@ def test_attrition_is_what_pandas_says(archive: Facts, population: Population, t
         assert (found.fell == number).sum() == step.removed.images
 
 
-@settings(max_examples=15, deadline=None)
+@pytest.mark.slow
+@settings(max_examples=60, deadline=None)
 @given(SPECS.filter(lambda spec: len(spec["criteria"]) > 1), st.randoms(use_true_random=False))
 def test_the_order_of_criteria_changes_counts_alone(
     archive: Facts, population: Population, told: dict[str, Any], chance: random.Random

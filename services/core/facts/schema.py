@@ -67,7 +67,7 @@ images = Table(
     Column("burned_in", String(16)),
     Column("profile", BigInteger, nullable=False, server_default="0", index=True),  # its labels as one number
     Column("created_at", String(32), nullable=False),
-    Column("updated_at", String(32), nullable=False),
+    Column("updated_at", String(32), nullable=False, index=True),
     Index(None, "dataset", "patient_id"),
     Index(None, "dataset", "study_id"),
 )
