@@ -20,6 +20,7 @@ from services.app.commands.analyze import (
     sample,
     shift,
     structure,
+    studies,
 )
 
 app = typer.Typer(no_args_is_help=True, help="Analyses of an archive.", rich_markup_mode=None)
@@ -37,6 +38,7 @@ app.command("outliers")(outliers.outliers)
 app.command("labels")(labels.labels)
 app.command("shift")(shift.shift)
 app.command("clinical")(clinical.clinical)
+app.command("studies")(studies.studies)
 app.command("list")(runs.list_runs)
 app.command("show")(runs.show_run)
 app.command("report")(runs.report)
