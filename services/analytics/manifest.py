@@ -38,6 +38,7 @@ TYPES = {
     ".html": "text/html", ".safetensors": "application/octet-stream",
 }  # fmt: skip
 PACKAGES = (
+    "hilum",
     "numpy",
     "scipy",
     "scikit-learn",

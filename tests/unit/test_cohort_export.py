@@ -215,8 +215,7 @@ def test_licences_are_listed_with_their_attributions(kept: Kept) -> None:
 
 
 def test_pictures_that_the_receiver_has_are_not_made_again(kept: Kept) -> None:
-    every = list(kept.bundle(("jpg",)).files())
-    names = [f.part.name for f in every if not isinstance(f, Present) and f.part.each]
+    names = [name for name in kept.files if name.startswith("pictures/")]
     assert names == sorted(names)
     again = list(kept.bundle(("jpg",)).files(after=names[2]))
     assert [f.name for f in again if isinstance(f, Present)] == names[:3]
