@@ -19,7 +19,7 @@ from services.core import cohorts
 from services.core.access import ALL
 from services.core.blobs import Blobs
 from services.core.config import Settings
-from services.core.facts import images, jobs, removal, runs, searches
+from services.core.facts import images, jobs, reader_studies, removal, runs, searches
 from services.core.ids import image_id, pseudonym
 from services.core.pulled import Key, Pulled
 from services.core.store.reports import WORDS, meaning, report_point
@@ -147,6 +147,13 @@ def spread(mine: Mine, gone: list[str]) -> None:
     }
     Files(facts, Blobs(mine.data / "blobs")).create("local", ALL, parse(case))
     searches.save(facts, "local", "others", {"query": {"image_id": kept[0]}})
+    shown = ((gone[0], kept[0]), (kept[1], gone[1]), (kept[0], kept[1]))
+    contents = [({"query": query, "films": [film], "scores": [0.5]}, [query, film]) for query, film in shown]
+    design = {"kind": "pairs", "filter": f'NOT patient_id = "{mine.name}"'}
+    study = reader_studies.create(facts, "local", f"without {mine.name}", design, {"model": "tiny"}, contents)
+    who = reader_studies.invite(facts, study, "Ada", "0" * 64)
+    for number in range(3):
+        reader_studies.answer(facts, who, number, {"chosen": [0]}, 1.0)
     mine.room.store._client.create_snapshot(mine.room.registry.specs()["tiny"].collection)
     # A vector that no fact knows, as a killed ingest leaves it.
     spec = mine.room.registry.specs()["small"]
@@ -195,6 +202,10 @@ def test_nothing_is_left_in_any_byte_and_the_others_are_untouched(mine: Mine) ->
     [case] = Files(mine.room.facts, Blobs(mine.data / "blobs")).listed("local", ALL).files
     assert removed["teaching files"] == 2 and case.document.title == "Of [removed]"
     assert case.document.films == [film for film in case.document.films if film in kept] and case.document.films
+    [study] = reader_studies.listed(mine.room.facts, "local")
+    assert removed["reader studies"] == 3 and (study.title, study.design) == ("", {"kind": "pairs", "filter": ""})
+    assert [bool(one) for one in reader_studies.contents(mine.room.facts, study.study_id)] == [False, False, True]
+    assert [one.number for one in reader_studies.answers(mine.room.facts, study.study_id)] == [2]
     assert removed["vectors kept for analyses"] == 1
     verdicts = pq.read_table(mine.data / "runs" / "00000000-0000-4000-8000-000000000002" / cohorts.VERDICTS)
     assert removed["verdicts of cohorts"] == 2

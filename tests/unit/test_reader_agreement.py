@@ -27,7 +27,7 @@ def table(one: np.ndarray, other: np.ndarray, categories: int) -> np.ndarray:
     return counted
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(SEEDS, st.integers(2, 6), st.integers(1, 30), st.integers(2, 12))
 def test_fleiss_kappa_is_statsmodels(seed: int, judges: int, sets: int, films: int) -> None:
     random = np.random.default_rng(seed)
@@ -42,7 +42,7 @@ def test_fleiss_kappa_is_statsmodels(seed: int, judges: int, sets: int, films: i
         assert np.allclose(ours, theirs, atol=1e-6, equal_nan=True)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(SEEDS, st.integers(1, 30), st.integers(2, 12))
 def test_cohens_kappa_is_statsmodels(seed: int, sets: int, films: int) -> None:
     random = np.random.default_rng(seed)
@@ -82,7 +82,7 @@ def test_sets_that_a_reader_did_not_answer_count_for_nobody_else() -> None:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(SEEDS, st.integers(1, 8), st.integers(2, 10))
 def test_ties_for_the_last_places_share_them(seed: int, sets: int, films: int) -> None:
     random = np.random.default_rng(seed)

@@ -216,7 +216,7 @@ def test_a_reader_sees_nothing_but_pictures(client: Client, room: Room) -> None:
     thumbs = images.thumbnails(room.facts, room.films)
     blobs = room.query.images._blobs
     found = contents(room, study)
-    for number, (n, places) in enumerate(mine[:2], 1):
+    for number, (n, places) in enumerate(mine[:1], 1):
         films = [str(found[n]["query"]), *(found[n]["films"][place] for place in places)]  # type: ignore[index]
         for place, film in enumerate(films):
             answer = httpx.get(f"{room.where.url}/v1/reading/{one.token}/sets/{number}/pictures/{place}")
