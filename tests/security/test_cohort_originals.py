@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import json
 import subprocess
+import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ from pathlib import Path
 import pydicom
 import pytest
 from pydicom.uid import JPEG2000Lossless
+from typer.testing import CliRunner
 
 from hilum import Client
 from hilum.folder import SUMS, Folder
@@ -21,6 +24,7 @@ from hilum.locate import Endpoint
 from services.analytics.cohort.export.api import CohortExportsApi
 from services.analytics.cohort.export.bundle import FORMATS
 from services.analytics.cohort.export.handing_on import reason
+from services.app import cli
 from services.app.originals import FOLDER, NOT_FOUND, Originals, wanted
 from services.core.facts import images
 from services.core.types import ImageRecord
@@ -126,6 +130,28 @@ def test_originals_are_found_cleaned_and_resumed_and_nothing_names_a_person(give
     assert any(b"p-" in data for _, data in contents(out)), "the search sees nothing"
     everything = b"".join(data for _, data in contents(given.source))
     assert len(given.canaries.found(everything)) > 60
+
+
+def test_the_command_writes_the_same_and_needs_the_archives_key(
+    given: Given, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HILUM_URL", given.grpc)
+    monkeypatch.setenv("HILUM_DATA", str(given.room.settings.data_dir))
+    asked = ["cohort", "export", NAME, "--to", str(tmp_path / "out.zip"), "--right", RIGHT, "--json"]
+    source = ["--source", str(given.source)]
+    done = CliRunner().invoke(cli.app, [*asked, "--format", "ids,dicom", *source])
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert told["missing"] == {NOT_FOUND: 1} and told["kept"] == 0
+    with zipfile.ZipFile(tmp_path / "out.zip") as made:
+        assert sum(name.startswith(f"out/{FOLDER}/") for name in made.namelist()) == 5
+    assert CliRunner().invoke(cli.app, [*asked, "--format", "dicom"]).exit_code == 2
+    assert CliRunner().invoke(cli.app, [*asked, "--format", "csv", *source]).exit_code == 2
+    monkeypatch.setenv("HILUM_DATA", str(tmp_path / "elsewhere"))
+    asked[4] = str(tmp_path / "other")
+    refused = CliRunner().invoke(cli.app, [*asked, "--format", "dicom", *source])
+    assert refused.exit_code == 1 and "FAILED_PRECONDITION" in refused.output
+    assert not (tmp_path / "elsewhere").exists()
 
 
 def test_what_no_licence_allows_stays_out(given: Given, tmp_path: Path) -> None:

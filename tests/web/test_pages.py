@@ -12,7 +12,17 @@ from tests.web.conftest import HOSTILE, Site
 
 
 def paths(site: Site) -> list[str]:
-    return ["/", f"/images/{site.row[0]}", f"/images/{site.hostile}", "/about", "/jobs", "/runs", "/images/nonsense"]
+    return [
+        "/",
+        f"/images/{site.row[0]}",
+        f"/images/{site.hostile}",
+        "/about",
+        "/jobs",
+        "/runs",
+        "/cohorts",
+        "/cohorts/adults",
+        "/images/nonsense",
+    ]
 
 
 def test_pages_run_no_script_but_the_sites_own(site: Site) -> None:

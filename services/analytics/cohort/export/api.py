@@ -18,6 +18,7 @@ from services.transport.edge import Call, Route
 
 Answer = cohort_exports_pb2.ExportCohortAnswer
 _BEAT = 0.2  # seconds between words on progress
+_FEW = 25  # files from which on one can tell how long the rest takes: the first are tables, most are pictures
 
 
 class CohortExportsApi:
@@ -68,6 +69,6 @@ class CohortExportsApi:
 
 def _progress(files: int, total: int, seconds: float) -> jobs_pb2.JobProgress:
     told = jobs_pb2.JobProgress(stage="files", done=files, total=total)
-    if seconds > 1:
+    if seconds > 1 and files > _FEW:
         told.eta_seconds = seconds / files * (total - files)
     return told
