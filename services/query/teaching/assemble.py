@@ -22,7 +22,7 @@ from services.query.by import By, Mixture, StoredFilm
 from services.query.search.modes import NO_FINDING
 from services.query.search.pipeline import Search
 from services.query.teaching.cases import write
-from services.query.teaching.chosen import Chosen, Group, age_band, why
+from services.query.teaching.chosen import Chosen, Group, age_band, conditions, why
 from services.query.teaching.files import Files
 from services.query.teaching.grading import GRADES, UNKNOWN, graded, in_turn
 from services.query.teaching.rights import Shown
@@ -118,7 +118,8 @@ class Assembler:
             work.notes.append("no look-alikes: no finding is named that they should not have, or no case found")
             return
         by = work.wanted.by or Mixture(tuple((StoredFilm(image_id), 1.0) for image_id in cases[:32]))
-        self._fill(work, Group.LOOKALIKES, count, self._asked(work, by, Ranking(Mode.LOOKALIKE, finding), count))
+        hits = self._asked(work, by, Ranking(Mode.LOOKALIKE, finding), count)
+        self._fill(work, Group.LOOKALIKES, count, [hit for hit in hits if conditions(hit.image.record)])
 
     def _normals(self, work: _Work) -> None:
         """Films stated to be without a finding, each of the view, sex and age band of a case; where there is none, of

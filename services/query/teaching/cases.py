@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from services.core.labels import Box
 from services.core.types import ImageRecord
-from services.query.search.modes import NO_FINDING, diagnoses
+from services.query.search.modes import NO_FINDING
 from services.query.teaching import document as documents
-from services.query.teaching.chosen import Chosen, Group
+from services.query.teaching.chosen import Chosen, Group, conditions
 from services.query.teaching.document import LINE, MOST_MARKS, Document
 from services.query.teaching.grading import WORDS
 from services.query.teaching.wanted import CASES, Wanted, named
@@ -126,6 +126,6 @@ def _differential(finding: str, groups: Mapping[Group, Sequence[Chosen]]) -> lis
 
 def _names(record: ImageRecord) -> list[str]:
     """Findings stated to be present; a side's own label adds nothing to the finding's."""
-    found = diagnoses([record])
+    found = conditions(record)
     sided = {name for name in found if name.removesuffix("_left").removesuffix("_right") in found - {name}}
     return [named(name) for name in sorted(found - sided)]

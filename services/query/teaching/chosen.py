@@ -9,8 +9,10 @@ from services.core.labels import LabelState
 from services.core.licences import HandingOn, handing_on
 from services.core.types import ImageRecord
 from services.query.asked import Hit
+from services.query.search.modes import diagnoses
 
 _BAND = 20  # years
+_DEVICES = "support_devices"
 
 
 class Group(StrEnum):
@@ -53,6 +55,11 @@ def why(group: Group, rank: int, hit: Hit, finding: str, told: str = "") -> str:
     if remark := licence_remark(hit.image.record):
         parts.append(remark)
     return "; ".join(parts)
+
+
+def conditions(record: ImageRecord) -> set[str]:
+    """Findings stated to be present; tubes and wires are no diagnosis."""
+    return diagnoses([record]) - {_DEVICES}
 
 
 def licence_remark(record: ImageRecord) -> str:
