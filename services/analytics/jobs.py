@@ -20,7 +20,7 @@ from services.analytics import kinds, manifest
 from services.core import attempts
 from services.core.config import Settings
 from services.core.errors import HilumError
-from services.core.facts import Facts, jobs, runs
+from services.core.facts import Facts, jobs, runs, sets
 from services.core.logs import get_logger
 from services.core.types import Job, JobProgress, JobState
 
@@ -89,6 +89,8 @@ class AnalyticsWorker:
         about = manifest.read_json(final / "manifest.json") if final else described(job.spec)
         figures = manifest.read_json(final / "metrics.json") if final else {}
         runs.save(self._facts, job.job_id, job.job_id, state.value, about, figures)
+        if final is None:
+            sets.withdraw(self._facts, job.job_id)
         if state is not JobState.FAILED:  # asked again, a run that failed is taken up where it stopped
             attempts.drop(self._settings.data_dir, kinds.parse(job.spec).as_json())
         result = {"run_id": job.job_id, "report": report_path(job.job_id)} if final else {}

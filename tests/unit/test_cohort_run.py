@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
@@ -23,7 +24,7 @@ from services.core.blobs import Blobs
 from services.core.calibration import Curve
 from services.core.config import Settings
 from services.core.errors import ErrorCode, HilumError
-from services.core.facts import Facts, calibrations, images, jobs, models, open_facts, runs, sets
+from services.core.facts import Facts, calibrations, images, jobs, models, open_facts, removal, runs, sets
 from services.core.facts.calibrations import Calibration
 from services.core.filters import parse, to_sql
 from services.core.store import VectorStore
@@ -191,6 +192,34 @@ def test_an_empty_cohort_says_which_step_took_the_last(room: Room) -> None:
     with pytest.raises(HilumError, match="none older"):
         room.build({"name": "none", "criteria": [{"name": "none older", "filter": "age > 200"}]})
     assert not sets.listed(room.facts)
+
+
+def test_what_a_run_kept_before_it_was_cut_short_goes_with_it(room: Room) -> None:
+    run_id = room.build(ADULTS)
+    assert sets.withdraw(room.facts, run_id) == 1 and not sets.listed(room.facts)
+    assert len(room.members(room.json(room.build(ADULTS), "manifest.json")["cohort"]["spec"]["name"]))
+
+
+def test_a_film_that_is_gone_is_counted_no_more(room: Room) -> None:
+    room.build(ADULTS)
+    gone = next(one for one in room.records if one.image_id == room.members("adults")[0])
+    removal.delete_films(room.facts, gone.dataset, [gone.image_id], [])
+    found = room.api.get_cohort(cohort_pb2.GetCohortRequest(name="adults"), room.call)
+    assert found.films.images == found.frozen.images - 1 and found.films.patients == found.frozen.patients - 1
+    room.work(room.api.rerun_cohort(cohort_pb2.RerunCohortRequest(name="adults"), room.call).job_id)
+    changed = room.api.diff_cohort(cohort_pb2.DiffCohortRequest(name="adults"), room.call)
+    left = [(one.image_id, one.why) for one in changed.changes if one.how == "left"]
+    assert left == [(gone.image_id, "gone_film")]
+
+    for run in (room.home / "runs").iterdir():  # as forgetting does, which takes whole runs
+        if gone.image_id in pq.read_table(run / "sample.parquet")["image_id"].to_pylist():
+            shutil.rmtree(run)
+    found = room.api.get_cohort(cohort_pb2.GetCohortRequest(name="adults"), room.call)
+    assert not found.report and len(found.steps) == 4 and found.spec.name == "adults"
+    later = room.work(room.api.rerun_cohort(cohort_pb2.RerunCohortRequest(name="adults"), room.call).job_id)
+    changed = room.api.diff_cohort(cohort_pb2.DiffCohortRequest(name="adults"), room.call)
+    assert changed.against == later and {one.why for one in changed.reasons} <= {"unrecorded"}
+    assert any("is gone" in note for note in changed.notes)
 
 
 def test_a_rerun_is_the_same_or_says_what_changed(room: Room) -> None:

@@ -193,7 +193,8 @@ class CohortsApi:
             ids_sha256=str(told["ids_sha256"]),
         )  # fmt: skip
         if now:
-            found.films.CopyFrom(_count(sets.counted(self._facts, record.set.set_id)))
+            whole = record.set.films == found.frozen.images
+            found.films.CopyFrom(found.frozen if whole else _count(sets.counted(self._facts, record.set.set_id)))
         if told.get("spec"):
             json_format.ParseDict(told["spec"], found.spec)
         if record.manifest:

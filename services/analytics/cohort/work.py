@@ -121,6 +121,8 @@ def _keep(bench: Bench[CohortAsked], told: dict[str, Any], ids: list[str]) -> No
     short = {name: told[name] for name in _WITH_SET}
     if len(json.dumps(told["spec"])) > _MOST_ABOUT:
         short["spec"] = None
+    if sets.unfinished(bench.facts).get(spec.name) == sets.DELETING:  # the name is free when points say nothing of it
+        settle(bench.facts, bench.store)
     try:
         sets.create(bench.facts, spec.name, sets.COHORT, spec.title, {"run_id": bench.run_id, **short}, ids)
     except HilumError as error:

@@ -161,6 +161,14 @@ def move(facts: Facts, set_ids: Iterable[str], before: str, after: str) -> None:
             db.execute(update(sets).where(mine).values(state=after))
 
 
+def withdraw(facts: Facts, run_id: str) -> int:
+    """Delete the cohorts that an analysis made before it was cut short; how many. Their points go with `core.sets`."""
+    made = [one.set_id for one in listed(facts, COHORT, size=1_000_000) if one.about.get("run_id") == run_id]
+    for state in (WRITING, READY):
+        move(facts, made, state, DELETING)
+    return len(made)
+
+
 def drop(facts: Facts, set_ids: Iterable[str]) -> None:
     """Delete sets whose films' points say nothing of them any more."""
     with facts.write() as db:
