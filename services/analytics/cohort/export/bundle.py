@@ -7,7 +7,9 @@ last one that it has are not made again.
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from services.analytics.cohort.export import (
@@ -43,6 +45,7 @@ TABLES: dict[str, Callable[[Content], Iterator[Part]]] = {
 FORMATS = (*TABLES, CROISSANT, JPG)
 USUAL = ("csv", "parquet", "tables", CROISSANT, "methods")
 _MOST_RIGHT = 500
+_AT_ONCE = 4  # pictures in the making
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,22 @@ def chosen(formats: Sequence[str]) -> tuple[str, ...]:
     if CROISSANT in wanted and not wanted & {"csv", "parquet"}:
         wanted.add("csv")
     return tuple(name for name in FORMATS if name in wanted)
+
+
+def _ahead(parts: Iterator[Part], after: str) -> Iterator[Spooled | Present]:
+    """The same files in the same order, some of them made while others are sent."""
+    due = deque[Present | Future[Spooled]]()
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        for part in parts:
+            due.append(Present(part.name) if part.name <= after else threads.submit(spool, part))
+            if len(due) > 2 * _AT_ONCE:
+                yield _done(due.popleft())
+        while due:
+            yield _done(due.popleft())
+
+
+def _done(one: Present | Future[Spooled]) -> Spooled | Present:
+    return one if isinstance(one, Present) else one.result()
 
 
 class Bundle:
@@ -93,9 +112,9 @@ class Bundle:
             made.append(spool(part))
             yield made[-1]
         shown = 0
-        for part in self._pictures.parts() if self._pictures else ():
+        for file in _ahead(self._pictures.parts(), after) if self._pictures else ():
             shown += 1
-            yield Present(part.name) if part.name <= after else spool(part)
+            yield file
         last: list[Part] = []
         if self._pictures:
             made.append(spool(self._pictures.index()))

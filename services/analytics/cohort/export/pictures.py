@@ -72,7 +72,7 @@ def jpeg(kept: bytes) -> bytes:
     out = io.BytesIO()
     try:
         with Image.open(io.BytesIO(kept)) as picture:
-            picture.convert("L").save(out, "JPEG", quality=QUALITY, optimize=True)
+            picture.convert("L").save(out, "JPEG", quality=QUALITY)
     except (OSError, ValueError):
         raise HilumError(ErrorCode.INTERNAL, "a kept picture is damaged; ingest the film again") from None
     return out.getvalue()
