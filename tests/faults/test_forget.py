@@ -200,7 +200,7 @@ def test_nothing_is_left_in_any_byte_and_the_others_are_untouched(mine: Mine) ->
         "others"
     ]
     [case] = Files(mine.room.facts, Blobs(mine.data / "blobs")).listed("local", ALL).files
-    assert removed["teaching files"] == 2 and case.document.title == "Of [removed]"
+    assert removed["teaching files"] == 2 and case.document.title == "Of […]"
     assert case.document.films == [film for film in case.document.films if film in kept] and case.document.films
     [study] = reader_studies.listed(mine.room.facts, "local")
     assert removed["reader studies"] == 3 and (study.title, study.design) == ("", {"kind": "pairs", "filter": ""})

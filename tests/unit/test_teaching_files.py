@@ -247,7 +247,7 @@ def test_a_forgotten_film_is_in_no_version(files: Files, facts: Facts, films: li
             assert films[0] not in rows and "gone with it" not in rows and "patient-0," not in rows
     shown = files.get("anna", ALL, name)
     assert shown.document.films == [films[1]] and shown.hidden == 0
-    assert shown.document.history == "of [removed], not of patient-01"
+    assert shown.document.history == "of […], not of patient-01"
     assert files.update("anna", ALL, name, 2, edited(shown, anatomy="Chest")).number == 4
     removal.delete_films(facts, "mine", ids, set())
     with refused(ErrorCode.NOT_FOUND):

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, delete, or_, select, true, update
 
 from services.core.errors import ErrorCode, HilumError
 from services.core.facts.schema import quiz_tries as tries
+from services.core.facts.teaching import adding
 
 _MOST = 100_000
 
@@ -32,10 +33,8 @@ _TRY = [tries.c[name] for name in Try.__dataclass_fields__]
 
 def record(db: Connection, one: Try) -> Try:
     """Keep a try; one that is kept already under this id comes back as it is."""
-    known = _get(db, one.try_id)
-    if known is None:
-        db.execute(tries.insert(), [asdict(one)])
-    return known or one
+    db.execute(adding(db, tries), [asdict(one)])
+    return get(db, one.try_id)
 
 
 def get(db: Connection, try_id: str) -> Try:
@@ -58,11 +57,6 @@ def listed(db: Connection, file_id: str = "", reader: str = "") -> list[Try]:
     )
     query = query.order_by(tries.c.created_at.desc(), tries.c.try_id).limit(_MOST)
     return [Try(**row) for row in db.execute(query).mappings()]
-
-
-def count(db: Connection, file_id: str, reader: str) -> int:
-    """How often somebody tried a file."""
-    return len(listed(db, file_id, reader))
 
 
 def drop(db: Connection, reader: str) -> int:

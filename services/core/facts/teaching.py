@@ -27,6 +27,7 @@ from services.core.filters.sql import Condition
 
 DRAFT, REVIEW, PUBLISHED = "draft", "review", "published"
 _CHUNK = 500
+_PICTURES = 0x48494C554E  # any number of our own
 _UNREAD = ("key", "image_id", "blob", "section", "kind")
 
 
@@ -89,7 +90,7 @@ def create(db: Connection, file_id: str, owner: str, access: Mapping[str, Sequen
         "file_id": file_id, "owner": owner, "title": "", "state": DRAFT, "version": 0, "published": 0, "words": "",
         "access": dict(access), "events": [], "created_at": stamp, "updated_at": stamp,
     }  # fmt: skip
-    return db.execute(_insert(db, files).values(**row).returning(files.c.file_id)).first() is not None
+    return db.execute(adding(db, files).values(**row).returning(files.c.file_id)).first() is not None
 
 
 def lock(db: Connection, file_id: str) -> File:
@@ -169,7 +170,7 @@ def keep(
     try:
         for table, rows in ((teaching_films, shown), (teaching_pictures, kept)):
             if rows:
-                db.execute(_insert(db, table), rows)
+                db.execute(adding(db, table), rows)
     except IntegrityError:
         raise HilumError(
             ErrorCode.NOT_FOUND, "a film that the file shows is not in the archive; take it out and try again"
@@ -196,18 +197,23 @@ def pictures(db: Connection, file_id: str) -> set[str]:
     return set(db.scalars(select(teaching_pictures.c.digest).where(teaching_pictures.c.file_id == file_id)))
 
 
+def alone_with_pictures(db: Connection) -> None:
+    """Nobody else stores or deletes imported pictures until the transaction ends. On SQLite nobody writes anyway."""
+    if db.dialect.name == "postgresql":
+        db.execute(select(func.pg_advisory_xact_lock(_PICTURES)))
+
+
 def remove(db: Connection, file_id: str) -> tuple[int, int, set[str]]:
-    """Delete a file with all that hangs on it: how many versions and tries it had, and the pictures that nothing shows
-    any more."""
+    """Delete a file with all that hangs on it: how many versions and tries it had, and its pictures."""
     theirs = pictures(db, file_id)
     gone = db.execute(delete(versions).where(versions.c.file_id == file_id)).rowcount
     tries = db.execute(delete(quiz_tries).where(quiz_tries.c.file_id == file_id)).rowcount
     for table in (teaching_films, teaching_pictures, files):
         db.execute(delete(table).where(table.c.file_id == file_id))
-    return gone, tries, unused(db, theirs)
+    return gone, tries, theirs
 
 
-def _insert(db: Connection, table: Table) -> Insert:
+def adding(db: Connection, table: Table) -> Insert:
     """INSERT that passes over rows which are there."""
     kind = postgresql.insert if db.dialect.name == "postgresql" else sqlite.insert
     return kind(table).on_conflict_do_nothing()

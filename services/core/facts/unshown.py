@@ -15,7 +15,7 @@ from services.core.facts.schema import teaching_files as files
 from services.core.facts.schema import teaching_versions as versions
 from services.core.facts.teaching import File, chunks, lock, readable, words
 
-_REMOVED = "[removed]"
+_REMOVED = "[…]"  # no longer than any word that is sought: what was within its bounds stays so
 
 
 def unshow(facts: Facts, ids: Collection[str], digests: Collection[str], sought: re.Pattern[str]) -> int:

@@ -201,6 +201,11 @@ def parse(told: Mapping[str, Any]) -> Document:
     return document
 
 
+def kept(told: Mapping[str, Any]) -> Document:
+    """A document as it was kept."""
+    return _read(Document, told, "")
+
+
 def to_json(value: Any) -> Any:
     """Plain JSON without what is empty; `parse` gives the same document again."""
     if dataclasses.is_dataclass(value):

@@ -114,6 +114,8 @@ class Files:
         with self._facts.write() as db:
             if teaching.create(db, file_id, user, {right: [] for right in RIGHTS}):
                 rights.check(db, document.films, access)
+                if pictures:
+                    teaching.alone_with_pictures(db)
                 put = {self._blobs.put(data) for data in pictures}
                 _check_blobs(document, put)
                 number = _keep(db, file_id, 0, document, user, note or "created")
@@ -205,7 +207,9 @@ class Files:
             file = teaching.lock(db, _id(file_id))
             rights.allowed(file, user, OWN)
             gone, tries, pictures = teaching.remove(db, file.file_id)
-            for digest in pictures:
+        with self._facts.write() as db:  # when the file is gone for good
+            teaching.alone_with_pictures(db)
+            for digest in teaching.unused(db, pictures):
                 self._blobs.delete(digest)
         return gone, tries
 
@@ -220,7 +224,7 @@ class Files:
 
 
 def _document(db: Connection, file: File, number: int) -> Document:
-    return documents.parse(teaching.version(db, file.file_id, number).document)
+    return documents.kept(teaching.version(db, file.file_id, number).document)
 
 
 def _edit(db: Connection, file: File, made_from: int, document: Document, user: str, note: str) -> None:
@@ -256,7 +260,7 @@ def _head(db: Connection, file_id: str, number: int, document: Document, publish
     """Let `number` be the file; it is found by its words, and by those of what is published."""
     said = [documents.words(document)]
     if published not in (0, number):
-        said.append(documents.words(documents.parse(teaching.version(db, file_id, published).document)))
+        said.append(documents.words(documents.kept(teaching.version(db, file_id, published).document)))
     teaching.change(db, file_id, version=number, title=document.title, words=teaching.words(said))
 
 

@@ -63,7 +63,7 @@ def allowed(file: File, user: str, right: str) -> frozenset[str]:
 
 def shown(db: Connection, file: File, version: Version, may: frozenset[str], access: Access) -> Shown:
     """A version as somebody may see it: without the films outside their access, which are counted."""
-    document = documents.parse(version.document)
+    document = documents.kept(version.document)
     seen = visible(db, document.films, access)
     images = tuple(one for one in document.images if not one.image_id or one.image_id in seen)
     hidden = len(document.images) - len(images)
