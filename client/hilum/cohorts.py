@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from google.protobuf import json_format
@@ -11,10 +10,9 @@ from google.protobuf import json_format
 from hilum.connection import AsyncConnection, Connection
 from hilum.errors import HilumError
 from hilum.jobs import AsyncJob, Job
-from hilum.requests import PathLike
 from hilum.v1 import cohort_pb2
 
-Spec = Mapping[str, Any] | cohort_pb2.CohortSpec | PathLike
+Spec = Mapping[str, Any] | cohort_pb2.CohortSpec
 _PAGE = 1000
 
 
@@ -22,7 +20,8 @@ class Cohorts(Connection):
     """Choose films by a specification, and answer for the choice."""
 
     def create_cohort(self, spec: Spec, *, request_id: str = "") -> Job:
-        """Build a cohort; the job's result names its run. spec: a mapping, a message, or a YAML or JSON file here.
+        """Build a cohort; the job's result names its run. spec: a mapping or a message; `hilum cohort build`
+        reads files.
 
         client.create_cohort({"name": "adults", "criteria": [{"filter": "age >= 18"}]}).wait()
         """
@@ -105,13 +104,6 @@ def message(spec: Spec) -> cohort_pb2.CohortSpec:
     """A specification as the contract has it. Raises HilumError for a field that there is not."""
     if isinstance(spec, cohort_pb2.CohortSpec):
         return spec
-    if not isinstance(spec, Mapping):
-        import yaml
-
-        try:
-            spec = yaml.safe_load(Path(spec).read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError):
-            raise HilumError("INVALID_ARGUMENT", "this file is no YAML or JSON that can be read") from None
     try:
         return json_format.ParseDict(spec, cohort_pb2.CohortSpec())
     except (json_format.ParseError, TypeError, AttributeError) as error:

@@ -29,8 +29,11 @@ from services.core.facts.calibrations import Calibration
 from services.core.filters import parse, to_sql
 from services.core.store import VectorStore
 from services.core.types import JobState, Report
+from services.transport import grpc_edge
 from services.transport.edge import Call
-from tests.kit import clustered
+from tests.kit import analyses, clustered
+from tests.kit.archive import Archive, spot
+from tests.kit.places import PlacesEncoder
 from tests.kit.records import make_spec, stored
 
 FILMS = 120
@@ -329,3 +332,32 @@ def test_the_same_on_every_database(facts: Facts, store: VectorStore, tmp_path: 
     with pytest.raises(HilumError) as gone:
         room.build({**spec, "name": "later"})
     assert gone.value.code is ErrorCode.INVALID_FILTER
+
+
+def test_words_are_encoded_where_the_service_encodes(facts: Facts, store: VectorStore, tmp_path: Path) -> None:
+    archive = Archive(facts, store, Blobs(tmp_path / "blobs"), [PlacesEncoder("cohort-words")])
+    archive.open()
+    for place in range(12):
+        archive.add(f"film-{place}", spot(0.5, (place + 1) / 13))
+    archive.settle()
+    api = CohortsApi(Settings(data_dir=tmp_path), facts, store, archive.encode, lambda: None)
+    spec = {"criteria": [{"similar": {"text": "left", "top": 4}}]}
+    request = cohort_pb2.PreviewCohortRequest()
+    json_format.ParseDict(spec, request.spec)
+    assert [step.left.images for step in api.preview_cohort(request, Call("test")).steps] == [12, 4]
+
+    mute = CohortsApi(Settings(data_dir=tmp_path), facts, store, None, lambda: None)
+    with pytest.raises(HilumError, match="--encode"):
+        mute.preview_cohort(request, Call("test"))
+
+    at = grpc_edge.serve([archive.encode_api], "127.0.0.1:0", "")
+    made = analyses.make(tmp_path, facts, store, f"127.0.0.1:{at.port}", cohort={**spec, "name": "left"})
+    at.stop(0)
+    (word,) = archive.encode.encode_texts("cohort-words", ["left"])
+    known = next(iter(models.active(facts).values()))
+    ids, vectors = store.vectors(known)
+    near = sorted(zip(-(vectors @ np.asarray(word)), ids, strict=True))[:4]
+    assert sets.members_of(facts, "left") == sorted(image_id for _, image_id in near)
+    told = made.json("manifest.json")["cohort"]["spec"]["criteria"][0]["similar"]
+    assert told["model"] == "cohort-words"  # what "the only one" was
+    archive.close()

@@ -13,6 +13,7 @@ from services.analytics.cohort.spec import RANDOM, Likeness, Spec
 from services.core import filters
 from services.core.errors import ErrorCode, HilumError, invalid
 from services.core.facts import Facts, sets
+from services.core.facts import models as known_models
 from services.core.models import ModelSpec
 
 _OF = {variables.AGE_BAND: "age", variables.YEAR: "study_date"}
@@ -53,14 +54,14 @@ class CohortAsked(Asked):
     def check(self, facts: Facts) -> list[ModelSpec]:
         for text in (self.filter, *self.spec.filters):
             filters.check(filters.parse(text), facts)
-        near = [similar.resolved(one.similar, facts) for one in self.spec.criteria if one.similar]
-        specs = [similar.only_model(one.model, facts) for one in near]
-        if self.spec.split and self.spec.split.near_duplicates:
-            specs.append(similar.only_model(self.spec.split.model, facts))
+        spec = frozen(self.spec, facts)
+        names = [one.similar.model for one in spec.criteria if one.similar]
+        if spec.split and spec.split.near_duplicates:
+            names.append(spec.split.model)
         about = taken(facts, self.spec.name) if self.spec.name else None
-        if about is not None and about.get("spec_sha256") != self.spec.sha256:  # else this very job may have made it
+        if about is not None and about.get("spec_sha256") != spec.sha256:  # else this very job may have made it
             raise there_is()
-        return list({spec.fingerprint: spec for spec in specs}.values())
+        return [known_models.named(facts, name) for name in dict.fromkeys(names)]
 
     def enough(self, films: int) -> None:
         """Any number: what there is too little of, the flow says."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from services.analytics import frame, manifest, sample
 from services.analytics.bench import Bench
 from services.analytics.cohort import report, sections, verdicts, version
-from services.analytics.cohort.asked import CohortAsked, taken, there_is
+from services.analytics.cohort.asked import CohortAsked, frozen, taken, there_is
 from services.analytics.cohort.conditions import Conditions
 from services.analytics.cohort.describing import parted, table, write
 from services.analytics.cohort.drawing import CASES, CONTROLS, Draws, draw
@@ -38,7 +38,7 @@ _MOST_ABOUT = 2**18  # characters of a specification that are kept with the set:
 
 def run(bench: Bench[CohortAsked]) -> None:
     """Make the run in the bench's folder, and the set."""
-    spec = bench.asked.spec
+    spec = frozen(bench.asked.spec, bench.facts)
     _free(bench)
     _, latest = version.state(bench.facts)
     judge = judging(bench)
