@@ -197,7 +197,7 @@ class ListTeachingFilesRequest(_message.Message):
     def __init__(self, words: _Optional[str] = ..., state: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
 
 class TeachingSummary(_message.Message):
-    __slots__ = ("file_id", "title", "state", "version", "latest", "published", "owner", "films", "diagnosis", "updated_at", "may")
+    __slots__ = ("file_id", "title", "state", "version", "latest", "published", "owner", "films", "diagnosis", "updated_at", "may", "pictures")
     FILE_ID_FIELD_NUMBER: _ClassVar[int]
     TITLE_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
@@ -209,6 +209,7 @@ class TeachingSummary(_message.Message):
     DIAGNOSIS_FIELD_NUMBER: _ClassVar[int]
     UPDATED_AT_FIELD_NUMBER: _ClassVar[int]
     MAY_FIELD_NUMBER: _ClassVar[int]
+    PICTURES_FIELD_NUMBER: _ClassVar[int]
     file_id: str
     title: str
     state: str
@@ -220,7 +221,8 @@ class TeachingSummary(_message.Message):
     diagnosis: str
     updated_at: str
     may: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, file_id: _Optional[str] = ..., title: _Optional[str] = ..., state: _Optional[str] = ..., version: _Optional[int] = ..., latest: _Optional[int] = ..., published: _Optional[int] = ..., owner: _Optional[str] = ..., films: _Optional[int] = ..., diagnosis: _Optional[str] = ..., updated_at: _Optional[str] = ..., may: _Optional[_Iterable[str]] = ...) -> None: ...
+    pictures: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, file_id: _Optional[str] = ..., title: _Optional[str] = ..., state: _Optional[str] = ..., version: _Optional[int] = ..., latest: _Optional[int] = ..., published: _Optional[int] = ..., owner: _Optional[str] = ..., films: _Optional[int] = ..., diagnosis: _Optional[str] = ..., updated_at: _Optional[str] = ..., may: _Optional[_Iterable[str]] = ..., pictures: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ListTeachingFilesResponse(_message.Message):
     __slots__ = ("files", "next_page_token")
@@ -393,7 +395,7 @@ class QuizImage(_message.Message):
     def __init__(self, key: _Optional[str] = ..., view: _Optional[str] = ...) -> None: ...
 
 class Quiz(_message.Message):
-    __slots__ = ("file_id", "version", "title", "history", "images", "hidden_films", "choices", "tries")
+    __slots__ = ("file_id", "version", "title", "history", "images", "hidden_films", "choices", "tries", "next_file_id")
     FILE_ID_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     TITLE_FIELD_NUMBER: _ClassVar[int]
@@ -402,6 +404,7 @@ class Quiz(_message.Message):
     HIDDEN_FILMS_FIELD_NUMBER: _ClassVar[int]
     CHOICES_FIELD_NUMBER: _ClassVar[int]
     TRIES_FIELD_NUMBER: _ClassVar[int]
+    NEXT_FILE_ID_FIELD_NUMBER: _ClassVar[int]
     file_id: str
     version: int
     title: str
@@ -410,7 +413,8 @@ class Quiz(_message.Message):
     hidden_films: int
     choices: _containers.RepeatedScalarFieldContainer[str]
     tries: int
-    def __init__(self, file_id: _Optional[str] = ..., version: _Optional[int] = ..., title: _Optional[str] = ..., history: _Optional[str] = ..., images: _Optional[_Iterable[_Union[QuizImage, _Mapping]]] = ..., hidden_films: _Optional[int] = ..., choices: _Optional[_Iterable[str]] = ..., tries: _Optional[int] = ...) -> None: ...
+    next_file_id: str
+    def __init__(self, file_id: _Optional[str] = ..., version: _Optional[int] = ..., title: _Optional[str] = ..., history: _Optional[str] = ..., images: _Optional[_Iterable[_Union[QuizImage, _Mapping]]] = ..., hidden_films: _Optional[int] = ..., choices: _Optional[_Iterable[str]] = ..., tries: _Optional[int] = ..., next_file_id: _Optional[str] = ...) -> None: ...
 
 class AnswerQuizRequest(_message.Message):
     __slots__ = ("file_id", "version", "text", "choice", "seconds", "request_id", "reader")

@@ -13,6 +13,8 @@ from services.query.teaching.document import Document
 from services.query.teaching.quiz import Quiz, Results, Score
 from services.query.teaching.rights import RIGHTS, UPDATE, Shown
 
+_PICTURES = 4  # of a file in a list
+
 
 def document(message: teaching_pb2.TeachingDocument) -> Document:
     """Raises what `documents.parse` raises."""
@@ -41,7 +43,7 @@ def summary(shown: Shown) -> teaching_pb2.TeachingSummary:
         file_id=shown.file.file_id, title=shown.document.title, state=shown.state, version=shown.number,
         latest=shown.file.version if edits else shown.number, published=shown.file.published, owner=shown.file.owner,
         films=len(shown.document.images), diagnosis=shown.document.diagnosis, updated_at=shown.file.updated_at,
-        may=sorted(shown.may),
+        may=sorted(shown.may), pictures=[one.key for one in shown.document.images[:_PICTURES]],
     )  # fmt: skip
 
 
@@ -56,7 +58,7 @@ def quiz(shown: Quiz) -> teaching_pb2.Quiz:
     return teaching_pb2.Quiz(
         file_id=shown.file_id, version=shown.number, title=shown.title, history=shown.history,
         images=[teaching_pb2.QuizImage(key=key, view=view) for key, view in shown.films.items()],
-        hidden_films=shown.hidden, choices=shown.choices, tries=shown.tries,
+        hidden_films=shown.hidden, choices=shown.choices, tries=shown.tries, next_file_id=shown.following,
     )  # fmt: skip
 
 

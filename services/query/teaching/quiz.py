@@ -12,6 +12,7 @@ import math
 import re
 import statistics
 import uuid
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -19,23 +20,26 @@ from services.core.access import Access
 from services.core.errors import ErrorCode, HilumError, invalid
 from services.core.facts import Facts, images, now, quizzes, teaching
 from services.core.facts.quizzes import Try
+from services.core.facts.teaching import PUBLISHED
 from services.core.ids import HILUM_NS
 from services.query.teaching import rights
 from services.query.teaching.document import NOTE, Document, clean
 from services.query.teaching.files import Files
 from services.query.teaching.hiding import hidden
-from services.query.teaching.rights import UPDATE, Shown
+from services.query.teaching.rights import READ, UPDATE, Shown
 
 CHOICE, MATCH, SELF = "choice", "match", "self"
 _MOST_SECONDS = 86_400.0
 _MOST_NAME = 40
 _MOST_TRIES = 1_000
+_MOST_UNKNOWNS = 2_000  # published last, among which the next unknown is looked for
 
 
 @dataclass(frozen=True, slots=True)
 class Quiz:
     """A case without its answer. films: key → view of the picture.  choices: the differential with the true one in it,
-    in an order that tells nothing; empty where they were not asked for."""
+    in an order that tells nothing; empty where they were not asked for.  following: another published case, one that
+    the reader tried least; empty where there is none."""
 
     file_id: str
     number: int
@@ -45,6 +49,7 @@ class Quiz:
     hidden: int
     choices: tuple[str, ...]
     tries: int
+    following: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +87,15 @@ class Quizzes:
             for one in shown.document.images
         }
         with self._facts.read() as db:
-            tries = quizzes.count(db, shown.file.file_id, reader(user, name))
+            tried = Counter(one.file_id for one in quizzes.listed(db, reader=reader(user, name)))
+            others = [
+                one.file_id for one in teaching.listed(db, state=PUBLISHED, size=_MOST_UNKNOWNS)
+                if one.published and one.file_id != shown.file.file_id and READ in rights.rights_of(one, user)
+            ]  # fmt: skip
+        following = min(others, key=lambda one: (tried[one], _shuffled(one)), default="")
         return Quiz(
             shown.file.file_id, shown.number, unknown.title, unknown.history, views, shown.hidden,
-            _choices(shown) if choices else (), tries,
+            _choices(shown) if choices else (), tried[shown.file.file_id], following,
         )  # fmt: skip
 
     def answer(
@@ -154,6 +164,11 @@ def reader(user: str, name: str = "") -> str:
     if "/" in name or len(name) > _MOST_NAME:
         raise invalid(f"a reader's name has at most {_MOST_NAME} characters, and no '/'")
     return f"{user}/{name}" if name else user
+
+
+def _shuffled(file_id: str) -> str:
+    """By this, cases follow each other in an order that says nothing, and is the same for everybody."""
+    return hashlib.sha256(f"next\0{file_id}".encode()).hexdigest()
 
 
 def _choices(shown: Shown) -> tuple[str, ...]:

@@ -7,9 +7,9 @@ export class Failure extends Error {
   }
 }
 
-export async function call(path, body, signal, method = "GET") {
+export async function call(path, body, signal, method = body === undefined ? "GET" : "POST") {
   const options = body === undefined ? { method, signal } : {
-    method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body), signal,
+    method, headers: { "content-type": "application/json" }, body: JSON.stringify(body), signal,
   };
   let answer;
   try {
