@@ -119,7 +119,7 @@ def results(
             _told(one.model_kappa),
             _told(one.others),
             _told(one.itself),
-            one.seconds,
+            round(one.seconds, 1),
         )
         for one in found.each
     ]

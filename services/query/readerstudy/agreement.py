@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 DRAWS = 2_000
 Array = NDArray[np.float64]
-_LEAST = 3  # sets below which an interval would only pretend to know something
+_LEAST = 5  # sets below which an interval would only pretend to know something
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,8 +34,8 @@ class Against(StrEnum):
 INSTRUCTIONS = {
     Kind.CHOOSE: "Choose the {choose} films most like the reference film: the same findings, to the same degree.",
     Kind.PAIRS: "Which of the two films is more like the reference film: the same findings, to the same degree?",
-    Kind.GRADES: "How much is each film like the reference film? 0 not at all, 1 a little, 2 much, 3 the same findings to the "
-    "same degree.",
+    Kind.GRADES: "How much is each film like the reference film? 0 not at all, 1 a little, 2 much, 3 the same "
+    "findings to the same degree.",
 }
 
 

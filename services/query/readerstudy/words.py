@@ -72,7 +72,9 @@ def caveats(found: Results, answers: Judged, study: Study, withdrawn: int) -> li
     if any(one.sets < found.sets for one in found.each):
         told.append("Readers answered different sets: each figure is of those that it can be told of.")
     if found.sets < FEW_SETS:
-        told.append(f"{found.sets} sets are few.")
+        told.append(f"{found.sets} sets are few: intervals are then narrower than they should be.")
+    if found.groups:
+        told.append("Strata and findings have few sets each, and of many rows some stand out by chance alone.")
     if found.enough > found.sets:
         told.append(f"About {found.enough} sets would bring the interval of the consensus to ± 5 points.")
     told.append(_against(design))
