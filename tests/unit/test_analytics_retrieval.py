@@ -20,7 +20,7 @@ from services.analytics.retrieval.rankings import RANDOM, Space
 from services.analytics.retrieval.significance import paired
 from services.core.blobs import Blobs
 from services.core.errors import HilumError
-from services.core.facts import Facts
+from services.core.facts import Facts, searches
 from services.core.store import VectorStore
 from tests.kit import clustered
 from tests.kit.analyses import make
@@ -208,9 +208,29 @@ def test_other_notions_of_relevance(archive: Path, facts: Facts, store: VectorSt
     assert 2 * 10 / 239 < found < 0.35  # the other film of the patient is one of the 60 of its kind
 
 
+def test_what_people_marked_is_relevant(archive: Path, facts: Facts, store: VectorStore) -> None:
+    """Marks that follow the kinds of this archive: the sharp model puts them first, a random order does not."""
+    rows = [(clustered.record(n).image_id, clustered.kind_of(n)) for n in range(240)]
+    random, judged = np.random.default_rng(3), {}
+    for asking in random.choice(len(rows), 30, replace=False):
+        image_id, kind = rows[asking]
+        kept = searches.save(facts, "local", "t", {"query": {"image_id": image_id}})
+        shown = [rows[other] for other in random.choice(len(rows), 12, replace=False) if other != asking]
+        grades = {other: 3 if theirs == kind else 0 for other, theirs in shown}
+        searches.mark(facts, "local", kept.search_id, grades)
+        judged |= {(image_id, other): grade for other, grade in grades.items()}
+    searches.save(facts, "local", "words", {"query": {"text": "left"}})
+    assert searches.judged(facts, "local") == judged and searches.judged(facts, "somebody") == {}
+    run = make(archive, facts, store, models=["sharp"], k=5, retrieval={"relevance": "marks", "depths": [5]})
+    found = run.metrics["sharp"]["groups"]["any"]["nDCG@5"]
+    assert found["value"] > 0.95 > run.metrics[RANDOM]["groups"]["any"]["nDCG@5"]["value"]
+    assert 20 <= run.json("manifest.json")["queries"] <= 30
+
+
 def test_what_cannot_be_asked_says_why(archive: Path, facts: Facts, store: VectorStore) -> None:
     for asked, says in (
-        ({"relevance": "colour"}, "findings, view, patient"),
+        ({"relevance": "colour"}, "findings, view, patient, marks"),
+        ({"relevance": "marks"}, "fewer than two films"),
         ({"depths": [0, 5]}, "depths"),
         ({"fuse": True}, "two models"),
         ({"queries": -1}, "queries"),

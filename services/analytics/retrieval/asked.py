@@ -8,14 +8,15 @@ from typing import ClassVar
 from services.analytics.asked import Asked
 from services.core.errors import invalid
 
-RELEVANCE = ("findings", "view", "patient")
+RELEVANCE = ("findings", "view", "patient", "marks")
 MAX_DEPTH, MAX_DEPTHS, MAX_QUERIES = 1000, 10, 100_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class RetrievalAsked(Asked):
     """depths: k of nDCG@k and the others.  queries: at most so many films ask.  relevance: what is relevant to a film:
-    those that share its findings or its view among other patients' films, or its own patient's others.
+    those that share its findings or its view among other patients' films, its own patient's others, or those that
+    people marked so in saved searches.
     fuse: also all models together.  correct: also with hubs corrected."""
 
     kind: ClassVar[str] = "retrieval"

@@ -6,8 +6,8 @@ as not relevant (condensed lists: Sakai 2007).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +44,34 @@ class Question:
             return grades
         asked = self.has[rows]
         return np.where((asked @ self.known.T > 0) & ~same, asked @ self.has.T, np.float32(OUT))
+
+
+@dataclass(frozen=True)
+class Marked(Question):
+    """What people said of pairs of films. pairs: (M, 2) film that asked, film that was marked.  given: (M,) grades."""
+
+    pairs: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 2), np.int64))
+    given: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
+
+    def grades(self, rows: NDArray[np.int64], patients: NDArray[np.int32]) -> NDArray[np.float32]:
+        """(B, N): the grades given, OUT where nobody said anything."""
+        grades = np.full((len(rows), len(patients)), OUT, dtype=np.float32)
+        place = np.full(len(patients), -1, dtype=np.int64)
+        place[rows] = np.arange(len(rows))
+        mine = place[self.pairs[:, 0]] >= 0
+        grades[place[self.pairs[mine, 0]], self.pairs[mine, 1]] = self.given[mine]
+        return np.where(patients[rows][:, None] == patients[None, :], np.float32(OUT), grades)
+
+
+def by_marks(films: Sample, judged: Mapping[tuple[str, str], int]) -> list[Question]:
+    """Films that people marked as relevant to one that asks, as far as both are in the sample."""
+    row = {image_id: number for number, image_id in enumerate(films.ids)}
+    there = [(row[one], row[other], grade) for (one, other), grade in judged.items() if one in row and other in row]
+    told = np.array(there, dtype=np.int64).reshape(-1, 3)
+    asks = np.zeros(len(films), dtype=bool)
+    asks[told[told[:, 2] > 0, 0]] = True
+    nothing = np.zeros((len(films), 0), dtype=np.float32)
+    return [Marked(ALL, asks, nothing, nothing, pairs=told[:, :2], given=told[:, 2].astype(np.float32))]
 
 
 def by_findings(films: Sample, findings: Sequence[str]) -> list[Question]:

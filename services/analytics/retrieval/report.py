@@ -22,6 +22,8 @@ _ABOUT = {
     "shares a finding with the one that asks, and counts for as much as they share. Films of which nothing is stated "
     "on those findings are taken out of the answer before measuring.",
     "view": "Each film asks; films of its own patient are left out of the answer. Relevant are films of the same view.",
+    "marks": "The films of saved searches ask; relevant is what people marked so, by grade, as reader studies keep it. "
+    "Films that nobody marked are taken out of the answer before measuring.",
     "patient": "Each film of a patient with several asks; relevant are the patient's other films, among everybody's.",
 }
 

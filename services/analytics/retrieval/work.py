@@ -21,8 +21,10 @@ from services.analytics.retrieval.rankings import RANDOM, Scores, Space
 from services.analytics.retrieval.relevance import ALL, Question
 from services.analytics.retrieval.significance import paired
 from services.core.errors import ErrorCode, HilumError
+from services.core.facts import searches
 from services.core.hubs import METHODS
 
+OWNER = "local"  # whose marks: until there are users, everybody's
 LEAST = 10  # films of a finding or subgroup that ask; fewer are not reported apart
 
 
@@ -81,6 +83,8 @@ def _questions(bench: Bench[RetrievalAsked]) -> list[Question]:
         return relevance.by_patient(films)
     if bench.asked.relevance == "view":
         return relevance.by_view(films)
+    if bench.asked.relevance == "marks":
+        return relevance.by_marks(films, searches.judged(bench.facts, OWNER))
     if not bench.labels:
         raise HilumError(
             ErrorCode.FAILED_PRECONDITION,
@@ -96,7 +100,8 @@ def _asking(question: Question, asked: RetrievalAsked) -> NDArray[np.int64]:
     if len(able) < 2:
         raise HilumError(
             ErrorCode.FAILED_PRECONDITION,
-            "fewer than two films can ask: none of the sample has something in common to look for; widen the filter",
+            "fewer than two films can ask: none of the sample has something in common to look for (of marks: none was "
+            "marked as relevant to one of them); widen the filter",
         )
     if len(able) > asked.queries:
         able = np.sort(np.random.default_rng(asked.seed).choice(able, asked.queries, replace=False))

@@ -97,6 +97,21 @@ def marked(facts: Facts, owner: str, search_id: str) -> dict[str, int]:
         return dict(db.execute(query.order_by(marks.c.created_at.desc(), marks.c.image_id)).tuples().all())
 
 
+def judged(facts: Facts, owner: str) -> dict[tuple[str, str], int]:
+    """(film asked with, film marked) → grade, over all of `owner`'s questions that ask with a stored film; where
+    several of them mark a film, the last word counts."""
+    query = select(searches.c.request, marks.c.image_id, marks.c.grade)
+    query = query.join(marks, marks.c.search_id == searches.c.search_id)
+    mine = query.where(searches.c.owner == owner, marks.c.owner == owner)
+    found: dict[tuple[str, str], int] = {}
+    with facts.read() as db:
+        for request, image_id, grade in db.execute(mine.order_by(marks.c.created_at, marks.c.search_id)):
+            asked = request.get("query", {}).get("image_id")
+            if asked:
+                found[asked, image_id] = grade
+    return found
+
+
 def _kept(facts: Facts, owner: str, search_id: str = "") -> list[Kept]:
     count = select(func.count()).select_from(marks).where(marks.c.search_id == searches.c.search_id)
     column = searches.c

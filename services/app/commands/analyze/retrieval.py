@@ -13,7 +13,7 @@ from services.app.commands.analyze.runs import K, Labels, Sample, Seed, carry_ou
 def retrieval(
     models: Models = "",
     where: Where = "",
-    relevance: Annotated[str, typer.Option(help="What is relevant: findings, view or patient.")] = "findings",
+    relevance: Annotated[str, typer.Option(help="What is relevant: findings, view, patient or marks.")] = "findings",
     depth: Annotated[
         list[int] | None, typer.Option(help="k of nDCG@k; may be given again (default: 1, 5, 10).")
     ] = None,
