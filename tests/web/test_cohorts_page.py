@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,13 +16,16 @@ import pytest
 
 from services.analytics import atlas_router
 from services.analytics.api import AnalyticsApi
+from services.analytics.cohort import reading
 from services.analytics.cohort.api import CohortsApi
 from services.analytics.cohort.export import router
 from services.analytics.cohort.export.api import CohortExportsApi
+from services.analytics.cohort.spec import Spec
 from services.analytics.jobs import AnalyticsWorker
 from services.core.blobs import Blobs
 from services.core.config import Settings
 from services.core.facts import open_facts
+from services.core.ids import image_id
 from services.core.sets import settle
 from services.core.store import VectorStore
 from services.engine.supervisor import EngineProcess
@@ -189,6 +193,52 @@ def _exported(place: Place, left: str) -> None:
         assert "own &amp; &lt;films&gt;" in saved.read("no-edema/README.md").decode()
     within = browser.run("return document.querySelector('#links a').getAttribute('href')")
     assert httpx.get(place.url + within).status_code == 200 and "no-edema" in within
+
+
+RICH = {
+    "title": "yes: #1 'quoted' \"twice\" – ünïcode",
+    "unit": "patient",
+    "seed": 11,
+    "criteria": [
+        {"filter": "age >= 20"},
+        {"name": "in time", "exclude": True,
+         "time": {"anchor": "labels.edema = present", "which": "last", "from_day": -30, "to_day": 0}},
+        {"similar": {"image_ids": [image_id("open", "film-3")], "model": "cohort-web", "top": 47}, "level": "patient",
+         "films": "all"},
+        {"filter": 'NOT view = "LATERAL"', "among": "remaining"},
+    ],
+    "caps": [{"per": "patient", "most": 3}, {"per": "patient", "most": 2, "which": "random", "studies": True}],
+    "sample": {"how": "target", "size": 12, "targets": [{"variable": "sex", "shares": {"F": 0.5, "M": 0.5}}]},
+    "split": {"fractions": {"train": 0.5, "test": 0.5}, "stratify": ["sex"]},
+    "table1": {"variables": ["age", "labels.edema"], "by": "split"},
+}  # fmt: skip
+
+
+def test_a_form_filled_from_a_specification_says_that_specification(place: Place) -> None:
+    """Whatever the contract can say is read from a cohort, shown, and told again the same, in JSON and in YAML."""
+    browser = place.browser
+    job = httpx.post(f"{place.url}/v1/cohorts", json={"spec": {**RICH, "name": "rich"}}).json()
+    deadline = time.monotonic() + 60
+    while (state := httpx.get(f"{place.url}/v1/jobs/{job['job_id']}").json())["state"] not in ("succeeded", "failed"):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert state["state"] == "succeeded", state["error"]
+    place.open("/cohorts?from=rich")
+    assert browser.wait("return document.querySelectorAll('#criteria li').length === 4")
+    assert browser.wait("return document.querySelectorAll('#flow .step').length === 7")
+    yaml = browser.run("return document.querySelector('#spec').textContent")
+    browser.run("document.querySelector('[name=as][value=json]').click()")
+    told = json.loads(browser.run("return document.querySelector('#spec').textContent"))
+    assert told == Spec.parse(RICH).as_json() | {"criteria": told["criteria"]}
+    assert Spec.parse(told) == Spec.parse(reading.parsed(yaml)) == Spec.parse(RICH)
+    place.shot("rich")
+    place.open("/cohorts/rich")
+    assert browser.wait("return document.querySelectorAll('#tables table').length >= 3")
+    browser.run("document.querySelector('#against').value = 'no-edema'; document.querySelector('#compare').click()")
+    assert browser.wait("return document.querySelectorAll('#diff tbody tr').length > 0")
+    browser.run("document.querySelector('#diff details').open = true")
+    place.shot("diff")
+    assert browser.console() == []
 
 
 def test_what_cannot_be_is_said_and_hostile_names_lead_nowhere(place: Place) -> None:

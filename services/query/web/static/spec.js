@@ -86,12 +86,15 @@ export const PARTS = {
 
 // What is said: nothing that is empty, off or at its default.
 export function clean(value) {
-  if (Array.isArray(value)) return value.map(clean).filter((one) => one !== undefined);
+  if (Array.isArray(value)) {
+    const kept = value.map((one) => (typeof one === "number" ? one : clean(one))).filter((one) => one !== undefined);
+    return kept.length ? kept : undefined;
+  }
   if (value && typeof value === "object") {
     const kept = Object.entries(value).map(([key, one]) => [key, key === "from_day" || key === "to_day" ? one ?? undefined : clean(one)]).filter(([, one]) => one !== undefined);
     return kept.length ? Object.fromEntries(kept) : undefined;
   }
-  return value === "" || value === false || value === 0 || value === null || value === undefined || (Array.isArray(value) && !value.length) ? undefined : value;
+  return value === "" || value === false || value === 0 || value === null || value === undefined ? undefined : value;
 }
 
 const ORDER = ["name", "title", "unit", "seed", "criteria", "caps", "match", "sample", "split", "table1"];
