@@ -1,7 +1,7 @@
 """The one kNN graph of a run: clusters, map, agreement and the atlas all come from it.
 
-Small samples get exact neighbours by blocked matrix products, which need no compiling; larger ones get pynndescent on
-unit vectors, with its recall measured against exact neighbours of a few hundred films.
+Small samples get exact neighbours by blocked matrix products; larger ones by inverted lists (`lists`), with their
+recall measured against exact neighbours of a few hundred films.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from services.analytics import lists
 from services.analytics.progress import Progress
 from services.core.errors import ErrorCode, HilumError
 
-EXACT_FILMS = 40_000  # below this the exact graph is there before pynndescent has compiled (docs/decisions/0005)
+EXACT_FILMS = 20_000  # of 1,024 numbers: 10 s on one core (docs/decisions/0005)
 RECALL_FILMS = 500
 _BLOCK_NUMBERS = 2**24  # 64 MB of similarities at a time
 
@@ -62,16 +63,18 @@ def build(
     if films <= exact_films:
         ids, distances = exact(unit, k, np.arange(films), lambda done: progress(stage, done, films), patients)
         return Graph(ids, distances, "exact", 1.0, films)
-    ids, distances = descent(unit, k if patients is None else 2 * k, seed)
-    if patients is not None:
-        near = of_others(Graph(ids, distances, "", 0.0, 0), unit, k, patients)
-        ids, distances = near.ids, near.distances
     rows = np.sort(np.random.default_rng(seed).choice(films, min(RECALL_FILMS, films), replace=False))
-    _, true = exact(unit, k, rows, patients=patients)
+    true, far = exact(unit, k, rows, patients=patients)
+    found = lists.neighbours(unit, k, seed, rows, true, lambda done, total: progress(stage, done, total), patients)
+    if found is None:
+        ids, distances = exact(unit, k, np.arange(films), lambda done: progress(stage, done, films), patients)
+        return Graph(ids, distances, "exact", 1.0, films)
+    ids, distances = found
+    short = np.flatnonzero(np.isinf(distances[:, -1]))  # too few films in their cells, or of other patients
+    ids[short], distances[short] = exact(unit, k, short, patients=patients)
     # By distance, not by id: among films at equal distance any is right.
-    recall = float((distances[rows] <= true[:, -1:] + 1e-6).mean())
-    progress(stage, films, films)
-    return Graph(ids, distances, "pynndescent", recall, len(rows))
+    recall = float((distances[rows] <= far[:, -1:] + 1e-6).mean())
+    return Graph(ids, distances, "inverted lists", recall, len(rows))
 
 
 def exact(
@@ -124,20 +127,3 @@ def _enough_others(films: int, k: int, patients: NDArray[np.int32]) -> None:
             ErrorCode.FAILED_PRECONDITION,
             f"there are not {k} films of other patients for every film: lower k, or take in more patients",
         )
-
-
-def descent(unit: NDArray[np.float32], k: int, seed: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Approximate neighbours by pynndescent: euclidean on unit vectors, where cos = 1 − d²/2 keeps the order."""
-    from pynndescent import NNDescent
-
-    index = NNDescent(np.asarray(unit), metric="euclidean", n_neighbors=k + 1, random_state=seed)
-    near, far = index.neighbor_graph  # with the film itself, mostly first; among duplicates anywhere or not at all
-    row = np.arange(len(unit))[:, None]
-    itself = near == row
-    itself[~itself.any(axis=1), -1] = True
-    ids = near[~itself].reshape(len(unit), k).astype(np.int32)
-    distances = np.clip(far[~itself].reshape(len(unit), k) ** 2 / 2, 0.0, 2.0).astype(np.float32)
-    holes = np.flatnonzero((ids < 0).any(axis=1))  # pynndescent gives up on a row now and then
-    if len(holes):
-        ids[holes], distances[holes] = exact(unit, k, holes)
-    return ids, distances

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 import pytest
 from sklearn.manifold import trustworthiness as plain_trustworthiness
 from sklearn.metrics import adjusted_rand_score
 from sklearn.neighbors import NearestNeighbors
 
-from services.analytics import cluster, fuzzy, graph, layout, metrics
+from services.analytics import cluster, fuzzy, graph, layout, lists, metrics
 from services.analytics.progress import Progress
 from services.core.errors import HilumError
 from tests.kit.clustered import KINDS, kind_of, vectors
@@ -45,19 +46,56 @@ def test_duplicates_are_neighbours_but_a_film_is_not_its_own() -> None:
     assert (np.diff(built.distances, axis=1) >= 0).all()
 
 
-@pytest.mark.slow
-def test_large_samples_get_pynndescent_and_know_its_recall() -> None:
+@pytest.mark.parametrize("people", [False, True])
+def test_large_samples_get_inverted_lists_and_know_their_recall(people: bool) -> None:
     unit = vectors(3_000, 32, 0.8)
     unit[100:130] = unit[100]
-    near = graph.build(unit, K, 3, Progress(), exact_films=100)
-    true = graph.build(unit, K, 3, Progress())
-    assert near.method == "pynndescent"
+    patients = (np.arange(3_000) // 3).astype(np.int32) if people else None
+    near = graph.build(unit, K, 3, Progress(), exact_films=100, patients=patients)
+    true = graph.build(unit, K, 3, Progress(), patients=patients)
+    assert near.method == "inverted lists"
     assert not (near.ids == np.arange(3_000)[:, None]).any()
-    found = np.mean([len(set(a) & set(b)) / K for a, b in zip(near.ids[200:], true.ids[200:], strict=True)])
-    assert abs(near.recall - found) < 0.03
-    assert near.recall > 0.8
+    assert patients is None or not (patients[near.ids] == patients[:, None]).any()
+    found = float((near.distances <= true.distances[:, -1:] + 1e-6).mean())
+    assert abs(near.recall - found) < 0.005
+    assert found > 0.985
+    assert near.recall >= lists.GOOD
+    assert (np.diff(near.distances, axis=1) >= 0).all()
     close = near.ids == true.ids
+    assert close.mean() > 0.95
     assert np.allclose(near.distances[close], true.distances[close], atol=1e-5)
+
+
+def test_films_that_lists_cannot_help_are_all_compared() -> None:
+    unit = unit_vectors(400, 64)  # nothing but noise: every cell is as near as any other
+    near = graph.build(unit, K, 0, Progress(), exact_films=100)
+    assert near.method == "exact"
+    assert np.array_equal(near.ids, graph.build(unit, K, 0, Progress()).ids)
+
+
+def test_films_with_too_few_others_in_their_cells_get_exact_neighbours() -> None:
+    """Most films of a patient are in a cell of their own, and no neighbours of each other."""
+    unit, patients = vectors(1_000, 16, 0.3), np.arange(1_000, dtype=np.int32)
+    patients[np.arange(1_000) % KINDS == 1] = 1
+    near = graph.build(unit, K, 0, Progress(), exact_films=100, patients=patients)
+    assert not (patients[near.ids] == patients[:, None]).any()
+    assert np.isfinite(near.distances).all()
+    true = graph.build(unit, K, 0, Progress(), patients=patients)
+    assert float((near.distances <= true.distances[:, -1:] + 1e-6).mean()) > 0.98
+
+
+def test_a_map_is_the_same_on_any_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layout, "_MANY", 1)
+    monkeypatch.setattr(layout, "epochs", lambda films: 20)
+    unit = vectors(240, 16, 0.5)
+    edges = fuzzy.weights(graph.build(unit, 10, 0, Progress()))
+    most = numba.get_num_threads()
+    try:
+        numba.set_num_threads(1)
+        alone = layout.project(edges, unit, 1, lambda done, total: None)
+    finally:
+        numba.set_num_threads(most)
+    assert np.array_equal(alone, layout.project(edges, unit, 1, lambda done, total: None))
 
 
 @pytest.mark.slow
