@@ -36,7 +36,8 @@ def test_films_go_with_all_that_hangs_on_them(postgres: Server) -> None:
         counts = removal.delete_films(facts, "demo", ids, studies)
         assert counts == {
             "films": 2, "labels": 2, "boxes": 0, "ledger": 2, "job items": 2, "reports": 2, "members": 2,
-            "densities": 2, "marks": 2, "indexed reports": 4, "side rows": 0, "sets of labels": 0,
+            "densities": 2, "marks": 2, "films of reader studies": 0, "indexed reports": 4, "side rows": 0,
+            "sets of labels": 0,
         }  # fmt: skip
         facts.scrub()
         assert set(removal.left(facts, "demo", ids, studies).values()) == {0}
