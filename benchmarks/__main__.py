@@ -23,6 +23,7 @@ RUNS: list[tuple[str, list[str]]] = [
     ("bench_engine.py", ["--n", "100000", "--dim", "768"]),
     ("bench_words.py", []),
     ("bench_analytics.py", ["--n", "10000", "--dim", "768"]),
+    ("bench_cohort.py", ["--films", "200000"]),
     ("bench_eda.py", ["--films", "200000", "--rows", "16000", "--columns", "388", "--sample", "10000"]),
 ]
 

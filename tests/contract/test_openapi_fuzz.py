@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.analytics.api import AnalyticsApi
+from services.analytics.cohort.api import CohortsApi
 from services.core.blobs import Blobs
 from services.core.config import Settings
 from services.core.facts import open_facts, searches
@@ -50,6 +51,13 @@ SOUND = {  # values that get past the door, by field; half of all cases have the
     "limit": [0, 1, 5, 1000, 100000], "page_size": [0, 1, 50], "page_token": ["", "eA"], "weights": [{}, {"fuzz": 2}],
     "diversity": [0, 0.5, 1], "at_least": [0, 0.5], "texts": [["left"], ["left", " "]], "k": [0, 2, 15], "seed": [0, 7],
     "marks": [[{"image_id": FILMS[1], "grade": 1}], [{"image_id": FILMS[1], "grade": 9}]], "title": ["mine", ""],
+    "name": ["nonsense", "a/b"], "spec": [
+        {}, {"criteria": [{"filter": "age >= 40"}, {"time": {"from_day": -9}}], "caps": [{"per": "study", "most": 1}]},
+        {"name": "x", "criteria": [{"similar": {"image_ids": [FILMS[0]], "top": 3, "model": "fuzz"}}]},
+        {"criteria": [{"similar": {"text": "left", "top": 3, "model": "fuzz"}, "among": "remaining"}]},
+        {"criteria": [{"cluster": {"run_id": FILMS[0], "model": "fuzz", "resolution": 1, "numbers": [1]}}]},
+        {"name": "../x", "unit": "film"}, {"criteria": [{"ids": {"image_ids": ["x"]}}]},
+    ],
     "group_size": [0, 2], "per_patient": [0, 1], "sample_size": [0, 5], "resolutions": [[], [1.0]], "labels": [[]],
 }  # fmt: skip
 
@@ -68,7 +76,8 @@ def app(engine: EngineProcess, tmp_path_factory: pytest.TempPathFactory) -> Iter
     SOUND["search_id"][0] = searches.save(facts, "local", "kept", kept).search_id
     query = QueryApi(facts, store, archive.encode, archive.blobs)
     analytics = AnalyticsApi(Settings(home, engine_url=engine.url), facts)
-    apis = [query, SearchesApi(facts, query.pages), archive.encode_api, analytics, JobsApi(facts)]
+    cohorts = CohortsApi(Settings(home, engine_url=engine.url), facts, store, archive.encode, lambda: None)
+    apis = [query, SearchesApi(facts, query.pages), archive.encode_api, analytics, cohorts, JobsApi(facts)]
     yield http_edge.build(apis)
     query.close()
     archive.close()
