@@ -11,9 +11,10 @@ export function flow(steps) {
   return steps.map((step, number) => {
     const bar = el("span", { class: "bar-of", "aria-hidden": true }, el("i"));
     bar.firstChild.style.setProperty("width", `${(100 * step.left.images) / most}%`);
+    const same = step.test.toLowerCase() === step.name.toLowerCase();
     return el("li", { class: `step ${KINDS[step.kind] === undefined ? "" : step.kind}` },
       el("div", { class: "step-head" }, KINDS[step.kind] ? el("span", { class: "kind" }, KINDS[step.kind]) : null, el("span", { class: "step-name" }, step.name)),
-      step.test && step.test !== step.name ? el("code", {}, step.test) : null,
+      step.test && !same ? el("code", {}, step.test) : null,
       bar,
       el("div", { class: "step-counts" }, count(step.left),
         number ? el("span", { class: "removed" }, `− ${plural(step.removed.images, "film")}`,
