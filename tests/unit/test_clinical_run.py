@@ -179,3 +179,19 @@ def test_what_cannot_be_asked_is_refused_before_any_work(
 def test_the_outcome_is_no_variable() -> None:
     asked = ClinicalAsked(models=("m",), outcome="side.c.died", time="side.c.days")
     assert asked.chosen(["side.c.died", "side.c.days", "side.c.lab"]) == ["age", "sex", "side.c.lab"]
+
+
+def test_a_run_that_was_cut_short_is_taken_up(
+    archive: tuple[Path, Facts, VectorStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = {**QUICK, "outcome": "side.clinical.died", "variables": ["side.clinical.lab"]}
+    with monkeypatch.context() as broken:
+        broken.setattr("services.analytics.clinical.report.write", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            make(*archive, models=["tiny"], seed=4, clinical=asked)
+    for name in ("gain.gains", "groups.find", "associate.alone"):  # nothing of it is done again
+        monkeypatch.setattr(f"services.analytics.clinical.{name}", lambda *_: 1 / 0)
+    again = make(*archive, models=["tiny"], seed=4, clinical=asked)
+    stages = again.json("manifest.json")["continued"]["stages"]
+    assert {"promises", "clusters of fused by kmeans", "each variable alone"} <= set(stages)
+    assert again.metrics["together"]["promises"]["tables"]["low"] > 0.5
