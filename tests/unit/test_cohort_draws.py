@@ -127,6 +127,18 @@ def test_a_target_like_other_films_and_values_together() -> None:
     assert (mine - share * 500).abs().max() < 1
 
 
+def test_what_a_target_lacks_is_told_where_it_is_no_must() -> None:
+    told = variables(2000, 3, unknown=0.0)
+    none = ~((told["sex"].codes == 1) & (told["view"].codes == 0))
+    wanted = sampling.shares_of(list(told.values()), np.ones(2000, bool))
+    with pytest.raises(HilumError, match="'M, AP' in sex × view"):
+        to_target(urn(2000, members=none), told, [wanted], 300)
+    met = to_target(urn(2000, members=none), told, [wanted], 300, strict=False)
+    assert met.lacking == pytest.approx(1 - none.mean()) and len(met.drawn.rows) == 300
+    rest = met.reached[0].target[met.reached[0].after > 0]
+    assert np.abs(met.reached[0].after[met.reached[0].after > 0] - rest / rest.sum()).max() < 1 / 300
+
+
 def test_targets_that_cannot_be_are_refused() -> None:
     told = variables(200)
     for shares, code in (

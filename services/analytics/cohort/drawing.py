@@ -167,7 +167,8 @@ def _sample(flow: Flow, spec: Spec, asked: Sample, passing: Passing, made: Draws
 def _to_target(frame: Frame, asked: Sample, urn: Urn, like: Mask | None) -> Met:
     if like is not None:
         told = [variable(frame, name) for name in asked.by]
-        return sampling.to_target(urn, {one.name: one for one in told}, [sampling.shares_of(told, like)], asked.size)
+        wanted = sampling.shares_of(told, like)
+        return sampling.to_target(urn, {one.name: one for one in told}, [wanted], asked.size, strict=False)
     names = {one.variable: variable(frame, one.variable) for one in asked.targets}
     targets = [
         Target((one.variable,), {(value,): share for value, share in one.shares.items()}) for one in asked.targets

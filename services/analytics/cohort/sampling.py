@@ -79,12 +79,14 @@ class Reached:
 
 @dataclass(frozen=True)
 class Met:
-    """asked: how many were, 0 for as many as there can be.  possible: the most that have just these shares."""
+    """asked: how many were, 0 for as many as there can be.  possible: the most that have just these shares.  lacking:
+    the share of a target of which there is nothing to draw."""
 
     drawn: Drawn
     asked: int
     possible: int
     reached: list[Reached]
+    lacking: float
 
 
 def plain(urn: Urn, size: int) -> Drawn:
@@ -117,22 +119,28 @@ def shares_of(variables: Sequence[Variable], members: NDArray[np.bool_]) -> Targ
     return Target(tuple(one.name for one in variables), dict(zip(cells, (count / count.sum()).tolist(), strict=True)))
 
 
-def to_target(urn: Urn, variables: Mapping[str, Variable], targets: Sequence[Target], size: int) -> Met:
-    """`size` members with the shares of every target, or as many as there can be (and where size is 0).
+def to_target(
+    urn: Urn, variables: Mapping[str, Variable], targets: Sequence[Target], size: int, strict: bool = True
+) -> Met:
+    """`size` members with the shares of every target, or as many as there can be (and where size is 0). strict: every
+    share must have something to draw from; else those that have keep their proportions.
 
     Raises INVALID_ARGUMENT for shares that are none, FAILED_PRECONDITION where nothing has these shares.
     """
     names = list(dict.fromkeys(name for one in targets for name in one.variables))
     cells, cell_of, held = _cells([variables[name] for name in names], urn.members)
     groups = [_groups(one, names, cells) for one in targets]
-    wanted = [_shares(one) for one in targets]
+    told = [_shares(one) for one in targets]
+    wanted, most = [], 0.0
     room = _room(urn, cell_of, len(cells))
     room[np.any([codes < 0 for codes, _ in groups], axis=0)] = 0
-    for one, (codes, keys), share in zip(targets, groups, wanted, strict=True):
-        has = np.bincount(codes[codes >= 0], weights=room[codes >= 0], minlength=len(keys))
+    for one, (codes, keys), share in zip(targets, groups, told, strict=True):
+        has = np.bincount(codes[codes >= 0], weights=room[codes >= 0], minlength=len(keys)) > 0
         lacking = [", ".join(key) for key, there, much in zip(keys, has, share, strict=True) if much and not there]
-        if lacking:
+        if lacking and (strict or not share[has].sum()):
             raise _nothing(f"nothing to draw from is {lacking[0]!r} in {one.name}, of which a share is wanted")
+        most = max(most, float(share[~has].sum()))
+        wanted.append(np.where(has, share, 0.0) / share[has].sum())
     margins = [codes for codes, _ in groups]
     possible = _possible(room, margins, wanted)
     films = min(size, possible) if size else possible
@@ -144,9 +152,9 @@ def to_target(urn: Urn, variables: Mapping[str, Variable], targets: Sequence[Tar
     reached = [
         Reached(one.name, [*(", ".join(key) for key in keys), OTHERS], np.append(share, 0.0),
                 _margin(held, codes, len(keys)), _margin(mine, codes, len(keys)))
-        for one, (codes, keys), share in zip(targets, groups, wanted, strict=True)
+        for one, (codes, keys), share in zip(targets, groups, told, strict=True)
     ]  # fmt: skip
-    return Met(drawn, size, possible, reached)
+    return Met(drawn, size, possible, reached, most)
 
 
 def _cells(
@@ -288,6 +296,7 @@ def as_json(met: Met) -> dict[str, Any]:
     return {
         "asked": met.asked,
         "possible": met.possible,
+        "lacking": met.lacking,
         "drawn": len(met.drawn.rows),
         "targets": {
             one.name: dict(zip(("distance_before", "distance_after"), one.distances, strict=True))

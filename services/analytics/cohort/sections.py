@@ -137,6 +137,8 @@ def target(page: Page, met: Met, unit: str = "image") -> None:
         f"{drawn:,} {units} drawn; {asked}{met.possible:,} is the most "
         "that can have these shares. Jensen-Shannon distance from the target: 0 is the same, 1 nothing in common.",
     )
+    if met.lacking:
+        page.text(f"Of {met.lacking:.1%} of the target there is nothing to draw; the rest keeps its proportions.")
     page.table(
         ("target", "distance before", "distance of the sample"), [[one.name, *one.distances] for one in met.reached]
     )
