@@ -1,4 +1,4 @@
-"""The pages: search, one film, cohorts, maps, jobs, about."""
+"""The pages: search, one film, cohorts, teaching files, maps, jobs, about."""
 
 from __future__ import annotations
 
@@ -71,6 +71,22 @@ def web_router(facts: Facts, query: QueryApi, access: Access = ALL) -> APIRouter
     @router.get("/studies/{study_id}")
     def study(study_id: str) -> Response:
         return pages.page("study.html", here="studies")
+
+    @router.get("/teaching")
+    def teaching() -> Response:
+        return pages.page("teaching.html", here="teaching")
+
+    @router.get("/teaching/results")
+    def results() -> Response:
+        return pages.page("teaching_results.html", here="teaching")
+
+    @router.get("/teaching/{file_id}")
+    def teaching_file(file_id: str) -> Response:
+        return pages.page("teaching_file.html", here="teaching")
+
+    @router.get("/teaching/{file_id}/quiz")
+    def quiz(file_id: str) -> Response:
+        return pages.page("teaching_quiz.html", here="teaching")
 
     @router.get("/read/{token}")
     def read(token: str) -> Response:

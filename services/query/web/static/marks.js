@@ -73,6 +73,8 @@ export class Marks {
     }
     const { like, unlike } = this.lists;
     show(byId("refine"), Boolean(like.length || unlike.length || this.applied));
+    show(byId("teach"), like.length > 0);
+    byId("teach").href = `/teaching?${new URLSearchParams({ films: like })}`;
     const due = this.key !== this.applied;
     byId("marked").textContent = `${like.length} more like, ${unlike.length} less like${this.applied && !due ? ": refined" : ""}`;
     show(byId("refine-now"), due);
