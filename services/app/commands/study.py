@@ -34,7 +34,12 @@ def create(
     ] = None,
     stratify: Annotated[str, typer.Option(help="Instead: a field, or labels.FINDING; a stratum for each value.")] = "",
     repeats: Annotated[int, typer.Option(help="Sets that come twice, unmarked.")] = 0,
-    queries: Annotated[str, typer.Option(help="A file with the queries' ids, one per line, instead of drawing.")] = "",
+    queries: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True, dir_okay=False, help="A file with the queries' ids, one per line, instead of drawing."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of every draw and order.")] = 0,
     instructions: Annotated[str, typer.Option(help="What readers are told, instead of our own words.")] = "",
     data: Data = None,
@@ -42,7 +47,7 @@ def create(
 ) -> None:
     """Draw the sets of a study and open it."""
     with output.errors(), local.client(data) as client, output.progress("study") as seen:
-        ids = [line.strip() for line in Path(queries).read_text("utf-8").splitlines()] if queries else []
+        ids = [line.strip() for line in queries.read_text("utf-8").splitlines()] if queries else []
         made = client.create_study(
             title, queries=[one for one in ids if one], seen=lambda at: seen(at.done, at.total, at.stage), kind=kind,
             model=model, sets=sets, nearest=nearest, others=others, against=against, where=where,

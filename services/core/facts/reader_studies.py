@@ -141,10 +141,25 @@ def remove(facts: Facts, study_id: str) -> int:
     return gone
 
 
-def contents(facts: Facts, study_id: str) -> list[Content]:
+def size(facts: Facts, study_id: str) -> int:
+    """How many sets a study has, withdrawn ones and repeats included."""
+    with facts.read() as db:
+        query = select(func.count()).select_from(reader_sets).where(reader_sets.c.study_id == study_id)
+        return db.scalar(query) or 0
+
+
+def content(facts: Facts, study_id: str, number: int) -> Content:
+    """What one set is, as `contents`."""
+    found = contents(facts, study_id, number)
+    return found[0] if found else {}
+
+
+def contents(facts: Facts, study_id: str, only: int | None = None) -> list[Content]:
     """What each set is, in order; empty for one that is withdrawn. A set one of whose films is not stored is."""
     shown = select(reader_films.c.number, func.count()).where(reader_films.c.study_id == study_id)
     query = select(reader_sets.c.number, reader_sets.c.content).where(reader_sets.c.study_id == study_id)
+    if only is not None:
+        shown, query = shown.where(reader_films.c.number == only), query.where(reader_sets.c.number == only)
     with facts.read() as db:
         there: dict[int, int] = dict(db.execute(shown.group_by(reader_films.c.number)).tuples().all())
         rows = db.execute(query.order_by(reader_sets.c.number)).tuples().all()

@@ -8,13 +8,13 @@ from __future__ import annotations
 import hashlib
 import math
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from services.core.access import Access
 from services.core.errors import ErrorCode, HilumError, invalid
 from services.core.facts import Facts, reader_studies
-from services.core.facts.reader_studies import OPEN, Answer, Content, Reader, Study
+from services.core.facts.reader_studies import OPEN, Content, Reader, Study
 from services.core.filters import to_sql
 from services.query.images import Images, Picture
 from services.query.readerstudy import order
@@ -59,6 +59,16 @@ def hashed(token: str) -> str:
     return hashlib.sha256(token.encode(errors="replace")).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class _At:
+    """Where a link leads. order: the numbers of the sets as the reader sees them."""
+
+    who: Reader
+    study: Study
+    design: Design
+    order: list[int]
+
+
 class Readings:
     """Safe to share between threads."""
 
@@ -67,24 +77,26 @@ class Readings:
 
     def open(self, token: str, access: Access) -> Reading:
         """Raises NOT_FOUND for a word of no link."""
-        who, study, design, contents = self._at(token, access)
-        said = {one.number: one for one in reader_studies.answers(self._facts, study.study_id, who.reader_id)}
-        ordered = _order(study, design, who, contents)
-        shown = [self._shown(place, design, who, n, contents[n], said.get(n)) for place, n in enumerate(ordered, 1)]
-        return Reading(who.name, design, study.state == OPEN, tuple(shown))
+        at = self._at(token, access)
+        contents = reader_studies.contents(self._facts, at.study.study_id)
+        answers = reader_studies.answers(self._facts, at.study.study_id, at.who.reader_id)
+        said = {one.number: (one.answer, one.seconds) for one in answers}
+        shown = [
+            self._shown(place, at, n, _films(contents[n]), *said.get(n, ({}, 0.0)))
+            for place, n in enumerate(at.order, 1)
+        ]
+        return Reading(at.who.name, at.design, at.study.state == OPEN, tuple(shown))
 
     def picture(self, token: str, number: int, place: int, access: Access) -> Picture:
         """The picture at a place of a set, 0 for the query."""
-        who, study, design, contents = self._at(token, access)
-        n = _number(_order(study, design, who, contents), number)
-        films = _films(contents[n])
-        if not films:
-            raise _withdrawn()
+        at = self._at(token, access)
+        n, content = self._set(at, number)
+        films = _films(content)
         if not 0 <= place <= len(films):
             raise invalid(f"place is between 0 (the query) and {len(films)}")
         if place == 0:
-            return self._images.picture(str(contents[n]["query"]), access)
-        mine = order.films(design.seed, who.reader_id, n, len(films))
+            return self._images.picture(str(content["query"]), access)
+        mine = order.films(at.design.seed, at.who.reader_id, n, len(films))
         return self._images.picture(films[mine[place - 1]], access)
 
     def answer(
@@ -92,48 +104,46 @@ class Readings:
     ) -> Shown:
         """Keep an answer, or change one. Raises INVALID_ARGUMENT for one that is not whole; FAILED_PRECONDITION once
         the study is closed."""
-        who, study, design, contents = self._at(token, access)
-        n = _number(_order(study, design, who, contents), number)
-        count = len(_films(contents[n]))
+        at = self._at(token, access)
+        n, content = self._set(at, number)
+        films = _films(content)
         if not math.isfinite(seconds) or seconds < 0:
             raise invalid("seconds is a number, 0 or more")
-        if not count:
-            raise _withdrawn()
-        mine = order.films(design.seed, who.reader_id, n, count)
-        graded = design.kind is Kind.GRADES
-        said = _graded(grades, chosen, mine) if graded else _chosen(chosen, grades, mine, design)
-        reader_studies.answer(self._facts, who, n, said, min(seconds, _LONGEST))
-        kept = reader_studies.answers(self._facts, who.study_id, who.reader_id)
-        return self._shown(number, design, who, n, contents[n], next(one for one in kept if one.number == n))
+        seconds = min(seconds, _LONGEST)
+        mine = order.films(at.design.seed, at.who.reader_id, n, len(films))
+        graded = at.design.kind is Kind.GRADES
+        said = _graded(grades, chosen, mine) if graded else _chosen(chosen, grades, mine, at.design)
+        reader_studies.answer(self._facts, at.who, n, said, seconds)
+        return self._shown(number, at, n, films, said, seconds)
 
-    def _at(self, token: str, access: Access) -> tuple[Reader, Study, Design, list[Content]]:
+    def _at(self, token: str, access: Access) -> _At:
         who = reader_studies.reader(self._facts, hashed(token))
         if who is None:
             raise HilumError(ErrorCode.NOT_FOUND, "this link leads nowhere; ask whoever runs the study for a new one")
         condition = access.condition()
         study = reader_studies.read(self._facts, who, None if condition is None else to_sql(condition))
-        return who, study, Design.of(study.design), reader_studies.contents(self._facts, who.study_id)
+        design, count = Design.of(study.design), reader_studies.size(self._facts, study.study_id)
+        return _At(who, study, design, order.sets(design.seed, who.reader_id, count, reader_studies.repeats(study)))
+
+    def _set(self, at: _At, number: int) -> tuple[int, Content]:
+        """Which set a reader means, and what it is. Raises FAILED_PRECONDITION for one that is withdrawn."""
+        if not 1 <= number <= len(at.order):
+            raise invalid(f"number is between 1 and {len(at.order)}")
+        n = at.order[number - 1]
+        if not (content := reader_studies.content(self._facts, at.study.study_id, n)):
+            raise HilumError(ErrorCode.FAILED_PRECONDITION, "this set is not shown any more; go on with another")
+        return n, content
 
     @staticmethod
-    def _shown(place: int, design: Design, who: Reader, n: int, content: Content, said: Answer | None) -> Shown:
-        count = len(_films(content))
-        if said is None or not count:
-            return Shown(place, count, not count)
-        mine = order.films(design.seed, who.reader_id, n, count)
-        chosen = tuple(at for at, one in enumerate(mine, 1) if one in said.answer.get("chosen", ()))
-        grades = said.answer.get("grades")
-        graded = tuple(grades[one] for one in mine) if grades else ()
-        return Shown(place, count, False, chosen, graded, said.seconds)
-
-
-def _order(study: Study, design: Design, who: Reader, contents: Sequence[Content]) -> list[int]:
-    return order.sets(design.seed, who.reader_id, len(contents), reader_studies.repeats(study))
-
-
-def _number(ordered: Sequence[int], number: int) -> int:
-    if not 1 <= number <= len(ordered):
-        raise invalid(f"number is between 1 and {len(ordered)}")
-    return ordered[number - 1]
+    def _shown(
+        place: int, at: _At, n: int, films: Sequence[str], said: Mapping[str, list[int]], seconds: float
+    ) -> Shown:
+        mine = order.films(at.design.seed, at.who.reader_id, n, len(films))
+        chosen = tuple(where for where, one in enumerate(mine, 1) if one in said.get("chosen", ()))
+        grades = said.get("grades")
+        return Shown(
+            place, len(films), not films, chosen, tuple(grades[one] for one in mine) if grades else (), seconds
+        )
 
 
 def _films(content: Content) -> list[str]:
@@ -156,7 +166,3 @@ def _graded(grades: Sequence[int], chosen: Sequence[int], mine: Sequence[int]) -
     for place, grade in enumerate(grades):
         own[mine[place]] = grade
     return {"grades": own}
-
-
-def _withdrawn() -> HilumError:
-    return HilumError(ErrorCode.FAILED_PRECONDITION, "this set is not shown any more; go on with another")
