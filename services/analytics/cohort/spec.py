@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from services.analytics.asked import MAX_SEED
+from services.analytics.cohort.reading import parsed
 from services.analytics.cohort.spec_checks import Part, canonical, films, one_line, one_of
 from services.analytics.cohort.spec_draws import (
     EQUAL,
@@ -31,7 +32,6 @@ from services.analytics.cohort.spec_draws import (
     Table,
     Target,
 )
-from services.analytics.cohort.reading import parsed
 from services.core import filters
 from services.core.errors import invalid
 from services.core.facts import sets
