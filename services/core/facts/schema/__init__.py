@@ -1,0 +1,65 @@
+"""The tables of facts. SQL holds what is true of films; vectors live in Qdrant, pictures in files."""
+
+from services.core.facts.schema.base import metadata
+from services.core.facts.schema.films import boxes, embeddings, images, labels, profiles, reports
+from services.core.facts.schema.search import (
+    calibrations,
+    densities,
+    marks,
+    members,
+    recalls,
+    report_vectors,
+    searches,
+    sets,
+    side_columns,
+    side_rows,
+)
+from services.core.facts.schema.teaching import (
+    quiz_tries,
+    reader_answers,
+    reader_films,
+    reader_sets,
+    reader_studies,
+    readers,
+    teaching_files,
+    teaching_films,
+    teaching_pictures,
+    teaching_versions,
+)
+from services.core.facts.schema.work import forgotten, job_items, jobs, models, promotions, runs
+
+__all__ = [
+    "boxes",
+    "calibrations",
+    "densities",
+    "embeddings",
+    "forgotten",
+    "images",
+    "job_items",
+    "jobs",
+    "labels",
+    "marks",
+    "members",
+    "metadata",
+    "models",
+    "profiles",
+    "promotions",
+    "quiz_tries",
+    "reader_answers",
+    "reader_films",
+    "reader_sets",
+    "reader_studies",
+    "readers",
+    "recalls",
+    "report_vectors",
+    "reports",
+    "runs",
+    "searches",
+    "sets",
+    "side_columns",
+    "side_rows",
+    "teaching_files",
+    "teaching_films",
+    "teaching_pictures",
+    "teaching_versions",
+]
