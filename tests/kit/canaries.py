@@ -60,8 +60,8 @@ class Canaries:
         return self._plant(f"1.2.826.0.1.3680043.99731{len(self.planted):05d}13799", where)
 
     def date(self, where: str) -> str:
-        """A day that no other part of a test speaks of, in an even year: a film's own date, moved by up to 365 days, can
-        fall on 17 April of an odd one but never on another canary."""
+        """A day that no other part of a test speaks of, in an even year: a film's own date, moved by up to 365 days,
+        can fall on 17 April of an odd one but never on another canary."""
         return self._plant(f"17{len(self.planted) % 45 * 2 + 10}0417", where)
 
     def film(self, seed: int, **tags: object) -> FileDataset:
