@@ -115,6 +115,9 @@ def test_every_group_has_what_it_is_there_for(served: SimpleNamespace) -> None:
     assert list(file.document.differential) == ["Edema"] and file.document.diagnosis == "Pleural effusion"
     assert [section.key for section in file.document.sections] == ["typical", "atypical", "lookalikes", "normals"]
     assert (file.state, file.version) == ("draft", 1)
+    default = assemble(served, typical=3, atypical=1, lookalikes=1, normals=1).files[0]
+    for image in default.document.images:  # nobody chose models: the first one does, and another says whether it agrees
+        assert "model near" in image.why and ("other ranks it" in image.why) == (image.section != "normals")
     again = assemble(served, typical=3, atypical=1, lookalikes=2, normals=4, models=["near", "other"]).files[0]
     assert again.document == file.document and again.file_id != file.file_id
 

@@ -7,28 +7,32 @@ The same question on the same archive gives the same films: nothing is drawn at 
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from services.core.access import Access
 from services.core.errors import ErrorCode, HilumError
-from services.core.facts import Facts, images
-from services.core.filters import all_of, describe, parse
+from services.core.facts import Facts, images, models
+from services.core.filters import all_of, describe, equals, not_, parse
+from services.core.labels import LabelState
 from services.core.licences import HandingOn, handing_on
 from services.core.types import ImageRecord
 from services.query.asked import Hit, Mode, Ranking, SearchQuery, Showing
 from services.query.by import By, Mixture, StoredFilm
+from services.query.facets import facets
 from services.query.search.modes import NO_FINDING
 from services.query.search.pipeline import Search
 from services.query.teaching.cases import write
-from services.query.teaching.chosen import Chosen, Group, age_band, conditions, why
+from services.query.teaching.chosen import Chosen, Group, age_band, agreement, conditions, why
 from services.query.teaching.files import Files
 from services.query.teaching.grading import GRADES, UNKNOWN, graded, in_turn
 from services.query.teaching.rights import Shown
 from services.query.teaching.wanted import Wanted
 
 _DEEPER = 6  # films looked at for each that is wanted: others of a patient, and those not to be handed on, are left out
+_WITNESSES, _REACH = 2, 200  # other models that are asked whether they agree, and how far
 _EXACT = 50_000  # films up to which every one is compared: answers do not hang on the index then
 Cancelled = Callable[[], bool]
 
@@ -52,8 +56,10 @@ class _Work:
     exact: bool
     groups: dict[Group, list[Chosen]] = field(default_factory=dict)
     patients: set[tuple[str, str]] = field(default_factory=set)
+    forbidden: list[str] = field(default_factory=list)
     refused: dict[str, int] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
+    others: dict[str, dict[str, int]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
@@ -68,10 +74,14 @@ class Assembler:
         started = time.perf_counter()
         held = max(images.count_by_model(self._facts).values(), default=0)
         work = _Work(wanted, access, cancelled, held <= _EXACT, notes=list(wanted.notes))
+        self._leave_out(work)
         for choose in (self._index, self._cases, self._lookalikes, self._normals):
             choose(work)
         found = [one for group in work.groups.values() for one in group]
-        work.notes += [f"{count} left out: {reason}" for reason, count in sorted(work.refused.items())]
+        work.notes += [
+            f"{count} left out: their licence ({licence}) forbids handing them on"
+            for licence, count in sorted(work.refused.items())
+        ]
         if not found:
             told = "; ".join(work.notes) or "no film is like it"
             raise HilumError(ErrorCode.FAILED_PRECONDITION, f"nothing to assemble: {told}")
@@ -80,6 +90,20 @@ class Assembler:
             name = f"{wanted.request_id}/{number}" if wanted.request_id else ""
             kept.append(self._files.create(user, access, document, "assembled", name))
         return Made(tuple(kept), tuple(work.notes), time.perf_counter() - started)
+
+    def _leave_out(self, work: _Work) -> None:
+        """Films whose licence forbids handing on do not answer at all; how many of them there are is said."""
+        if work.wanted.restricted:
+            return
+        stated = self._licences(work.wanted.filter, work.access)
+        work.forbidden = [licence for licence in stated if handing_on(licence) is HandingOn.FORBIDDEN]
+        if work.forbidden and work.wanted.finding:
+            with_it = all_of(parse(work.wanted.filter), equals(f"labels.{work.wanted.finding}", LabelState.PRESENT))
+            counts = self._licences(describe(with_it), work.access)
+            work.refused = {name: counts[name] for name in work.forbidden if name in counts}
+
+    def _licences(self, condition: str, access: Access) -> dict[str, int]:
+        return facets(self._facts, condition, ["licence"], access).facets[0].counts
 
     def _index(self, work: _Work) -> None:
         """The film asked with opens the file."""
@@ -150,12 +174,27 @@ class Assembler:
     def _asked(
         self, work: _Work, by: By | None, ranking: Ranking, count: int, narrower: str = ""
     ) -> Sequence[Hit]:  # fmt: skip
-        condition = all_of(parse(work.wanted.filter), parse(narrower))
+        licences = (not_(equals("licence", licence)) for licence in work.forbidden)
+        condition = all_of(parse(work.wanted.filter), parse(narrower), *licences)
         query = SearchQuery(
             by, work.wanted.models, describe(condition), min(_DEEPER * count + len(work.seen), 1_000),
             exact=work.exact, ranking=ranking, showing=Showing(per_patient=1),
         )  # fmt: skip
-        return self._search(query, work.cancelled, work.access.condition()).hits
+        hits = self._search(query, work.cancelled, work.access.condition()).hits
+        work.others = {} if narrower or work.wanted.models or not hits else self._others(work, query, hits)
+        return hits
+
+    def _others(self, work: _Work, query: SearchQuery, hits: Sequence[Hit]) -> dict[str, dict[str, int]]:
+        """What other models say of the same question, where nobody chose models: model → film → rank."""
+        asked = [place.model for place in hits[0].places]
+        others = [name for name in models.active(self._facts) if name not in asked][:_WITNESSES]
+        found = {}
+        for name in others:
+            wider = replace(query, models=(name,), limit=_REACH, showing=Showing(fold=False))
+            with contextlib.suppress(HilumError):  # it knows no words, or does not hold the film
+                answer = self._search(wider, work.cancelled, work.access.condition())
+                found[name] = {hit.image.record.image_id: rank for rank, hit in enumerate(answer.hits, 1)}
+        return found
 
     def _fill(self, work: _Work, group: Group, count: int, hits: Sequence[Hit], told: str = "") -> int:
         """Take the first films that may be taken, of each severity in turn where typical cases are graded; cases then
@@ -170,7 +209,8 @@ class Assembler:
             record = hit.image.record
             if taken < count and self._is_new(work, record):
                 severity, said = grades.get(record.image_id, (UNKNOWN, ""))
-                self._take(work, group, record, why(group, rank, hit, work.wanted.finding, told), severity, said)
+                reason = "; ".join((why(group, rank, hit, work.wanted.finding, told), *agreement(record, work.others)))
+                self._take(work, group, record, reason, severity, said)
                 taken += 1
         if cases and taken:
             work.groups[group].sort(key=lambda one: GRADES.index(one.severity))
@@ -187,10 +227,8 @@ class Assembler:
     def _may_be_taken(work: _Work, record: ImageRecord) -> bool:
         if handing_on(record.licence) is not HandingOn.FORBIDDEN or work.wanted.restricted:
             return True
-        if record.image_id not in work.seen:
-            work.seen.add(record.image_id)
-            reason = f"their licence ({record.licence}) forbids handing them on"
-            work.refused[reason] = work.refused.get(reason, 0) + 1
+        licence = str(record.licence)
+        work.refused[licence] = work.refused.get(licence, 0) + 1
         return False
 
     def _take(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -55,6 +56,15 @@ def why(group: Group, rank: int, hit: Hit, finding: str, told: str = "") -> str:
     if remark := licence_remark(hit.image.record):
         parts.append(remark)
     return "; ".join(parts)
+
+
+def agreement(record: ImageRecord, others: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """What models say that did not choose: model → film → rank. Nothing where none was asked."""
+    told = []
+    for model, ranks in others.items():
+        rank = ranks.get(record.image_id)
+        told.append(f"{model} ranks it {rank}" if rank else f"not among the first {len(ranks)} of {model}")
+    return told
 
 
 def conditions(record: ImageRecord) -> set[str]:

@@ -8,10 +8,13 @@ from hilum.v1 import query_pb2, teaching_pb2
 from services.core.access import Access
 from services.core.errors import ErrorCode, HilumError, invalid
 from services.core.facts import Facts, images
+from services.core.filters import describe, equals
 from services.core.filters.fields import LABELS
 from services.core.filters.fields import field as filter_field
+from services.core.labels import LabelState
 from services.query import convert
 from services.query.by import By, ReportWords, StoredFilm, Words, parts
+from services.query.facets import facets
 from services.query.saved import Saved
 from services.query.search.modes import diagnoses
 from services.query.teaching.document import LINE
@@ -88,7 +91,8 @@ def _count(name: str, asked: int) -> int:
 
 
 def _said(facts: Facts, access: Access, by: By) -> tuple[str, list[str]]:
-    """Which finding words or films are about: the first that words state, or that all the films have in common."""
+    """Which finding words or films are about: the first that words state, or of those that all the films have in
+    common the one that the fewest films of the archive have."""
     texts = [one.text for one, weight in parts(by) if isinstance(one, Words) and weight > 0]
     said = [
         mention.finding
@@ -106,11 +110,15 @@ def _said(facts: Facts, access: Access, by: By) -> tuple[str, list[str]]:
             raise HilumError(ErrorCode.NOT_FOUND, "no such film; `images:query` lists those there are")
         common = set.intersection(*(diagnoses([one]) for one in seen))
         if common:
-            first = sorted(common)[0]
-            return first, _others(first, sorted(common))
+            rarest = min(sorted(common), key=lambda name: facets(facts, _has(name), ["view"], access).total)
+            return rarest, _others(rarest, sorted(common))
     if any(isinstance(one, ReportWords) for one, _ in parts(by)):
         return "", ["a report may say several things; name a finding for look-alikes and atypical cases"]
     return "", []
+
+
+def _has(finding: str) -> str:
+    return describe(equals(LABELS + finding, LabelState.PRESENT))
 
 
 def _others(taken: str, said: list[str]) -> list[str]:
