@@ -132,6 +132,7 @@ def test_originals_are_found_cleaned_and_resumed_and_nothing_names_a_person(give
     assert len(given.canaries.found(everything)) > 60
 
 
+@pytest.mark.slow
 def test_the_command_writes_the_same_and_needs_the_archives_key(
     given: Given, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
