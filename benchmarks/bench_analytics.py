@@ -5,13 +5,13 @@
     python benchmarks/bench_analytics.py --dim 1024 --growth 10000 30000 100000 300000
 
 Legs, on the same clustered unit vectors read from a file, each in a fresh process with all cores. *First* includes
-imports and compiling (numba's cache on disk is warm after the very first run of all), *again*, for at most 20,000 films,
-does not.
+imports and compiling (numba's cache on disk is warm after the very first run of all), *again*, for at most 20,000
+films, does not.
 
 shared    services.analytics: one cosine graph → Leiden (igraph) → map (UMAP's layout, PCA start) → snapshot
-separate  what one gets by calling tools one after the other: umap-learn's `nearest_neighbors` and `fuzzy_simplicial_set`
-          as scanpy has them, leidenalg to its end as scanpy has it, `umap.UMAP` with neighbours of its own, and the
-          table that embedding-atlas reads; none of them told a seed, so that they may use every core
+separate  what one gets by calling tools one after the other: umap-learn's `nearest_neighbors` and
+          `fuzzy_simplicial_set` as scanpy has them, leidenalg to its end as scanpy has it, `umap.UMAP` with neighbours
+          of its own, and the table that embedding-atlas reads; none told a seed, so that they may use every core
 
 Trustworthiness, and modularity on one and the same graph, say whether what came out is as good. Peak memory is the
 process's, the vectors that it read among it. Read the ratios: wall times carry what else the machine does.
