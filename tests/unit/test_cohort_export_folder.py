@@ -123,16 +123,21 @@ def test_killed_in_the_middle_it_goes_on_and_rewrites_nothing_that_is_whole(
         assert ((after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)) == (name != torn), name
 
 
-def test_a_zip_is_made_of_whole_files_alone(site: Site, whole: Path, tmp_path: Path) -> None:
-    with site.client() as client:
-        client.export_cohort(NAME, tmp_path / f"{NAME}.zip", FORMATS, right="own")
-        with pytest.raises(HilumError, match="there is a file of this name"):
-            client.export_cohort(NAME, tmp_path / f"{NAME}.zip", ["csv"])
-    assert [path.name for path in tmp_path.iterdir()] == [f"{NAME}.zip"]
-    with zipfile.ZipFile(tmp_path / f"{NAME}.zip") as archive:
-        assert {info.date_time for info in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+def test_a_zip_is_made_of_whole_files_alone(whole: Path, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        folder = Folder(tmp_path / name / f"{NAME}.zip")
+        for file, data in files(whole).items():
+            if file != SUMS:
+                folder.write(file, hashlib.sha256(data).hexdigest(), [data])
+        assert not (tmp_path / name / f"{NAME}.zip").exists()
+        folder.close()
+        assert [path.name for path in (tmp_path / name).iterdir()] == [f"{NAME}.zip"]
+    assert (tmp_path / "one" / f"{NAME}.zip").read_bytes() == (tmp_path / "two" / f"{NAME}.zip").read_bytes()
+    with zipfile.ZipFile(tmp_path / "one" / f"{NAME}.zip") as archive:
         archive.extractall(tmp_path)
     assert files(tmp_path / NAME) == files(whole)
+    with pytest.raises(HilumError, match="there is a file of this name"):
+        Folder(tmp_path / "one" / f"{NAME}.zip")
 
 
 def test_a_browser_saves_the_same_files_as_one_zip(site: Site, whole: Path, tmp_path: Path) -> None:
