@@ -31,7 +31,7 @@ FIELDS = ("study_id", "accession_id", "bytes_sha256", "pixel_sha256", "phash")  
 BITS, LIKENESS, DETAIL = 4, 0.985, 0.9
 NEIGHBOURS = 10
 _SIDE, _SMALL, _SLOW = 64, 32, 16
-_PICTURES = 3_000  # at a time: 200 MB
+_PICTURES = 3_000  # at a time: 270 MB
 
 Codes = NDArray[np.int64]
 Pairs = NDArray[np.int64]  # (P, 2) rows
