@@ -21,7 +21,7 @@ export function written(document_, history = true) {
     part("Diagnosis", prose(one.diagnosis), { class: "diagnosis" }),
     part("Differential diagnosis", items(one.differential)),
     part("Discussion", prose(one.discussion)),
-    ...one.sections.map((section) => part(section.heading || "Section", [...prose(section.text), el("p", { class: "quiet small" }, films(one, section.key))])),
+    ...one.sections.map((section) => part(section.heading || "Section", [...prose(section.text), ...films(one, section.key)])),
     part("References", items(one.references, "ol")),
     facts.length && el("dl", { class: "case-facts" }, facts.map(([name, value]) => [el("dt", {}, name), el("dd", {}, value)])),
     part("Authors", items(authors(one.authors))),
@@ -32,7 +32,7 @@ export function written(document_, history = true) {
 
 function films(one, section) {
   const places = inOrder(one.images, one.sections).map((image, n) => [image, n + 1]).filter(([image]) => image.section === section).map(([, n]) => n);
-  return places.length ? `Film${places.length > 1 ? "s" : ""} ${runs(places)}` : "No films.";
+  return places.length ? [el("p", { class: "quiet small" }, `Film${places.length > 1 ? "s" : ""} ${runs(places)}`)] : [];
 }
 
 // 1, 2, 3, 6 → "1–3, 6"

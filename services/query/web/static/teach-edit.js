@@ -112,7 +112,7 @@ export class Editor {
       const sent = this.draft.told(document_);
       const made = await call(this.here, { made_from: from, document: sent }, undefined, "PATCH");
       show(byId("conflict"), false);
-      const bare = (one) => JSON.stringify([one.title, one.images.map((image) => [image.caption, image.annotations]), TEXTS.map((key) => one[key])]).replace(/\\n|\s/g, "");
+      const bare = (one) => JSON.stringify([one.title, one.images.map((image) => [image.key, image.caption, image.annotations.length]), TEXTS.map((key) => one[key])]).replace(/\\n|\s/g, "");
       const merged = bare(made.document) !== bare(sent);
       this.saved = `Saved as version ${made.version}${merged ? ", with what others changed meanwhile" : ""}.`;
       this.took(made);

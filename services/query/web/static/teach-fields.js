@@ -25,7 +25,7 @@ function field(draft, holder, [key, label, rows, hint, way, most]) {
   made.value = way.told(holder[key] ?? "");
   made.dataset.field = key;
   made.addEventListener("input", () => { holder[key] = way.read(made.value); draft.look(); });
-  return el("label", { class: "entry" }, el("span", {}, label, hint && el("small", { class: "quiet" }, ` ${hint}`)), made);
+  return el("label", { class: "entry" }, el("span", {}, label, hint && el("small", { class: "hint" }, ` · ${hint}`)), made);
 }
 
 // sections: they changed.  add(id): a film joins; it may fail.

@@ -16,7 +16,7 @@ function tile(one) {
   return el("li", {}, el("a", { class: "case-tile", href: `/teaching/${encodeURIComponent(one.file_id)}` },
     el("span", { class: `shots of-${Math.min(4, one.pictures.length)}` }, one.pictures.map(picture)),
     el("strong", {}, one.title), one.diagnosis && el("span", { class: "quiet small lead" }, one.diagnosis.split("\n")[0]),
-    el("span", { class: "small quiet" }, el("span", { class: `chip state-of ${one.state}` }, one.state), ` ${plural(one.films, "film")} · ${one.updated_at.slice(0, 10)}`)));
+    el("span", { class: "small quiet" }, el("span", { class: `chip state-of ${one.state}` }, one.state), ` ${plural(one.films, "film")}`, el("span", { class: "when" }, ` · ${one.updated_at.slice(0, 10)}`))));
 }
 
 let token = "";

@@ -1,0 +1,377 @@
+"""The pages of teaching files in a real browser: assembled, edited, published, tried as an unknown, exported."""
+
+from __future__ import annotations
+
+import os
+import time
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from services.core.blobs import Blobs
+from services.core.facts import open_facts
+from services.core.store import VectorStore
+from services.engine.supervisor import EngineProcess
+from services.query.api import QueryApi
+from services.query.exports_api import ExportsApi
+from services.query.teaching_api import TeachingApi
+from services.query.web.pages import web_router
+from tests.kit import browser as chromium_kit
+from tests.kit.archive import Archive, spot
+from tests.kit.browser import ENTER, LEFT, Browser
+from tests.kit.places import PlacesEncoder
+from tests.kit.served import served
+
+pytestmark = pytest.mark.skipif(chromium_kit.binaries() is None, reason="chromium and chromedriver are not here")
+HOSTILE = "<img src=x onerror=\"document.title='pwned'\"><script>document.title='pwned'</script>"
+ALT, CONTROL = "\ue00a", "\ue009"
+PHONE, TABLET, DESK = (390, 844), (820, 1180), (1366, 900)
+SHOTS = os.environ.get("HILUM_SHOTS")  # a folder: pictures of the pages are put there, to be looked at
+TEXT = "return document.querySelector(arguments[0])?.innerText ?? ''"
+LARGE = "return !!document.querySelector('.plate canvas') && document.querySelector('.plate canvas').width > 1"
+
+
+@dataclass
+class Place:
+    """Where the pages are, the archive's films, and where downloads go."""
+
+    url: str
+    browser: Browser
+    films: list[str]
+    downloads: Path
+
+    def open(self, path: str) -> None:
+        self.browser.open(self.url + path)
+
+    def get(self, path: str) -> Any:
+        return httpx.get(f"{self.url}/v1/{path}").json()
+
+    def send(self, path: str, body: dict[str, Any], method: str = "POST") -> Any:
+        return httpx.request(method, f"{self.url}/v1/{path}", json=body).json()
+
+    def shot(self, name: str) -> None:
+        """No page scrolls sideways, however narrow."""
+        for kind, (width, height) in {"phone": PHONE, "tablet": TABLET, "desk": DESK}.items():
+            self.browser.resize(width, height)
+            wide = self.browser.run("return document.documentElement.scrollWidth")
+            assert wide <= width, f"{name} scrolls sideways on a {kind}: {wide}"
+            if SHOTS:
+                time.sleep(0.2)
+                self.browser.screenshot(Path(SHOTS) / f"teaching-{name}-{kind}.png")
+        self.browser.resize(*DESK)
+
+    def made(self, **fields: Any) -> str:
+        """A file of the first films."""
+        images = [{"image_id": image_id} for image_id in self.films[:3]]
+        document = {"title": "A case", "diagnosis": "Edema", "images": images, **fields}
+        return str(self.send("teachingFiles", {"document": document})["file_id"])
+
+
+@pytest.fixture(scope="module")
+def place(engine: EngineProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    home = tmp_path_factory.mktemp("teaching")
+    facts, store = open_facts(f"sqlite:///{home / 'facts.db'}"), VectorStore(engine.url)
+    archive = Archive(facts, store, Blobs(home / "blobs"), [PlacesEncoder("teach-web")])
+    archive.open()
+    films = [
+        archive.add(
+            f"film-{n}", spot(0.5, (n + 1) / 13, 128), patient_id=f"p-{n}", study_id=f"s-{n}", view="PA", age=40.0 + n,
+            sex="F", licence=None if n == 3 else "CC BY 4.0", attribution=HOSTILE if n == 1 else "Somebody, 2021",
+            labels={"edema": "present" if n < 4 else "absent"}
+            | ({"pneumonia": "present"} if 4 <= n < 8 else {}) | ({"no_finding": "present"} if n >= 8 else {}),
+        ).image_id
+        for n in range(12)
+    ]  # fmt: skip
+    archive.settle()
+    query = QueryApi(facts, store, archive.encode, archive.blobs)
+    apis = [
+        query,
+        TeachingApi(facts, query, archive.encode, archive.blobs),
+        ExportsApi(facts, archive.blobs, b"k" * 32),
+    ]
+    downloads = home / "downloads"
+    with served(apis, [web_router(facts, query)]) as where, chromium_kit.chromium(*DESK) as browser:
+        allowed = {"behavior": "allow", "downloadPath": str(downloads)}
+        browser.send("/goog/cdp/execute", {"cmd": "Browser.setDownloadBehavior", "params": allowed})
+        yield Place(where.url, browser, films, downloads)
+        assert {u for u in browser.requested() if not u.startswith((where.url, "data:", "blob:", "about:"))} == set()
+    query.close()
+    archive.close()
+    for encoder in archive.encoders:
+        store.drop(encoder.spec.collection)
+    store.close()
+    facts.close()
+
+
+def put(browser: Browser, selector: str, text: str) -> None:
+    """As if it were typed."""
+    browser.run(
+        "const e = document.querySelector(arguments[0]); e.value = arguments[1];"
+        "e.dispatchEvent(new Event('input', {bubbles: true})); e.dispatchEvent(new Event('change', {bubbles: true}));",
+        selector, text,
+    )  # fmt: skip
+
+
+def click(browser: Browser, selector: str) -> None:
+    browser.run("document.querySelector(arguments[0]).click()", selector)
+
+
+def drag(browser: Browser, *points: tuple[float, float], over: str = ".plate") -> None:
+    """The pointer from the first to the last of these fractions of an element."""
+    box = browser.run("const b = document.querySelector(arguments[0]).getBoundingClientRect();"
+                      "return [b.left, b.top, b.width, b.height]", over)  # fmt: skip
+    at = [(round(box[0] + x * box[2]), round(box[1] + y * box[3])) for x, y in points]
+    moves: list[dict[str, Any]] = [
+        {"type": "pointerMove", "x": x, "y": y, "duration": 20, "origin": "viewport"} for x, y in at
+    ]
+    strokes = [moves[0], {"type": "pointerDown", "button": 0}, *moves[1:], {"type": "pointerUp", "button": 0}]
+    browser.send("/actions", {"actions": [{"type": "pointer", "id": "mouse", "actions": strokes}]})
+
+
+def chord(browser: Browser, held: str, key: str) -> None:
+    strokes = [("keyDown", held), ("keyDown", key), ("keyUp", key), ("keyUp", held)]
+    keys = [{"type": kind, "value": value} for kind, value in strokes]
+    browser.send("/actions", {"actions": [{"type": "key", "id": "keys", "actions": keys}]})
+
+
+def test_a_case_is_assembled_edited_published_tried_and_exported(place: Place) -> None:
+    browser = place.browser
+    place.open("/teaching")
+    assert browser.wait("return document.querySelector('#seek-said').innerText.includes('No teaching file yet')")
+    place.shot("empty")
+    put(browser, "#assemble [name=finding]", "edema")
+    for name, count in {"typical": 3, "atypical": 0, "lookalikes": 2, "normals": 1}.items():
+        put(browser, f"#assemble [name={name}]", str(count))
+    click(browser, "#assemble [type=submit]")
+    browser.wait("return location.pathname.length > 20")
+    browser.wait(LARGE)
+    file_id = browser.url.rsplit("/", 1)[1]
+    assert len(place.get(f"teachingFiles/{file_id}")["document"]["images"]) == 6
+    assert browser.wait("return document.querySelectorAll('#licence-list li').length > 0")
+    assert "CC BY 4.0" in browser.run(TEXT, "#licences")
+    _edited(place, file_id)
+    _published(place)
+    _tried(place, file_id)
+    _exported(place, file_id)
+    assert browser.console() == []
+
+
+def _edited(place: Place, file_id: str) -> None:
+    browser = place.browser
+    first, second = browser.run(
+        "return [...document.querySelectorAll('#films li')].slice(0, 2).map((e) => e.dataset.key)"
+    )
+    browser.press("e")
+    browser.wait("return !document.querySelector('#edit').hidden")
+    browser.wait(LARGE)
+    put(browser, "[data-field=title]", f"Edema & {HOSTILE}")
+    put(browser, "[data-field=history]", "Breathless.\n\n- since **yesterday**")
+    put(browser, "[data-field=differential]", "Pneumonia\nFibrosis")
+    click(browser, "[data-tool=arrow]")
+    drag(browser, (0.2, 0.25), (0.4, 0.4), (0.6, 0.5))
+    click(browser, "[data-tool=circle]")
+    drag(browser, (0.5, 0.5), (0.6, 0.5), (0.7, 0.5))
+    click(browser, "[data-tool=rectangle]")
+    drag(browser, (0.1, 0.1), (0.2, 0.2), (0.3, 0.2))
+    click(browser, "[data-tool=polygon]")
+    for corner in ((0.1, 0.6), (0.3, 0.6), (0.3, 0.9)):
+        drag(browser, corner)
+    browser.press(ENTER)
+    click(browser, "[data-tool=text]")
+    drag(browser, (0.6, 0.8))
+    browser.wait("return document.activeElement.dataset.mark === '4'")
+    browser.press(*"here")
+    assert browser.run("return document.querySelectorAll('.marks-over .mark').length") == 5
+    browser.run("document.activeElement.blur()")
+    click(browser, "[data-tool=arrow]")
+    drag(browser, (0.8, 0.2), (0.9, 0.3), (0.9, 0.4))
+    assert browser.run("return document.querySelectorAll('.marks-over .mark').length") == 6
+    chord(browser, CONTROL, "z")
+    assert browser.wait("return document.querySelectorAll('.marks-over .mark').length === 5")
+    chord(browser, ALT, "\ue014")  # the first film one place on
+    assert browser.wait("return document.querySelector('#films li').dataset.key === arguments[0]", second)
+    place.shot("edit")
+    assert browser.run(
+        "const e = new Event('beforeunload', {cancelable: true}); dispatchEvent(e); return e.defaultPrevented"
+    )
+    chord(browser, CONTROL, "s")
+    assert browser.wait("return document.querySelector('#edit [role=status]').innerText === 'Saved as version 2.'")
+    images = {one["key"]: one for one in place.get(f"teachingFiles/{file_id}")["document"]["images"]}
+    assert list(images)[:2] == [second, first]
+    marks = images[first]["annotations"]
+    assert [one["kind"] for one in marks] == ["arrow", "circle", "rectangle", "polygon", "text"]
+    near = pytest.approx
+    assert [marks[0]["points"][1][side] for side in "xy"] == [near(0.6, abs=0.01), near(0.5, abs=0.01)]
+    assert marks[1]["radius"] == near(0.2, abs=0.01) and len(marks[3]["points"]) == 3 and marks[4]["text"] == "here"
+    place.open(f"/teaching/{file_id}")
+    browser.wait(LARGE)
+    browser.press("\ue014")
+    assert browser.wait("return document.querySelectorAll('.marks-over .mark').length === 5")
+    assert browser.run("return document.querySelector('.marks-over text').textContent") == "here"
+    assert browser.run(TEXT, "#title") == f"Edema & {HOSTILE}" and browser.run("return document.title") != "pwned"
+    assert browser.run("return document.querySelector('#words strong').innerText") == "yesterday"
+    place.shot("case")
+
+
+def _published(place: Place) -> None:
+    browser = place.browser
+    for name, state in (("Send to review", "review"), ("Publish", "published")):
+        browser.run(
+            "[...document.querySelectorAll('#acts button')].find((e) => e.innerText === arguments[0]).click()", name
+        )
+        assert browser.wait("return document.querySelector('#state .chip').innerText === arguments[0]", state)
+    assert browser.wait("return document.querySelectorAll('#versions li').length === 2")
+    assert "published by local" in browser.run("return document.querySelector('#events').textContent")
+
+
+def _tried(place: Place, file_id: str) -> None:
+    """Nothing that the page holds or asks for says the answer before it was given."""
+    browser = place.browser
+    browser.requested()
+    place.open(f"/teaching/{file_id}/quiz")
+    browser.wait(LARGE)
+    browser.wait("return !document.querySelector('#answer').hidden")
+    asked = {url.removeprefix(place.url).split("?")[0] for url in browser.requested()}
+    service = {path for path in asked if path.startswith("/v1/")}
+    assert all(path == f"/v1/teachingFiles/{file_id}/quiz" or "/pictures/" in path for path in service), service
+    whole = str(browser.run("return document.documentElement.outerHTML")).casefold()
+    assert "edema" not in whole and "here" not in browser.run(TEXT, "#films")
+    assert "edema" not in httpx.get(f"{place.url}/v1/teachingFiles/{file_id}/quiz").text.casefold()
+    place.shot("quiz")
+    put(browser, "#reader", "anna")
+    click(browser, "#offer")
+    browser.wait("return document.querySelectorAll('#choices input').length === 3")
+    click(browser, "#choices [value=Fibrosis]")
+    click(browser, "#answer [type=submit]")
+    assert browser.wait("return document.querySelector('#judged').innerText.startsWith('Not right.')")
+    browser.press("\ue014")
+    assert browser.wait("return document.querySelectorAll('.marks-over .mark').length === 5")
+    place.shot("revealed")
+    place.open(f"/teaching/{file_id}/quiz")
+    browser.wait("return !document.querySelector('#answer').hidden")
+    assert "once before" in browser.run(TEXT, "#about")
+    browser.find("#words-of").type("water in the lung", ENTER)
+    assert browser.wait("return document.querySelector('#judged').innerText.startsWith('Compare.')")
+    click(browser, "#judged button")
+    assert browser.wait("return document.querySelector('#judged').innerText.startsWith('Right.')")
+    place.open("/teaching/results")
+    assert browser.wait("return document.querySelector('#readers').innerText.includes('local/anna')")
+    assert "1 of 2 (50 %)" in browser.run(TEXT, "#files")
+    place.shot("results")
+
+
+def _exported(place: Place, file_id: str) -> None:
+    browser = place.browser
+    place.open(f"/teaching/{file_id}")
+    browser.wait("return document.querySelectorAll('#formats button').length === 6")
+    browser.run("document.querySelector('#export-panel').open = true")
+    for name in ("html", "mirc"):
+        click(browser, f"[data-format={name}]")
+        assert browser.wait(
+            "return document.querySelector('#export-said').innerText.includes(arguments[0])", f".{name}"
+        )
+    files = sorted(place.downloads.iterdir())
+    assert [one.name.split(".", 1)[1] for one in files] == ["html", "mirc.zip"]
+    with zipfile.ZipFile(files[1]) as saved:
+        assert "case.xml" in saved.namelist()
+
+
+def test_two_edits_of_the_same_lose_nothing(place: Place) -> None:
+    browser = place.browser
+    file_id = place.made(discussion="First.")
+    place.open(f"/teaching/{file_id}#edit")
+    browser.wait("return !document.querySelector('#edit').hidden")
+    put(browser, "[data-field=discussion]", "Mine.")
+    put(browser, "[data-field=history]", "Mine alone.")
+    other = place.get(f"teachingFiles/{file_id}")["document"] | {"discussion": "Theirs.", "findings": "Theirs alone."}
+    place.send(f"teachingFiles/{file_id}", {"made_from": 1, "document": other}, "PATCH")
+    chord(browser, CONTROL, "s")
+    assert browser.wait("return !document.querySelector('#conflict').hidden")
+    assert browser.run("return document.querySelectorAll('.conflict-of').length") == 1
+    assert browser.run("return document.querySelector('.conflict-of textarea').value") == "Mine."
+    assert "Theirs." in browser.run("return document.querySelector('.conflict-of pre').textContent")
+    place.shot("conflict")
+    put(browser, ".conflict-of textarea", "Mine.\nTheirs.")
+    click(browser, "#settle")
+    assert browser.wait(
+        "return document.querySelector('#edit [role=status]').innerText.startsWith('Saved as version 4')"
+    )
+    kept = place.get(f"teachingFiles/{file_id}")["document"]
+    assert [kept[key] for key in ("discussion", "history", "findings")] == [
+        "Mine.\nTheirs.",
+        "Mine alone.",
+        "Theirs alone.",
+    ]
+    told = [line for line in browser.console() if "400" not in line and "409" not in line and "412" not in line]
+    assert told == []
+
+
+def test_films_are_picked_put_in_order_by_drag_and_an_old_version_comes_back(place: Place) -> None:
+    browser = place.browser
+    place.open(f"/teaching?films={','.join(place.films[:3])}&title=Picked")
+    browser.wait("return document.querySelectorAll('#picked-films img').length === 3")
+    place.shot("picked")
+    click(browser, "#make [type=submit]")
+    browser.wait("return location.hash === '#edit'")
+    browser.wait("return document.querySelectorAll('#films .sorting li').length === 3")
+    file_id = browser.url.split("/")[-1].split("#")[0]
+    keys = browser.run("return [...document.querySelectorAll('#films li')].map((e) => e.dataset.key)")
+    box = browser.run("const b = [...document.querySelectorAll('#films li')].map((e) => e.getBoundingClientRect());"
+                      "const a = document.querySelector('#films .strip').getBoundingClientRect();"
+                      "return b.map((e) => [(e.left + e.width / 2 - a.left) / a.width, (e.top + e.height / 2 - a.top) / a.height])")  # fmt: skip
+    drag(browser, box[2], (box[0][0], box[0][1]), (max(0.0, box[0][0] - 0.01), box[0][1]), over="#films .strip")
+    assert browser.wait("return document.querySelector('#films li').dataset.key === arguments[0]", keys[2])
+    chord(browser, CONTROL, "s")
+    assert browser.wait("return document.querySelector('#edit [role=status]').innerText === 'Saved as version 2.'")
+    place.open(f"/teaching/{file_id}?version=1")
+    assert browser.wait("return document.querySelector('#banner').innerText.includes('not the latest')")
+    browser.run("[...document.querySelectorAll('#acts button')].find((e) => e.innerText.startsWith('Restore')).click()")
+    browser.wait("return location.search === ''")
+    browser.wait(LARGE)
+    assert [one["key"] for one in place.get(f"teachingFiles/{file_id}")["document"]["images"]] == keys
+    assert browser.console() == []
+
+
+def test_what_may_not_leave_is_said_with_what_to_do(place: Place) -> None:
+    browser = place.browser
+    file_id = place.made(images=[{"image_id": place.films[3]}])
+    place.open(f"/teaching/{file_id}")
+    browser.wait("return document.querySelectorAll('#formats button').length === 6")
+    assert "Licence not stated" in browser.wait(TEXT, "#licence-list")
+    browser.run("document.querySelector('#export-panel').open = true")
+    click(browser, "[data-format=html]")
+    assert browser.wait("return document.querySelector('#export-said').innerText.includes('state it in words')")
+    assert browser.run("return document.activeElement.id") == "right"
+    place.shot("refused")
+    put(browser, "#right", "Our own films")
+    click(browser, "[data-format=html]")
+    assert browser.wait("return document.querySelector('#export-said').innerText.includes('.html')")
+    browser.console()  # the browser tells of the refusal that was asked for
+
+
+def test_hostile_words_stay_words(place: Place) -> None:
+    browser = place.browser
+    texts = dict.fromkeys(("title", "history", "findings", "diagnosis", "discussion", "origin", "rights"), HOSTILE)
+    marks = [{"kind": "text", "points": [{"x": 0.1, "y": 0.1}], "text": HOSTILE}]
+    images = [
+        {"image_id": place.films[1], "caption": HOSTILE, "key_note": HOSTILE, "why": HOSTILE, "annotations": marks}
+    ]
+    sections = [{"key": "s", "heading": HOSTILE, "text": HOSTILE}]
+    lists = dict.fromkeys(("differential", "keywords", "references"), [HOSTILE])
+    file_id = place.made(**texts, **lists, images=images, sections=sections, authors=[{"name": HOSTILE}])
+    for path in ("/teaching", f"/teaching/{file_id}", f"/teaching/{file_id}#edit", f"/teaching/{file_id}/quiz"):
+        place.open(path)
+        browser.wait("return document.body.innerText.includes('onerror') || location.pathname.endsWith('/quiz')")
+        assert browser.run("return document.querySelectorAll('main script, img[src=x]').length") == 0
+        assert browser.run("return document.title") != "pwned"
+    for path in ("/teaching/%3Cscript%3E", "/teaching/..%2F..%2Fetc/quiz", "/teaching/nobody"):
+        assert "<script>" not in httpx.get(place.url + path).text
+    place.open("/teaching/nobody")
+    assert browser.wait("return document.querySelector('#alert').innerText.includes('No such teaching file')")
+    browser.press(LEFT)
+    browser.console()  # the browser tells of the 404 that was asked for
