@@ -13,9 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from services.analytics import gpu
 from services.core.errors import invalid
 
 ENGINES = ("igraph", "leidenalg")
+MANY = 10_000  # films whose clusters are worth a card
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,10 @@ def leiden(graph: sparse.csr_matrix, resolution: float, seed: int, engine: str =
     half = sparse.triu(graph, k=1).tocoo()
     network = igraph.Graph(n=graph.shape[0], edges=np.column_stack([half.row, half.col]))
     strength = half.data.astype(np.float64)
-    if engine == "igraph":
+    on_card = gpu.leiden(graph, resolution, seed) if engine == "igraph" and graph.shape[0] > MANY else None
+    if on_card is not None:
+        found = on_card.tolist()
+    elif engine == "igraph":
         igraph.set_random_number_generator(random.Random(seed))
         found = network.community_leiden(
             objective_function="modularity", weights=strength, resolution=resolution, n_iterations=2

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from services.analytics import lists
+from services.analytics import gpu, lists
 from services.analytics.progress import Progress
 from services.core.errors import ErrorCode, HilumError
 
@@ -65,7 +65,10 @@ def build(
         return Graph(ids, distances, "exact", 1.0, films)
     rows = np.sort(np.random.default_rng(seed).choice(films, min(RECALL_FILMS, films), replace=False))
     true, far = exact(unit, k, rows, patients=patients)
-    found = lists.neighbours(unit, k, seed, rows, true, lambda done, total: progress(stage, done, total), patients)
+    on_card = gpu.neighbours(unit, k) if patients is None else None
+    found = on_card or lists.neighbours(
+        unit, k, seed, rows, true, lambda done, total: progress(stage, done, total), patients
+    )
     if found is None:
         ids, distances = exact(unit, k, np.arange(films), lambda done: progress(stage, done, films), patients)
         return Graph(ids, distances, "exact", 1.0, films)
@@ -74,7 +77,8 @@ def build(
     ids[short], distances[short] = exact(unit, k, short, patients=patients)
     # By distance, not by id: among films at equal distance any is right.
     recall = float((distances[rows] <= far[:, -1:] + 1e-6).mean())
-    return Graph(ids, distances, "inverted lists", recall, len(rows))
+    progress(stage, films, films)
+    return Graph(ids, distances, "cuML" if on_card else "inverted lists", recall, len(rows))
 
 
 def exact(

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from services.analytics import encoding, sample, vectors
+from services.analytics import encoding, sample
 from services.analytics.align.asked import TFIDF, AlignAsked
 from services.analytics.align.reports import Reports, tfidf
 from services.analytics.bench import Bench
@@ -75,8 +75,5 @@ def own_films(bench: Bench[AlignAsked], space: Words) -> NDArray[np.float32] | N
         spec = known if known and known.fingerprint == space.text.fingerprint else None
     if spec is None or not sample.held(bench.facts, spec, bench.films.ids).all():
         return None
-    scratch = bench.part / "vectors-of-texts.npy"
-    try:
-        return np.array(vectors.fetch(bench.store, spec, bench.films.ids, scratch, bench.progress))
-    finally:
-        scratch.unlink(missing_ok=True)
+    with bench.vectors(spec) as own:
+        return np.array(own)
