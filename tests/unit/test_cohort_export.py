@@ -24,7 +24,7 @@ from services.analytics.cohort.export.frozen import Frozen
 from services.analytics.cohort.export.part import Part
 from services.core.blobs import Blobs
 from services.core.errors import HilumError
-from services.core.facts import open_facts, removal
+from services.core.facts import images, open_facts, removal
 from tests.kit import cohorts
 from tests.kit.cohorts import CREDENTIALED, FORMULA, HTML, film, frozen, keep
 
@@ -222,15 +222,23 @@ def test_pictures_that_the_receiver_has_are_not_made_again(kept: Kept) -> None:
     assert [f.part.name for f in again if not isinstance(f, Present) and f.part.each] == names[3:]
 
 
-def test_films_that_left_the_archive_are_told_of_and_not_exported(tmp_path: Path) -> None:
+def test_films_and_pictures_that_are_gone_are_told_of_and_not_exported(tmp_path: Path) -> None:
     facts, blobs = open_facts(f"sqlite:///{tmp_path / 'facts.db'}"), Blobs(tmp_path / "blobs")
     ids = keep(facts, blobs, [film(number) for number in range(8)])
     removal.delete_films(facts, "open", [film(0).image_id], [])
+    shown = images.thumbnails(facts, [film(1).image_id, film(2).image_id])
+    blobs.delete(shown[film(1).image_id])
+    torn = shown[film(2).image_id]
+    (tmp_path / "blobs" / torn[:2] / torn).write_bytes(b"RIFF")
     files = cohorts.written(Bundle(frozen(ids), facts, blobs, FORMATS), tmp_path / "out")
     facts.close()
     assert film(0).image_id.encode() not in b"".join(files.values())
     assert "1 of these films have left the archive since" in files["METHODS.txt"].decode()
     assert "this export has 7 films" in files["README.md"].decode()
+    said = {row["image_id"]: row for row in csv.DictReader(io.StringIO(files["pictures.csv"].decode()))}
+    assert said[film(1).image_id]["left_out"] == "the archive keeps no picture"
+    assert said[film(2).image_id]["left_out"] == "the kept picture is damaged"
+    assert sum(not row["left_out"] for row in said.values()) == sum(name.endswith(".jpg") for name in files)
 
 
 def test_croissant_is_valid_and_its_records_are_the_films(kept: Kept) -> None:

@@ -29,7 +29,7 @@ from services.analytics.cohort.export.pictures import Pictures
 from services.analytics.cohort.export.table import Content
 from services.analytics.progress import Progress
 from services.core.blobs import Blobs
-from services.core.errors import invalid
+from services.core.errors import HilumError, invalid
 from services.core.facts import Facts
 
 FORMAT = 1
@@ -66,20 +66,24 @@ def chosen(formats: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in FORMATS if name in wanted)
 
 
-def _ahead(parts: Iterator[Part], after: str) -> Iterator[Spooled | Present]:
-    """The same files in the same order, some of them made while others are sent."""
-    due = deque[Present | Future[Spooled]]()
+def _ahead(parts: Iterator[Part], after: str) -> Iterator[tuple[str, Spooled | Present | None]]:
+    """Name and file in the same order, some of them made while others are sent; None where one cannot be made."""
+    due = deque[tuple[str, Present | Future[Spooled]]]()
     with ThreadPoolExecutor(_AT_ONCE) as threads:
         for part in parts:
-            due.append(Present(part.name) if part.name <= after else threads.submit(spool, part))
+            there = part.name <= after
+            due.append((part.name, Present(part.name) if there else threads.submit(spool, part)))
             if len(due) > 2 * _AT_ONCE:
-                yield _done(due.popleft())
+                yield _done(*due.popleft())
         while due:
-            yield _done(due.popleft())
+            yield _done(*due.popleft())
 
 
-def _done(one: Present | Future[Spooled]) -> Spooled | Present:
-    return one if isinstance(one, Present) else one.result()
+def _done(name: str, one: Present | Future[Spooled]) -> tuple[str, Spooled | Present | None]:
+    try:
+        return name, one if isinstance(one, Present) else one.result()
+    except HilumError:  # its picture is damaged, or went while we came to it
+        return name, None
 
 
 class Bundle:
@@ -112,9 +116,12 @@ class Bundle:
             made.append(spool(part))
             yield made[-1]
         shown = 0
-        for file in _ahead(self._pictures.parts(), after) if self._pictures else ():
-            shown += 1
-            yield file
+        for name, file in _ahead(self._pictures.parts(), after) if self._pictures else ():
+            if file is None:
+                self._pictures.lose(name)  # type: ignore[union-attr]
+            else:
+                shown += 1
+                yield file
         last: list[Part] = []
         if self._pictures:
             made.append(spool(self._pictures.index()))

@@ -7,6 +7,7 @@ They are to be looked at, not to be measured or trained on at full size: origina
 from __future__ import annotations
 
 import io
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
@@ -25,6 +26,7 @@ FOLDER = "pictures"
 QUALITY = 95
 _READ = 500
 NO_PICTURE = "the archive keeps no picture"
+DAMAGED = "the kept picture is damaged"
 
 
 class Pictures:
@@ -51,6 +53,10 @@ class Pictures:
                     self.why[i] = NO_PICTURE
                 else:
                     yield Part(f"{FOLDER}/{self.ids[i]}.jpg", "", partial(self._write, digest), each=True)
+
+    def lose(self, name: str) -> None:
+        """The picture of this name could not be made."""
+        self.why[bisect_left(self.ids, name.removeprefix(f"{FOLDER}/")[:-4])] = DAMAGED
 
     def index(self) -> Part:
         """pictures.csv; made last, when it is known which there are."""
