@@ -233,7 +233,7 @@ SPECS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(SPECS)
 def test_attrition_is_what_pandas_says(archive: Facts, population: Population, told: dict[str, Any]) -> None:
     spec = Spec.parse(told)

@@ -18,7 +18,6 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from sqlalchemy import select
 
-from services.analytics import columns
 from services.analytics.cohort.population import Mask, Population
 from services.core import filters
 from services.core.facts import Facts
@@ -126,9 +125,9 @@ class Conditions:
         return found
 
     def _asked(self, leaf: Leaf) -> Mask:
-        """By SQL."""
-        ids = columns.read(self._facts, select(images.c.image_id).where(filters.to_sql(leaf)))["image_id"]
-        return self.those(ids)
+        """By SQL, on a connection that is open: few films, most often, and no process to wait for."""
+        with self._facts.read() as db:
+            return self.those(list(db.scalars(select(images.c.image_id).where(filters.to_sql(leaf)))))
 
     def those(self, ids: Any) -> Mask:
         """(N,) films that are among `ids`, an Arrow column or texts."""
