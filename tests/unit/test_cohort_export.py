@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, strategies
@@ -19,7 +20,7 @@ from PIL import Image
 
 from services.analytics.cohort.export import methods, words
 from services.analytics.cohort.export.bundle import FORMATS, Bundle, Present, chosen
-from services.analytics.cohort.export.csv_file import column, safe
+from services.analytics.cohort.export.csv_file import column, safe, write
 from services.analytics.cohort.export.frozen import Frozen
 from services.analytics.cohort.export.part import Part
 from services.core.blobs import Blobs
@@ -113,6 +114,24 @@ def test_parquet_has_texts_as_they_are(kept: Kept) -> None:
 )
 def test_no_text_is_a_formula(text: str, written: str) -> None:
     assert safe(text) == written
+
+
+NASTY = [
+    "=1+1", "+1+1", "-1+1", "@SUM(1)", "\t=1+1", "\r=1+1", "\n=1+1", "a;=1+1", "a\t=1+1", 'x"=1+1', '"=1+1"',
+    'x","=1+1', 'x";"=1+1', " =1+1", "\u00a0=1+1", "＝1+1", "a\n=1+1", "a|=1+1", "=cmd|' /C calc'!A0", "a,=1+1",
+    'a;"=1+1"', "a ; =1",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+def test_whatever_a_spreadsheet_takes_for_separator_no_cell_is_a_formula(separator: str) -> None:
+    small, whole = io.BytesIO(), io.BytesIO()
+    write(small, ["a", "b"], [(text, text) for text in NASTY])
+    columns = [column(pa.chunked_array([pa.array(NASTY)])) for _ in range(2)]
+    pyarrow.csv.write_csv(pa.table(columns, names=["a", "b"]), whole)
+    for made in (small, whole):
+        for row in csv.reader(io.StringIO(made.getvalue().decode(), newline=""), delimiter=separator):
+            assert not [cell for cell in row if cell.strip(' "\xa0\r\n\t')[:1] in tuple("=+-@＝")], row
 
 
 @given(
