@@ -19,6 +19,7 @@ from services.core.store import VectorStore
 from services.engine.supervisor import EngineProcess
 from services.query.api import QueryApi
 from services.query.exports_api import ExportsApi
+from services.query.searches_api import SearchesApi
 from services.query.teaching_api import TeachingApi
 from services.query.web.pages import web_router
 from tests.kit import browser as chromium_kit
@@ -33,6 +34,12 @@ ALT, CONTROL = "\ue00a", "\ue009"
 PHONE, TABLET, DESK = (390, 844), (820, 1180), (1366, 900)
 SHOTS = os.environ.get("HILUM_SHOTS")  # a folder: pictures of the pages are put there, to be looked at
 TEXT = "return document.querySelector(arguments[0])?.innerText ?? ''"
+MIDDLES = """
+    const strip = document.querySelector('#films .strip').getBoundingClientRect();
+    const boxes = [...document.querySelectorAll('#films li')].map((e) => e.getBoundingClientRect());
+    return boxes.map(({left, top, width, height}) =>
+      [(left + width / 2 - strip.left) / strip.width, (top + height / 2 - strip.top) / strip.height])
+"""  # of films in the strip, as fractions of it
 LARGE = "return !!document.querySelector('.plate canvas') && document.querySelector('.plate canvas').width > 1"
 
 
@@ -90,10 +97,9 @@ def place(engine: EngineProcess, tmp_path_factory: pytest.TempPathFactory) -> It
     archive.settle()
     query = QueryApi(facts, store, archive.encode, archive.blobs)
     apis = [
-        query,
-        TeachingApi(facts, query, archive.encode, archive.blobs),
+        query, SearchesApi(facts, query.pages), TeachingApi(facts, query, archive.encode, archive.blobs),
         ExportsApi(facts, archive.blobs, b"k" * 32),
-    ]
+    ]  # fmt: skip
     downloads = home / "downloads"
     with served(apis, [web_router(facts, query)]) as where, chromium_kit.chromium(*DESK) as browser:
         allowed = {"behavior": "allow", "downloadPath": str(downloads)}
@@ -313,17 +319,19 @@ def test_two_edits_of_the_same_lose_nothing(place: Place) -> None:
 
 def test_films_are_picked_put_in_order_by_drag_and_an_old_version_comes_back(place: Place) -> None:
     browser = place.browser
-    place.open(f"/teaching?films={','.join(place.films[:3])}&title=Picked")
+    place.open(f"/?id={place.films[0]}")
+    browser.wait("return document.querySelectorAll('#grid .thumb.like').length >= 3")
+    browser.run("for (const one of [...document.querySelectorAll('#grid .thumb.like')].slice(0, 3)) one.click()")
+    click(browser, "#teach")
     browser.wait("return document.querySelectorAll('#picked-films img').length === 3")
+    put(browser, "#make-title", "Picked")
     place.shot("picked")
     click(browser, "#make [type=submit]")
     browser.wait("return location.hash === '#edit'")
     browser.wait("return document.querySelectorAll('#films .sorting li').length === 3")
     file_id = browser.url.split("/")[-1].split("#")[0]
     keys = browser.run("return [...document.querySelectorAll('#films li')].map((e) => e.dataset.key)")
-    box = browser.run("const b = [...document.querySelectorAll('#films li')].map((e) => e.getBoundingClientRect());"
-                      "const a = document.querySelector('#films .strip').getBoundingClientRect();"
-                      "return b.map((e) => [(e.left + e.width / 2 - a.left) / a.width, (e.top + e.height / 2 - a.top) / a.height])")  # fmt: skip
+    box = browser.run(MIDDLES)
     drag(browser, box[2], (box[0][0], box[0][1]), (max(0.0, box[0][0] - 0.01), box[0][1]), over="#films .strip")
     assert browser.wait("return document.querySelector('#films li').dataset.key === arguments[0]", keys[2])
     chord(browser, CONTROL, "s")
@@ -345,7 +353,9 @@ def test_what_may_not_leave_is_said_with_what_to_do(place: Place) -> None:
     assert "Licence not stated" in browser.wait(TEXT, "#licence-list")
     browser.run("document.querySelector('#export-panel').open = true")
     click(browser, "[data-format=html]")
-    assert browser.wait("return document.querySelector('#export-said').innerText.includes('state it in words')")
+    assert browser.wait(
+        "return document.querySelector('#export-said').innerText.includes('state it in words in the field above')"
+    )
     assert browser.run("return document.activeElement.id") == "right"
     place.shot("refused")
     put(browser, "#right", "Our own films")
@@ -362,7 +372,7 @@ def test_hostile_words_stay_words(place: Place) -> None:
         {"image_id": place.films[1], "caption": HOSTILE, "key_note": HOSTILE, "why": HOSTILE, "annotations": marks}
     ]
     sections = [{"key": "s", "heading": HOSTILE, "text": HOSTILE}]
-    lists = dict.fromkeys(("differential", "keywords", "references"), [HOSTILE])
+    lists = {key: [HOSTILE] for key in ("differential", "keywords", "references")}
     file_id = place.made(**texts, **lists, images=images, sections=sections, authors=[{"name": HOSTILE}])
     for path in ("/teaching", f"/teaching/{file_id}", f"/teaching/{file_id}#edit", f"/teaching/{file_id}/quiz"):
         place.open(path)

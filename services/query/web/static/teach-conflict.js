@@ -32,7 +32,7 @@ export function settle(place, message, draft, latest, keep) {
     };
   });
   place.replaceChildren(
-    el("p", {}, el("strong", {}, "Somebody else changed the same meanwhile. ")), el("p", { class: "small" }, message),
+    el("p", {}, el("strong", {}, "Two edits of one version.")), el("p", { class: "small" }, message),
     ...answers.map((one) => one.shown),
     el("p", { class: "row" }, el("button", { type: "button", class: "button primary", id: "settle", onclick: () => { for (const one of answers) one.read(); keep(draft.told(merged)); } }, answers.length ? "Save as chosen" : "Save both"),
       el("button", { type: "button", class: "link", onclick: () => show(place, false) }, "go on editing")));

@@ -46,7 +46,7 @@ export class Editor {
   }
 
   form() {
-    this.save = el("button", { type: "button", class: "button primary", onclick: () => this.keep() }, "Save", el("kbd", { class: "key" }, "Ctrl S"));
+    this.save = el("button", { type: "button", class: "button primary", title: "Ctrl S", onclick: () => this.keep() }, "Save");
     this.leave = el("button", { type: "button", class: "button", onclick: () => this.close() }, "Done");
     this.state = el("span", { class: "quiet small", role: "status" });
     byId("edit").onsubmit = (event) => event.preventDefault();
@@ -95,7 +95,7 @@ export class Editor {
     this.state.textContent = dirty ? "Not saved yet." : this.saved ?? "";
     this.state.classList.toggle("unsaved", dirty);
     this.save.disabled = !dirty;
-    this.leave.textContent = dirty ? "Leave without saving" : "Done";
+    this.leave.textContent = dirty ? "Leave" : "Done";
     if (!dirty) delete this.leave.dataset.sure;
     this.pen.undoable(this.draft.past.length > 0);
   }

@@ -18,13 +18,13 @@ export class Films {
     const holder = el("div", { class: "stage" });
     this.said = el("output");
     this.count = el("span", { class: "film-count" });
+    this.turns = el("span", {}, make("before", "‹ film", "←", () => this.go(-1)), " ", this.count, " ", make("after", "film ›", "→", () => this.go(1)));
     this.bare = make("marks", "marks", "M", () => this.hideMarks(), { "aria-pressed": "true" });
     this.strip = el("ol", { class: "strip case-strip", "aria-label": "Films of the case" });
     this.stage = new Stage(holder, (told) => { this.said.textContent = told; });
     Object.assign(this, { turned, images: [], at: 0, lettered: true });
     place.replaceChildren(holder,
-      el("p", { class: "under" }, el("span", {}, make("before", "‹ film", "←", () => this.go(-1)), " ", this.count, " ", make("after", "film ›", "→", () => this.go(1))),
-        el("span", { class: "tools" }, this.said, this.bare, make("invert", "invert", "I", () => this.stage.viewer?.invert()), make("reset", "reset", "0", () => this.stage.viewer?.reset()))),
+      el("p", { class: "under" }, this.turns, el("span", { class: "tools" }, this.said, this.bare, make("invert", "invert", "I", () => this.stage.viewer?.invert()), make("reset", "reset", "0", () => this.stage.viewer?.reset()))),
       this.strip);
     this.strip.addEventListener("click", (event) => {
       const tile = event.target.closest("[data-place]");
@@ -41,11 +41,10 @@ export class Films {
       el("button", { type: "button", class: "strip-film", "data-place": place, "aria-label": `Film ${place + 1}${image.caption ? `: ${image.caption}` : ""}` },
         el("img", { src: picture(image), alt: "", loading: "lazy", draggable: "false" }), image.key_note && el("span", { class: "badge key-mark", title: "key image" }, "key"), el("span", { class: "badge rank" }, String(place + 1)))));
     this.strip.replaceChildren(...tiles);
-    show(this.strip, this.images.length > 1);
+    for (const one of [this.strip, this.turns]) show(one, this.images.length > 1);
     show(this.bare, this.images.some((image) => image.annotations?.length));
     const at = this.images.findIndex((image) => image.key === key);
     if (this.images.length) return this.open(at === -1 ? 0 : at);
-    this.count.textContent = "no film";
     this.stage.plate.replaceChildren(el("p", { class: "quiet missing" }, "This case shows no film that you may see."));
     return Promise.resolve(false);
   }
@@ -55,7 +54,7 @@ export class Films {
   open(place) {
     this.at = Math.min(this.images.length - 1, Math.max(0, place));
     const image = this.shown;
-    this.count.textContent = this.images.length > 1 ? `${this.at + 1} of ${this.images.length}` : "";
+    this.count.textContent = `${this.at + 1} of ${this.images.length}`;
     for (const tile of this.strip.querySelectorAll("[data-place]")) {
       if (Number(tile.dataset.place) === this.at) { tile.setAttribute("aria-current", "true"); this.reach(tile.parentElement); } else tile.removeAttribute("aria-current");
     }

@@ -35,7 +35,7 @@ export function exports(file, here) {
       const notes = decodeURIComponent(headers.get("x-hilum-notes") ?? "");
       tell(el("span", { class: "state-succeeded" }, `${name}, ${size(blob.size)}. `), notes && `Not in it: ${notes}`);
     } catch (error) {
-      tell(el("span", { class: "error" }, error.message));
+      tell(el("span", { class: "error" }, error.message.replace(" (`right`, --right)", " in the field above").replace("`--written`", "“writing looked at”")));
       if (error.message.includes("right")) byId("right").focus();
     }
     button.disabled = false;

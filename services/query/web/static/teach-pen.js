@@ -162,7 +162,7 @@ export class Pen {
         : this.live.kind === "rectangle" ? svg("rect", { class: "live", ...box }) : svg("polyline", { class: "live", points: scaled }));
     }
     const mark = this.chosen;
-    if (mark && mark.kind !== "text") {
+    if (mark) {
       const dots = mark.kind === "circle" ? [{ x: mark.points[0].x + mark.radius, y: mark.points[0].y }] : mark.points;
       extra.push(...dots.map(({ x, y }, n) => svg("circle", { class: "dot", "data-dot": n, cx: x * width, cy: y * height, r: width / 64 })));
     }
