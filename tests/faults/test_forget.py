@@ -15,7 +15,8 @@ import pytest
 
 from hilum import Client, HilumError
 from hilum.locate import Endpoint
-from services.core import cohorts
+from services.analytics.stages import Stages
+from services.core import attempts, cohorts
 from services.core.access import ALL
 from services.core.blobs import Blobs
 from services.core.config import Settings
@@ -131,6 +132,7 @@ def spread(mine: Mine, gone: list[str]) -> None:
     run(mine, "00000000-0000-4000-8000-000000000001", [gone[0], *kept], {})
     pulled = Pulled.at(mine.data, 2**20)
     assert pulled.put(Key("f" * 64, "a" * 64, "b" * 64), gone, np.stack([mine.gone[one] for one in gone])) is not None
+    Stages(attempts.folder(mine.data, {"models": ["any"]})).once("pictures", lambda: [one.encode() for one in gone])
     run(mine, "00000000-0000-4000-8000-000000000002", kept, {})
     judged = {"image_id": pa.array([uuid.UUID(one).bytes for one in sorted([*gone, *kept])], pa.binary(16))}
     pq.write_table(

@@ -21,7 +21,7 @@ from services.core.clusters import read
 from services.core.errors import HilumError
 from services.core.facts import Facts
 from services.core.store import VectorStore, payload
-from tests.kit.analyses import make
+from tests.kit.analyses import Made, make
 from tests.kit.clustered import fill, vectors
 from tests.kit.records import make_spec
 
@@ -188,6 +188,7 @@ def test_two_that_agree_and_one_that_does_not(tmp_path: Path, facts: Facts, stor
         assert abs(apart[name]["value"]) < 0.1
     assert close["p_order"] == 0.01
     assert apart["p_order"] > 0.05
+    _drawn_together(run, [spec.name for spec in specs])
     films = pq.read_table(run.folder / "films.parquet").to_pandas()
     pair = films[(films["first"] == "one") & (films["second"] == "alike")]
     worst = pair.sort_values(["jaccard", "far_in_first"], ascending=[True, False]).iloc[0]
@@ -207,3 +208,20 @@ def test_two_that_agree_and_one_that_does_not(tmp_path: Path, facts: Facts, stor
     page = (run.folder / "linked.html").read_text()
     assert "http" not in page.replace("http-equiv", "")
     assert "secret" not in page
+
+
+def _drawn_together(run: Made, names: list[str]) -> None:
+    """Drawn at once, films stand where the first model has them if they have the same neighbours, and only then; and
+    maps keep as much."""
+    alone, joint = ({name: run.metrics[name]["maps"][how] for name in names} for how in ("alone", "together"))
+    assert joint["alike"]["disparity"] < 0.2 < alone["alike"]["disparity"]
+    assert joint["alike"]["moved"] < 0.5 < alone["alike"]["moved"]
+    assert joint["stranger"]["disparity"] > 0.8
+    for name in names:
+        assert joint[name]["trustworthiness"]["value"] > alone[name]["trustworthiness"]["value"] - 0.02
+    for how in ("alone", "together"):
+        assert run.metrics[names[0]]["maps"][how]["disparity"] < 1e-6
+    placed = pq.read_table(run.folder / "linked.parquet")
+    assert {f"x together {name}" for name in names} < set(placed.column_names)
+    for words in ("The same maps, drawn together", "by itself, turned", "films apart, in radii"):
+        assert words in run.report

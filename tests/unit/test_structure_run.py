@@ -75,6 +75,12 @@ def test_a_study_finds_what_was_planted_and_says_so(tmp_path: Path, facts: Facts
     blunt = run.metrics["blunt"]["classes"]
     assert found["classes"]["silhouette"]["low"] > blunt["silhouette"]["high"]
     _holds_together(run)
+    told = pq.read_table(run.folder / "atlas" / "sharp" / "dataset.parquet")
+    assert {"hub_score", "neighbours_agree", "cluster", "findings"} < set(told.column_names)
+    names = np.array(told["cluster"].to_pylist())
+    chosen = found["recommended"]["resolution"]
+    column = pq.read_table(run.folder / "map-sharp.parquet")[f"cluster@{chosen:g}"].to_numpy()
+    assert (names == np.array([f"C{number + 1:02d}" for number in column])).all()
     _publishes(run, scanner["cluster"])
     again = make(tmp_path, facts, store, **ASKED | {"models": ["sharp"]})
     assert _hashes(again) == _hashes(run)
