@@ -6,6 +6,7 @@ import asyncio
 import csv
 import io
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -370,6 +371,11 @@ def test_an_odd_number_of_like_readers_needs_no_lots(client: Client, room: Room)
     assert found.consensus_least == found.consensus_most == pytest.approx(found.consensus.value)
     model = np.arange(10)[None, :] < 5
     assert found.consensus_kappa.value == pytest.approx(cohens_kappa(_table(base, model)).kappa, abs=1e-6)
+    each = base[:, :5].sum(axis=1) / 5
+    assert found.sets_for_five_points == math.ceil((1.959964 * each.std(ddof=1) / 0.05) ** 2) > 15
+    assert "more than chance" in found.said[0] and any(
+        f"About {found.sets_for_five_points} sets" in line for line in found.caveats
+    )
 
 
 def _table(one: np.ndarray, other: np.ndarray) -> np.ndarray:

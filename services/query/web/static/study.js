@@ -49,10 +49,10 @@ async function results() {
   const parts = [el("div", { class: "said" }, found.said.map((line) => el("p", {}, line)))];
   if (found.sets) {
     const graded = study.design.kind === "grades";
-    parts.push(forest([
+    parts.push(el("div", { class: "wide" }, forest([
       ["consensus with the model", found.consensus], ...found.each.map((one) => [`${one.name} with the model`, one.model]),
       ["readers with each other", found.between], ...found.groups.filter((one) => one.stratum).map((one) => [one.name, one.consensus]),
-    ].filter(([, figure]) => figure?.value !== undefined), found.chance, "share of the films chosen by both, with 95 % intervals; dashed: by chance"));
+    ].filter(([, figure]) => figure?.value !== undefined), found.chance, "share of the films chosen by both, with 95 % intervals; dashed: by chance")));
     parts.push(el("h3", {}, "Each reader"), table(["Reader", "Sets", "With the model", "Cohen’s kappa", "With the other readers", "With themselves", ...(graded ? [`nDCG@${study.design.nearest}`] : []), "Seconds a set"],
       found.each.map((one) => [one.name, one.sets, told(one.model), told(one.model_kappa), told(one.others), one.repeats ? `${told(one.itself)} (${one.repeats} sets)` : "–", ...(graded ? [told(one.ndcg)] : []), one.seconds.toFixed(0)])));
     if (found.pairs.length) parts.push(el("h3", {}, "Readers two by two"), table(["", "", "Sets", "Agreement", graded ? "Kappa, quadratic weights" : "Cohen’s kappa"], found.pairs.map((one) => [one.one, one.other, one.sets, told(one.agreement), told(one.kappa)])));
