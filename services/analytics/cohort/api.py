@@ -197,7 +197,7 @@ class CohortsApi:
             found.films.CopyFrom(found.frozen if whole else _count(sets.counted(self._facts, record.set.set_id)))
         if told.get("spec"):
             json_format.ParseDict(told["spec"], found.spec)
-        if record.manifest:
+        if record.there:
             found.report = report_path(record.run_id)
         return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +20,37 @@ _PAGE = 100
 
 @dataclass(frozen=True)
 class Record:
-    """told: what the run said of the cohort, as the set keeps it, or the run's manifest where that says more.
-    manifest: of the run, empty where it is gone, as it is when a film of it was forgotten."""
+    """A cohort's set, and the folder where its run is, or was: it is gone when a film of it was forgotten."""
 
     set: FilmSet
-    told: dict[str, Any]
-    manifest: dict[str, Any]
+    runs: Path
 
     @property
     def run_id(self) -> str:
         return str(self.set.about.get("run_id", ""))
+
+    @cached_property
+    def manifest(self) -> dict[str, Any]:
+        """Of the run; empty where it is gone."""
+        try:
+            return manifest.read_json(manifest.folder(self.runs, self.run_id) / "manifest.json")
+        except HilumError:
+            return {}
+
+    @property
+    def there(self) -> bool:
+        """Is the run there?"""
+        try:
+            return bool(manifest.folder(self.runs, self.run_id))
+        except HilumError:
+            return False
+
+    @cached_property
+    def told(self) -> dict[str, Any]:
+        """What the run said of the cohort: as the set keeps it, or the manifest where the specification is long."""
+        about = dict(self.set.about)
+        known = {} if about.get("spec") is not None else self.manifest.get("cohort", {})
+        return {**about, **known}
 
     def spec(self) -> Spec:
         """Raises FAILED_PRECONDITION where nobody knows it any more."""
@@ -87,14 +109,7 @@ def _finished(facts: Facts) -> Iterator[runs.Run]:
 
 def _record(folder: Path, one: FilmSet) -> Record | None:
     """None for a set of films that no specification made."""
-    if "spec_sha256" not in one.about:
-        return None
-    try:
-        told = manifest.read_json(manifest.folder(folder, str(one.about.get("run_id", ""))) / "manifest.json")
-    except HilumError:
-        told = {}
-    known = told.get("cohort")
-    return Record(one, known if isinstance(known, dict) else dict(one.about), told)
+    return Record(one, folder) if "spec_sha256" in one.about else None
 
 
 def _sees(access: Access, record: Record) -> bool:
