@@ -28,6 +28,7 @@ CASE = """<?xml version="1.0" encoding="UTF-8"?>
   <title>Large   effusion &amp; more</title><alternative-title>A breathless man</alternative-title>
   <author><name>Ada</name><affiliation>Here</affiliation><contact>ada@example.org</contact></author>
   <author>Ben Old</author>
+  <abstract><p>A case of fluid.</p></abstract>
   <keywords>effusion, pleura; chest</keywords>
   <patient><pt-name>CANARY^NAME</pt-name><pt-id>CANARY-4711</pt-id></patient>
   <section heading="History"><p>Dyspnoea for <b>two</b> weeks.</p><p>Smoker.</p><phi>CANARY-PHI</phi></section>
@@ -93,8 +94,10 @@ def test_a_case_is_read_as_it_is_meant(read: mirc_import.Read) -> None:
         "Pleural effusion", "Pleura", "Respiratory", "Primary",
     )  # fmt: skip
     assert of.keywords == ("effusion", "pleura", "chest") and of.references == ("Light 2002",)
-    assert [(one.heading, one.text) for one in of.sections] == [("Teaching points", "Look at the angle.")]
-    assert [(one.caption, one.section) for one in of.images] == [("PA", ""), ("", of.sections[0].key)]
+    assert [(one.heading, one.text) for one in of.sections] == [
+        ("Abstract", "A case of fluid."), ("Teaching points", "Look at the angle."),
+    ]  # fmt: skip
+    assert [(one.caption, one.section) for one in of.images] == [("PA", ""), ("", of.sections[1].key)]
     for picture, of_film in zip(found.pictures, (spot(0.3, 0.3), None), strict=True):
         image = Image.open(io.BytesIO(picture))
         assert image.format == "WEBP" and max(image.size) <= 512 and not image.getexif()

@@ -83,7 +83,8 @@ def test_tries_are_recorded_judged_and_counted(room: SimpleNamespace) -> None:
     assert answer("ben", text="pulmonary sarcoidosis", seconds=1.0, request_id="r") == right
     unsure = answer("ben", text="sarcoid", seconds=20.0)
     assert (unsure.correct, unsure.answer["judged"]) == (None, "")
-    assert answer("carl", choice="Lymphoma").correct is False
+    both = answer("carl", choice="Lymphoma", text="Pulmonary sarcoidosis")
+    assert (both.correct, both.answer["judged"], both.answer["text"]) == (False, "choice", "Pulmonary sarcoidosis")
     assert answer("carl", choice=ANSWER["differential"][2], name="dora").reader == "carl/dora"
     assert room.quizzes.judge("ben", ALL, unsure.try_id, True).correct is True
     for user, try_id, code in (
@@ -110,7 +111,7 @@ def test_tries_are_recorded_judged_and_counted(room: SimpleNamespace) -> None:
 
 @pytest.mark.parametrize(
     "fields",
-    [{}, {"text": "a", "choice": "Lymphoma"}, {"choice": "Lupus"}, {"text": "x" * 4_001}, {"text": "a", "seconds": -1},
+    [{}, {"choice": "Lupus"}, {"text": "x" * 4_001}, {"text": "a", "seconds": -1},
      {"text": "a", "seconds": float("nan")}, {"text": "a", "name": "x/y"}, {"text": "a", "name": "n" * 41}],
 )  # fmt: skip
 def test_what_is_no_answer_is_refused(room: SimpleNamespace, fields: dict[str, object]) -> None:

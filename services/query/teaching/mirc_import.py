@@ -102,6 +102,7 @@ class _Reading:
             told.setdefault(name, self._cut(name, _text(root.find(name)), most))
         for name in _LINES:
             told[name.replace("-", "_")] = self._cut(name, _line(root.find(name)), LINE)
+        self._abstract(root, told)
         if "differential" not in told:
             told["differential"] = re.split(r"[;\n]", _text(root.find("differential-diagnosis")))[:MOST_LINES]
         pictures, told["images"] = self._decoded(images)
@@ -133,7 +134,15 @@ class _Reading:
                 })  # fmt: skip
                 for number in self._own(section, images, shown):
                     images[number]["section"] = key
-        return found[:100]
+        return found[:99]  # and one for the abstract
+
+    def _abstract(self, root: Element, told: dict[str, object]) -> None:
+        """As a section, where it says more than the rest."""
+        text, rest = _text(root.find("abstract")), _line(root)
+        lines = [line.removeprefix("- ").strip("* ") for line in text.split("\n")]
+        if text and any(rest.count(" ".join(line.split())) < 2 for line in lines if line):
+            sections: list[dict[str, str]] = told["sections"]  # type: ignore[assignment]
+            sections.insert(0, {"key": "abstract", "heading": "Abstract", "text": self._cut("abstract", text, TEXT)})
 
     @staticmethod
     def _own(section: Element, images: list[dict[str, str]], shown: dict[int, int]) -> list[int]:

@@ -102,15 +102,15 @@ class Quizzes:
         self, user: str, access: Access, file_id: str, number: int, text: str = "", choice: str = "",
         seconds: float = 0.0, name: str = "", request_id: str = "",
     ) -> tuple[Try, Shown]:  # fmt: skip
-        """Record what a reader thinks it is, and reveal the case. Words that match the diagnosis are right; whether
-        others are, the reader says (`judge`). The same `request_id` is recorded once.
+        """Record what a reader thinks it is, and reveal the case. A choice decides; else words that match the diagnosis
+        are right, and whether others are, the reader says (`judge`). The same `request_id` is recorded once.
 
         name: of several who read as one user. Raises INVALID_ARGUMENT.
         """
         shown = self._files.get(user, access, file_id, number)
         text, choice = clean(text), clean(choice)
-        if bool(text) == bool(choice) or len(text) > NOTE:
-            raise invalid(f"answer in words, at most {NOTE} characters, or by one of the choices")
+        if not (text or choice) or len(text) > NOTE:
+            raise invalid(f"answer in words, at most {NOTE} characters, by one of the choices, or both")
         if not (math.isfinite(seconds) and 0 <= seconds <= _MOST_SECONDS):
             raise invalid(f"seconds is between 0 (not measured) and {_MOST_SECONDS:.0f}")
         if choice and choice not in _choices(shown):
