@@ -6,6 +6,7 @@ id, no date, no free text.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from services.analytics.sample import Sample, words
 
@@ -152,8 +153,11 @@ def _props(charts: list[str], points: list[dict[str, object]], place: NDArray[np
 
 def _pixels(pictures: Sequence[bytes | None]) -> int:
     """The longer side of the largest of a few."""
-    some = [picture for picture in pictures if picture][:20]
-    return max((max(Image.open(io.BytesIO(picture)).size) for picture in some), default=0)
+    largest = 0
+    for picture in [one for one in pictures if one][:20]:
+        with contextlib.suppress(UnidentifiedImageError):
+            largest = max(largest, *Image.open(io.BytesIO(picture)).size)
+    return largest
 
 
 def _names(partition: Partition) -> list[str]:

@@ -24,8 +24,8 @@ _ROWS = {
     "postgresql": {"film": 944, "label": 322, "ledger": 523, "item": 287, "base": 8_110_000},
 }
 _THUMBNAIL = 31_800  # 120 public films of 512 pixels and more, in blocks of 4 KiB
-# An atlas (Parquet) by number of films: pictures of 112 pixels, of 64, none; and its columns.
-_PICTURES, _ATLAS_ROW = ((20_000, 2_207), (200_000, 917)), 230
+# An atlas (Parquet): a film's picture of 112 pixels, of 64, of 48; how much all may take; and a film's other columns.
+_PICTURES, _ATLAS_PICTURES, _ATLAS_ROW = (2_207, 917, 532), 96 * 2**20, 240
 # Resident without a film: of an engine process, code included; of each collection, the pages that its two segments keep
 # for payloads; of each index, those of the segment that takes new films.
 _ENGINE, _COLLECTION, _FIELD = 75 * 2**20, 64 * 2**20, 3 * 2**20
@@ -95,8 +95,8 @@ def atlas(films: int, models: int) -> int:
 
 
 def picture(films: int) -> int:
-    """Bytes of a film's picture in an atlas of so many."""
-    return next((size for most, size in _PICTURES if films <= most), 0)
+    """Bytes of a film's picture in an atlas of so many; of large ones on average, as not every film has one."""
+    return next((size for size in _PICTURES if films * size <= _ATLAS_PICTURES), _ATLAS_PICTURES // max(films, 1))
 
 
 def memory(parts: Mapping[str, int], models: int = 1, findings: int = 7, several: int = 0) -> tuple[int, int]:
