@@ -14,12 +14,13 @@ import numpy as np
 import pytest
 
 from services.core.blobs import Blobs
-from services.core.facts import Facts, open_facts, reader_studies
+from services.core.facts import Facts, open_facts, reader_studies, removal
 from services.core.store import VectorStore
 from services.engine.supervisor import EngineProcess
 from services.query.api import QueryApi
 from services.query.readerstudy import order
 from services.query.readerstudy.api import ReaderStudyApi, ReadingApi
+from services.query.readerstudy.reading import hashed
 from services.query.searches_api import SearchesApi
 from services.query.web.pages import web_router
 from tests.kit.archive import Archive, spot
@@ -28,7 +29,7 @@ from tests.kit.places import PlacesEncoder
 from tests.kit.served import served
 
 BACKSPACE, SPACE = "\ue003", " "
-SETS, FILMS, CHOOSE = 4, 6, 3
+SETS, FILMS, CHOOSE = 5, 6, 3
 Picked = list[tuple[int, ...]]
 HOSTILE = "<img src=x onerror=\"document.title='pwned'\">"
 
@@ -169,7 +170,7 @@ def by_keys(browser: Browser, place: Place, token: str, picked: Picked) -> None:
     saved(browser)
     browser.open("about:blank")
     browser.open(f"{place.url}/read/{token}")
-    browser.wait("return document.querySelector('#begin').textContent === 'Go on with set 3 of 4'")
+    browser.wait("return document.querySelector('#begin').textContent === 'Go on with set 3 of 5'")
     browser.press(ENTER)
     ready(browser, 3)
     assert browser.find("#count").text == "0 of 3 chosen"
@@ -187,12 +188,19 @@ def by_keys(browser: Browser, place: Place, token: str, picked: Picked) -> None:
     browser.press(*map(str, picked[2]), ENTER)
     ready(browser, 4)
     browser.wait("return document.querySelector('#kept').textContent.includes('1 answer is kept on this device')")
+    browser.press(*map(str, picked[3]), ENTER)
+    browser.wait("return document.querySelector('#kept').textContent.includes('2 answers are kept')")
+    browser.press(*map(str, picked[4]))
+    browser.wait("return document.querySelector('#count').textContent === 'Waiting for the films'")
+    assert browser.run("return document.querySelector('#next').disabled"), "nobody judges films that are not there"
     assert _answered(place, token) == 2
     offline(browser, False)
+    ready(browser, 5)
     saved(browser)
-    assert _answered(place, token) == 3
+    assert _answered(place, token) == 4
     browser.console()  # it complains of the connection, rightly
-    browser.press(*map(str, picked[3]), ENTER)
+    browser.wait("return !document.querySelector('#next').disabled")
+    browser.press(ENTER)
     browser.wait("return !document.querySelector('#end').hidden")
     saved(browser)
 
@@ -221,9 +229,9 @@ def test_three_readers_from_invitation_to_result(browser: Browser, place: Place)
     study = make(browser, place)
     tokens = {name: invite(browser, place, study, name) for name in ("Mouse", "Keys", "Touch")}
     picked: dict[str, Picked] = {
-        "Mouse": [(1, 2, 3), (4, 5, 6), (1, 3, 5), (2, 4, 6)],
-        "Keys": [(2, 3, 4), (1, 5, 6), (1, 2, 6), (3, 4, 5)],
-        "Touch": [(1, 4, 5), (2, 3, 6), (1, 2, 3), (2, 5, 6)],
+        "Mouse": [(1, 2, 3), (4, 5, 6), (1, 3, 5), (2, 4, 6), (1, 2, 6)],
+        "Keys": [(2, 3, 4), (1, 5, 6), (1, 2, 6), (3, 4, 5), (1, 3, 6)],
+        "Touch": [(1, 4, 5), (2, 3, 6), (1, 2, 3), (2, 5, 6), (3, 4, 6)],
     }
     by_mouse(browser, place, tokens["Mouse"], picked["Mouse"])
     text = browser.run("return document.documentElement.outerHTML")
@@ -323,6 +331,29 @@ def test_grades_windows_and_large_films(browser: Browser, place: Place) -> None:
     browser.open(f"{place.url}/studies/{study}")
     browser.wait("return document.querySelector('.forest')")
     assert HOSTILE in browser.find("#readers").text and browser.run("return document.title") != "pwned"
+    httpx.delete(f"{place.url}/v1/studies/{study}")
+
+
+def test_a_set_that_is_withdrawn_is_passed_over(browser: Browser, place: Place) -> None:
+    body = {"title": "t", "design": {"kind": "pairs", "sets": 3, "seed": 3}}
+    told = httpx.post(f"{place.url}/v1/studies", json=body).text.strip().split("\n\n")[-1]
+    study = told.split('"study_id": "')[1].split('"')[0]
+    token = httpx.post(f"{place.url}/v1/studies/{study}:invite", json={"name": "Ada"}).json()["token"]
+    begin(browser, place, token)
+    ready(browser, 1, 2, 3)
+    who = reader_studies.reader(place.facts, hashed(token))
+    assert who is not None
+    last = order.sets(3, who.reader_id, 3, [])[2]
+    shown = [{one["query"], *one["films"]} for one in reader_studies.contents(place.facts, study)]
+    alone = min(shown[last].difference(*(films for n, films in enumerate(shown) if n != last)))
+    assert all(shown[n].difference(*(films for m, films in enumerate(shown) if m != n)) for n in range(3))
+    reader_studies.withdraw(place.facts, removal.words({alone}))
+    browser.press("1", ENTER)
+    ready(browser, 2, 2, 3)
+    browser.press("2", ENTER)
+    browser.wait("return !document.querySelector('#end').hidden")
+    assert "All 2 sets are answered" in browser.find("#end-said").text
+    browser.console()  # of the pictures, rightly
     httpx.delete(f"{place.url}/v1/studies/{study}")
 
 

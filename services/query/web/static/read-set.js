@@ -3,18 +3,20 @@
 import { byId, el } from "./dom.js";
 import { Place, hands } from "./read-view.js";
 
+const AGAIN = 1000; // milliseconds
 const GRADES = ["not at all", "a little", "much", "as the same"];
 
 export class Set_ {
-  // base: address of the reader's set.  changed(): something was chosen or graded.
-  constructor({ base, set, kind, choose, look, large, changed, ready }) {
+  // base: address of the reader's set.  changed(): something was chosen or graded.  ready(): all pictures are there.
+  // missed(place): one did not come.
+  constructor({ base, set, kind, choose, look, large, changed, ready, missed }) {
     Object.assign(this, { base, set, kind, choose, look, changed, large });
     this.graded = kind === "grades";
     this.chosen = new globalThis.Set(set.chosen);
     this.grades = set.grades.length ? [...set.grades] : Array(set.films).fill(null);
     this.places = Array.from({ length: set.films + 1 }, () => new Place());
     this.left = set.films + 1;
-    this.ready = ready;
+    Object.assign(this, { ready, missed });
     this.show(byId("query"), 0);
     this.tiles = Array.from({ length: set.films }, (_, n) => this.tile(n + 1));
     byId("films").replaceChildren(...this.tiles);
@@ -27,9 +29,12 @@ export class Set_ {
 
   show(shot, place) {
     const picture = el("img", { alt: place ? `Film ${place}` : "The reference film", draggable: "false" });
-    const come = () => { this.left -= 1; if (!this.left) this.ready(); };
-    picture.addEventListener("load", come);
-    picture.addEventListener("error", come);
+    picture.addEventListener("load", () => { this.left -= 1; if (!this.left) this.ready(); }, { once: true });
+    // Away from the server: asked for again until it comes, or another set is shown.
+    picture.addEventListener("error", () => {
+      this.changed("Waiting for the films");
+      setTimeout(() => { if (picture.isConnected) { this.missed(place); picture.src = this.picture(place); } }, AGAIN);
+    });
     picture.src = this.picture(place);
     shot.replaceChildren(picture);
     this.places[place].shots.add(shot);

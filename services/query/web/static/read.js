@@ -45,7 +45,7 @@ function open(place) {
   byId("at").textContent = `Set ${at + 1} of ${sets().length}`;
   byId("ask").textContent = reading.instructions;
   clock.begin(shown.seconds);
-  set = new Set_({ base: `${base}/sets/${shown.number}`, set: shown, kind: reading.kind, choose: reading.choose, look, large: (film) => large.open(set, film), changed: told, ready: () => clock.run() });
+  set = new Set_({ base: `${base}/sets/${shown.number}`, set: shown, kind: reading.kind, choose: reading.choose, look, large: (film) => large.open(set, film), changed: told, ready: () => { clock.run(); told(); }, missed: (film) => { if (!film) still(shown); } });
   set.arrange();
   byId("back").disabled = at === 0;
   told();
@@ -54,10 +54,21 @@ function open(place) {
   if (after) for (let film = 0; film <= after.films; film += 1) new Image().src = `${base}/sets/${after.number}/pictures/${film}`;
 }
 
+// Is the set shown still, whose pictures do not come? A film may have been withdrawn meanwhile.
+async function still(shown) {
+  try {
+    const now = await call(base);
+    shown.withdrawn = now.sets.find((one) => one.number === shown.number).withdrawn;
+    if (shown.withdrawn && set?.set === shown) onward(sets().findIndex((one) => !one.answered));
+  } catch { /* the server is away: it is asked again */ }
+}
+
+function onward(to) { if (to === -1) end(); else open(to); }
+
 function told(words = "") {
   const what = reading.kind === "grades" ? "graded" : "chosen";
   byId("count").textContent = words || `${set.done} of ${set.wanted} ${what}`;
-  byId("next").disabled = set.done !== set.wanted || !reading.open;
+  byId("next").disabled = set.done !== set.wanted || set.left > 0 || !reading.open;
   large.set === set && large.box.open && large.press();
 }
 
@@ -71,9 +82,7 @@ function next() {
   }
   const open_ = sets().findIndex((one, n) => n > at && !one.answered);
   const first = sets().findIndex((one) => !one.answered);
-  if (at + 1 < sets().length && (open_ !== -1 || first === -1)) open(at + 1);
-  else if (first !== -1) open(first);
-  else end();
+  onward(at + 1 < sets().length && (open_ !== -1 || first === -1) ? at + 1 : first);
 }
 
 function end() {
