@@ -15,7 +15,8 @@ from services.analytics.page import Page
 
 MANIFEST = {
     "run_id": "7b0c1c1e-5f0e-4e0e-9c5e-0123456789ab", "films": 1200, "patients": 300, "sample_sha256": "ab" * 32,
-    "continued": {}, "sample_note": "all", "asked": {"filter": "", "k": 15, "seed": 0}, "finished_at": "2026-01-01", "versions": {},
+    "continued": {},
+    "sample_note": "all", "asked": {"filter": "", "k": 15, "seed": 0}, "finished_at": "2026-01-01", "versions": {},
     "models": {"one": {"fingerprint": "cd" * 32}},
 }  # fmt: skip
 SPACE = "{http://www.w3.org/2000/svg}"
