@@ -178,8 +178,39 @@ def _edited(place: Place, file_id: str) -> None:
     put(browser, "[data-field=title]", f"Edema & {HOSTILE}")
     put(browser, "[data-field=history]", "Breathless.\n\n- since **yesterday**")
     put(browser, "[data-field=differential]", "Pneumonia\nFibrosis")
+    _drawn(browser)
+    chord(browser, ALT, "\ue014")  # the first film one place on
+    assert browser.wait("return document.querySelector('#films li').dataset.key === arguments[0]", second)
+    place.shot("edit")
+    assert browser.run(
+        "const e = new Event('beforeunload', {cancelable: true}); dispatchEvent(e); return e.defaultPrevented"
+    )
+    chord(browser, CONTROL, "s")
+    assert browser.wait("return document.querySelector('#edit [role=status]').innerText === 'Saved as version 2.'")
+    images = {one["key"]: one for one in place.get(f"teachingFiles/{file_id}")["document"]["images"]}
+    assert list(images)[:2] == [second, first]
+    marks = images[first]["annotations"]
+    assert [one["kind"] for one in marks] == ["arrow", "circle", "rectangle", "polygon", "text"]
+    near = pytest.approx
+    told = [point[side] for point in marks[0]["points"] for side in "xy"]
+    assert told == [near(value, abs=0.015) for value in (0.1, 0.1, 0.6, 0.5)]
+    assert marks[1]["radius"] == near(0.2, abs=0.01) and len(marks[3]["points"]) == 3 and marks[4]["text"] == "here"
+    place.open(f"/teaching/{file_id}")
+    browser.wait(LARGE)
+    browser.press("\ue014")
+    assert browser.wait("return document.querySelectorAll('.marks-over .mark').length === 5")
+    assert browser.run("return document.querySelector('.marks-over text').textContent") == "here"
+    assert browser.run(TEXT, "#title") == f"Edema & {HOSTILE}" and browser.run("return document.title") != "pwned"
+    assert browser.run("return document.querySelector('#words strong').innerText") == "yesterday"
+    place.shot("case")
+
+
+def _drawn(browser: Browser) -> None:
+    """One mark of each kind; the arrow's tip, then the whole of it is moved; a sixth mark is undone."""
     click(browser, "[data-tool=arrow]")
-    drag(browser, (0.2, 0.25), (0.4, 0.4), (0.6, 0.5))
+    drag(browser, (0.2, 0.2), (0.4, 0.4), (0.6, 0.5))
+    drag(browser, (0.6, 0.5), (0.65, 0.55), (0.7, 0.6))  # its tip
+    drag(browser, (0.3, 0.3), (0.25, 0.25), (0.2, 0.2))  # the whole
     click(browser, "[data-tool=circle]")
     drag(browser, (0.5, 0.5), (0.6, 0.5), (0.7, 0.5))
     click(browser, "[data-tool=rectangle]")
@@ -199,29 +230,6 @@ def _edited(place: Place, file_id: str) -> None:
     assert browser.run("return document.querySelectorAll('.marks-over .mark').length") == 6
     chord(browser, CONTROL, "z")
     assert browser.wait("return document.querySelectorAll('.marks-over .mark').length === 5")
-    chord(browser, ALT, "\ue014")  # the first film one place on
-    assert browser.wait("return document.querySelector('#films li').dataset.key === arguments[0]", second)
-    place.shot("edit")
-    assert browser.run(
-        "const e = new Event('beforeunload', {cancelable: true}); dispatchEvent(e); return e.defaultPrevented"
-    )
-    chord(browser, CONTROL, "s")
-    assert browser.wait("return document.querySelector('#edit [role=status]').innerText === 'Saved as version 2.'")
-    images = {one["key"]: one for one in place.get(f"teachingFiles/{file_id}")["document"]["images"]}
-    assert list(images)[:2] == [second, first]
-    marks = images[first]["annotations"]
-    assert [one["kind"] for one in marks] == ["arrow", "circle", "rectangle", "polygon", "text"]
-    near = pytest.approx
-    assert [marks[0]["points"][1][side] for side in "xy"] == [near(0.6, abs=0.01), near(0.5, abs=0.01)]
-    assert marks[1]["radius"] == near(0.2, abs=0.01) and len(marks[3]["points"]) == 3 and marks[4]["text"] == "here"
-    place.open(f"/teaching/{file_id}")
-    browser.wait(LARGE)
-    browser.press("\ue014")
-    assert browser.wait("return document.querySelectorAll('.marks-over .mark').length === 5")
-    assert browser.run("return document.querySelector('.marks-over text').textContent") == "here"
-    assert browser.run(TEXT, "#title") == f"Edema & {HOSTILE}" and browser.run("return document.title") != "pwned"
-    assert browser.run("return document.querySelector('#words strong').innerText") == "yesterday"
-    place.shot("case")
 
 
 def _published(place: Place) -> None:
@@ -238,6 +246,9 @@ def _published(place: Place) -> None:
 def _tried(place: Place, file_id: str) -> None:
     """Nothing that the page holds or asks for says the answer before it was given."""
     browser = place.browser
+    other = place.made()
+    for step in ("review", "publish"):
+        place.send(f"teachingFiles/{other}:{step}", {})
     browser.requested()
     place.open(f"/teaching/{file_id}/quiz")
     browser.wait(LARGE)
@@ -257,6 +268,7 @@ def _tried(place: Place, file_id: str) -> None:
     assert browser.wait("return document.querySelector('#judged').innerText.startsWith('Not right.')")
     browser.press("\ue014")
     assert browser.wait("return document.querySelectorAll('.marks-over .mark').length === 5")
+    assert browser.run("return document.querySelector('#next').pathname") == f"/teaching/{other}/quiz"
     place.shot("revealed")
     place.open(f"/teaching/{file_id}/quiz")
     browser.wait("return !document.querySelector('#answer').hidden")

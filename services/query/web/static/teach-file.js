@@ -39,7 +39,8 @@ function acts() {
   if (old()) made.push(el("a", { class: "button", href: location.pathname }, "The latest"), may("update") && button("Restore this version", () => restore(file.version)));
   else if (may("update")) {
     made.push(button("Edit", () => edit(), "E", file.state === "draft"));
-    for (const [verb, name] of STEPS[file.state]) made.push(button(name, () => move(verb), "", verb === "publish"));
+    const shown = file.state === "draft" && file.published ? [["withdraw", `Withdraw version ${file.published}`]] : [];
+    for (const [verb, name] of [...STEPS[file.state], ...shown]) made.push(button(name, () => move(verb), "", verb === "publish"));
   }
   made.push(el("a", { class: "button", id: "quiz", href: `/teaching/${encodeURIComponent(ID)}/quiz` }, "Quiz", el("kbd", { class: "key" }, "Q")));
   byId("acts").replaceChildren(...made.filter(Boolean));
@@ -95,6 +96,8 @@ addEventListener("keydown", (event) => {
   else if (key === "q") location.assign(`/teaching/${encodeURIComponent(ID)}/quiz`);
   else if (key === "escape") location.assign("/teaching");
 });
+
+addEventListener("hashchange", () => { if (location.hash === "#edit" && file && !editor?.on) edit(); });
 
 try {
   file = await call(looked ? `${HERE}?version=${looked}` : HERE);

@@ -35,11 +35,12 @@ export class Films {
   // picture: image → its address.  key: which film is to be large.
   fill(images, sections, picture, key) {
     Object.assign(this, { images: inOrder(images, sections), picture, sections });
+    const telling = this.images.some((image) => !image.key_note); // where all are key images, none stands out
     const named = new Map(sections.map((one) => [one.key, one.heading]));
     const tiles = this.images.map((image, place) => el("li", { "data-key": image.key },
       (place === 0 || image.section !== this.images[place - 1].section) && named.get(image.section) && el("span", { class: "strip-head" }, named.get(image.section)),
       el("button", { type: "button", class: "strip-film", "data-place": place, "aria-label": `Film ${place + 1}${image.caption ? `: ${image.caption}` : ""}` },
-        el("img", { src: picture(image), alt: "", loading: "lazy", draggable: "false" }), image.key_note && el("span", { class: "badge key-mark", title: "key image" }, "key"), el("span", { class: "badge rank" }, String(place + 1)))));
+        el("img", { src: picture(image), alt: "", loading: "lazy", draggable: "false" }), telling && image.key_note && el("span", { class: "badge key-mark", title: "key image" }, "key"), el("span", { class: "badge rank" }, String(place + 1)))));
     this.strip.replaceChildren(...tiles);
     for (const one of [this.strip, this.turns]) show(one, this.images.length > 1);
     show(this.bare, this.images.some((image) => image.annotations?.length));
