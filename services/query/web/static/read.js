@@ -76,7 +76,7 @@ function next() {
   if (byId("next").disabled) return;
   clock.turn();
   if (!set.same) {
-    const answer = { ...set.answer, seconds: Math.round(clock.read() * 10) / 10 };
+    const answer = { ...set.answer, seconds: Math.round(clock.read() * 1000) / 1000 };
     Object.assign(sets()[at], { chosen: [], grades: [], ...set.answer, seconds: answer.seconds, answered: true });
     outbox.put(sets()[at].number, answer);
   }
