@@ -22,7 +22,7 @@ RUNS: list[tuple[str, list[str]]] = [
     ("bench_filters.py", ["--n", "100000"]),
     ("bench_engine.py", ["--n", "100000", "--dim", "768"]),
     ("bench_words.py", []),
-    ("bench_analytics.py", ["--n", "10000", "--dim", "768"]),
+    ("bench_analytics.py", ["--n", "20000", "--dim", "1024"]),
     ("bench_cohort.py", ["--films", "200000"]),
     ("bench_eda.py", ["--films", "200000", "--rows", "16000", "--columns", "388", "--sample", "10000"]),
 ]
