@@ -252,7 +252,7 @@ def test_attrition_is_what_pandas_says(archive: Facts, population: Population, t
 
 @pytest.mark.slow
 @settings(max_examples=60, deadline=None)
-@given(SPECS.filter(lambda spec: len(spec["criteria"]) > 1), st.randoms(use_true_random=False))
+@given(SPECS, st.randoms(use_true_random=False))
 def test_the_order_of_criteria_changes_counts_alone(
     archive: Facts, population: Population, told: dict[str, Any], chance: random.Random
 ) -> None:

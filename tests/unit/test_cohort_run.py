@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from google.protobuf import json_format
@@ -24,7 +25,7 @@ from services.core.blobs import Blobs
 from services.core.calibration import Curve
 from services.core.config import Settings
 from services.core.errors import ErrorCode, HilumError
-from services.core.facts import Facts, calibrations, images, jobs, models, open_facts, removal, runs, sets
+from services.core.facts import Facts, calibrations, images, jobs, models, open_facts, removal, runs, searches, sets
 from services.core.facts.calibrations import Calibration
 from services.core.filters import parse, to_sql
 from services.core.models import ModelSpec
@@ -204,6 +205,35 @@ def test_a_probability_is_read_from_the_calibration(shared: Room) -> None:
     calibrations.save(shared.facts, SHARED.fingerprint, "film", [Calibration("film", "", "", curve, {})])
     shared.build(spec)  # 0.2 + 0.8 · cosine ≥ 0.6
     assert shared.members("sure") == sorted(i for i, score in zip(ids, scores, strict=True) if score >= 0.5)
+
+
+def test_clusters_and_saved_searches(shared: Room) -> None:
+    run_id, ids = str(uuid.uuid4()), sorted(one.image_id for one in shared.records)
+    home = shared.home / "runs" / run_id
+    home.mkdir(parents=True)
+    pq.write_table(
+        pa.table({"image_id": ids, "cluster@1": np.arange(FILMS) % 4, "cluster@2": np.zeros(FILMS, int)}),
+        home / "map-shared.parquet",
+    )
+    (home / "manifest.json").write_text(json.dumps({"films_of": ["demo"]}))
+    cluster = {"run_id": run_id, "model": "shared", "resolution": 1, "numbers": [1, 3]}
+    shared.build({"name": "clusters", "criteria": [{"cluster": cluster}]})
+    assert shared.members("clusters") == ids[1::2]
+    with pytest.raises(HilumError) as hidden:
+        request = cohort_pb2.PreviewCohortRequest()
+        json_format.ParseDict({"criteria": [{"cluster": cluster}]}, request.spec)
+        shared.api.preview_cohort(request, Call("test", access=Access(frozenset({"other"}))))
+    assert hidden.value.code is ErrorCode.NOT_FOUND
+
+    kept = searches.save(shared.facts, "local", "alike", {"query": {"image_id": ids[5]}})
+    run_id = shared.build({"name": "asked", "criteria": [{"similar": {"search_id": kept.search_id, "top": 7}}]})
+    shared.build({"name": "said", "criteria": [{"similar": {"image_ids": [ids[5]], "top": 7}}]})
+    assert shared.members("asked") == shared.members("said") and len(shared.members("said")) == 7
+    told = shared.json(run_id, "manifest.json")["cohort"]["spec"]["criteria"][0]["similar"]
+    assert told == {"image_ids": [ids[5]], "model": "shared", "top": 7}  # whatever becomes of the search
+    other = searches.save(shared.facts, "local", "mixed", {"query": {"mixture": {}}})
+    with pytest.raises(HilumError, match="name its films"):
+        shared.build({"criteria": [{"similar": {"search_id": other.search_id, "top": 7}}]})
 
 
 def test_an_empty_cohort_says_which_step_took_the_last(shared: Room) -> None:

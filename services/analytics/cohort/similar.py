@@ -57,11 +57,6 @@ def resolved(asked: Likeness, facts: Facts) -> Likeness:
     )
 
 
-def model_of(asked: Likeness, facts: Facts) -> ModelSpec:
-    """Raises UNKNOWN_MODEL, FAILED_PRECONDITION."""
-    return only_model(asked.model, facts)
-
-
 def only_model(name: str, facts: Facts) -> ModelSpec:
     """The model of this name; where none is named, the only one that holds films. Raises UNKNOWN_MODEL,
     FAILED_PRECONDITION."""
@@ -110,7 +105,7 @@ class Similar:
         that is not there to be asked with.
         """
         asked = resolved(asked, self.facts)
-        spec = model_of(asked, self.facts)
+        spec = only_model(asked.model, self.facts)
         least = self._least(asked, spec)
         if np.isinf(least):
             return Near(np.empty(0, np.int64), np.empty(0))
