@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import random
 import time
 import zipfile
 from collections.abc import Iterator
@@ -12,7 +14,9 @@ from typing import Any
 
 import httpx
 import pytest
+from google.protobuf import json_format
 
+from hilum.v1 import teaching_pb2
 from services.core.blobs import Blobs
 from services.core.facts import open_facts
 from services.core.store import VectorStore
@@ -20,17 +24,21 @@ from services.engine.supervisor import EngineProcess
 from services.query.api import QueryApi
 from services.query.exports_api import ExportsApi
 from services.query.searches_api import SearchesApi
+from services.query.teaching import document as documents
+from services.query.teaching.export.words import html
+from services.query.teaching.merge import merge
 from services.query.teaching_api import TeachingApi
 from services.query.web.pages import web_router
+from services.transport import http_edge
 from tests.kit import browser as chromium_kit
 from tests.kit.archive import Archive, spot
-from tests.kit.browser import ENTER, LEFT, Browser
+from tests.kit.browser import ENTER, ESCAPE, LEFT, RIGHT, UP, Browser
 from tests.kit.places import PlacesEncoder
 from tests.kit.served import served
 
 pytestmark = pytest.mark.skipif(chromium_kit.binaries() is None, reason="chromium and chromedriver are not here")
 HOSTILE = "<img src=x onerror=\"document.title='pwned'\"><script>document.title='pwned'</script>"
-ALT, CONTROL = "\ue00a", "\ue009"
+ALT, CONTROL, SHIFT = "\ue00a", "\ue009", "\ue008"
 PHONE, TABLET, DESK = (390, 844), (820, 1180), (1366, 900)
 SHOTS = os.environ.get("HILUM_SHOTS")  # a folder: pictures of the pages are put there, to be looked at
 TEXT = "return document.querySelector(arguments[0])?.innerText ?? ''"
@@ -179,7 +187,7 @@ def _edited(place: Place, file_id: str) -> None:
     put(browser, "[data-field=history]", "Breathless.\n\n- since **yesterday**")
     put(browser, "[data-field=differential]", "Pneumonia\nFibrosis")
     _drawn(browser)
-    chord(browser, ALT, "\ue014")  # the first film one place on
+    chord(browser, ALT, RIGHT)  # the first film one place on
     assert browser.wait("return document.querySelector('#films li').dataset.key === arguments[0]", second)
     place.shot("edit")
     assert browser.run(
@@ -197,7 +205,7 @@ def _edited(place: Place, file_id: str) -> None:
     assert marks[1]["radius"] == near(0.2, abs=0.01) and len(marks[3]["points"]) == 3 and marks[4]["text"] == "here"
     place.open(f"/teaching/{file_id}")
     browser.wait(LARGE)
-    browser.press("\ue014")
+    browser.press(RIGHT)
     assert browser.wait("return document.querySelectorAll('.marks-over .mark').length === 5")
     assert browser.run("return document.querySelector('.marks-over text').textContent") == "here"
     assert browser.run(TEXT, "#title") == f"Edema & {HOSTILE}" and browser.run("return document.title") != "pwned"
@@ -266,7 +274,7 @@ def _tried(place: Place, file_id: str) -> None:
     click(browser, "#choices [value=Fibrosis]")
     click(browser, "#answer [type=submit]")
     assert browser.wait("return document.querySelector('#judged').innerText.startsWith('Not right.')")
-    browser.press("\ue014")
+    browser.press(RIGHT)
     assert browser.wait("return document.querySelectorAll('.marks-over .mark').length === 5")
     assert browser.run("return document.querySelector('#next').pathname") == f"/teaching/{other}/quiz"
     place.shot("revealed")
@@ -297,6 +305,11 @@ def _exported(place: Place, file_id: str) -> None:
     assert [one.name.split(".", 1)[1] for one in files] == ["html", "mirc.zip"]
     with zipfile.ZipFile(files[1]) as saved:
         assert "case.xml" in saved.namelist()
+    place.open("/teaching")
+    browser.find("#mirc").type(str(files[1]))
+    assert browser.wait("return location.pathname.length > 20 && !location.pathname.includes(arguments[0])", file_id)
+    assert browser.wait("return document.querySelector('#title').innerText.startsWith('Edema &')")
+    browser.wait(LARGE)
 
 
 def test_two_edits_of_the_same_lose_nothing(place: Place) -> None:
@@ -357,6 +370,31 @@ def test_films_are_picked_put_in_order_by_drag_and_an_old_version_comes_back(pla
     assert browser.console() == []
 
 
+def test_marks_are_drawn_by_keys_alone_and_a_file_is_deleted_after_asking(place: Place) -> None:
+    browser = place.browser
+    file_id = place.made()
+    place.open(f"/teaching/{file_id}#edit")
+    browser.wait("return !document.querySelector('#edit').hidden")
+    browser.wait(LARGE)
+    browser.press("a", ENTER)
+    browser.press(LEFT, LEFT)
+    chord(browser, SHIFT, UP)
+    browser.press(ESCAPE, "c", ENTER, ESCAPE)
+    chord(browser, CONTROL, "s")
+    assert browser.wait("return document.querySelector('#edit [role=status]').innerText === 'Saved as version 2.'")
+    arrow, circle = place.get(f"teachingFiles/{file_id}")["document"]["images"][0]["annotations"]
+    assert arrow["points"] == [{"x": 0.39, "y": 0.4}, {"x": 0.49, "y": 0.495}]
+    assert (circle["kind"], circle["radius"]) == ("circle", 0.1)
+    browser.press(ESCAPE)
+    assert browser.wait("return document.querySelector('#edit').hidden")
+    click(browser, "#access > p:last-child button")
+    assert place.get(f"teachingFiles/{file_id}")["version"] == 2
+    click(browser, "#access > p:last-child button")
+    assert browser.wait("return document.querySelector('#seek-said')?.innerText.startsWith('Deleted.')")
+    assert place.get(f"teachingFiles/{file_id}")["error"]["code"] == "NOT_FOUND"
+    assert browser.console() == []
+
+
 def test_what_may_not_leave_is_said_with_what_to_do(place: Place) -> None:
     browser = place.browser
     file_id = place.made(images=[{"image_id": place.films[3]}])
@@ -397,3 +435,72 @@ def test_hostile_words_stay_words(place: Place) -> None:
     assert browser.wait("return document.querySelector('#alert').innerText.includes('No such teaching file')")
     browser.press(LEFT)
     browser.console()  # the browser tells of the 404 that was asked for
+
+
+def test_the_page_merges_and_reads_texts_as_the_service_does(place: Place) -> None:
+    """Random edits of one version by two people; texts with marks of style, torn ones among them."""
+    browser, dice = place.browser, random.Random(7)
+    place.open("/teaching/results")
+    base = {
+        "title": "t", "history": "h", "findings": "f", "differential": ["a"],
+        "sections": [{"key": "s1", "heading": "one"}, {"key": "s2", "heading": "two"}],
+        "images": [{"key": f"k{n}", "image_id": place.films[n], "caption": str(n), "section": "s1"} for n in range(4)],
+    }  # fmt: skip
+    pairs = [(_edit(base, dice, place.films[4]), _edit(base, dice, place.films[5])) for _ in range(150)]
+    whole = [(_told(base), _told(mine), _told(theirs)) for mine, theirs in pairs]
+    merged = browser.run(
+        "return import('/static/teach-merge.js').then(({ merge }) => arguments[0].map((one) => merge(...one)))",
+        whole,
+    )  # fmt: skip
+    clean = 0
+    for (mine, theirs), found in zip(pairs, merged, strict=True):
+        expected = merge(*map(documents.parse, (base, mine, theirs)))
+        removed = {one["key"] for one in base["images"]} - {one["key"] for one in [*mine["images"], *theirs["images"]]}
+        if not expected.conflicts:
+            clean += 1
+            assert documents.parse(found["document"]) == expected.document
+            assert found["conflicts"] == []
+        elif not removed:
+            assert found["conflicts"]
+    assert 20 < clean < 140
+    texts = [
+        "plain < & text",
+        "one\ntwo\n\nthree",
+        "- a\n- *b*\n  more\n1. c\n2) **d**",
+        "**torn *and* 2 * 3 * 4",
+        "a\n- b\nc",
+    ]
+    shown = browser.run(
+        "const [texts] = arguments; return import('/static/teach-prose.js').then(({ prose }) => texts.map((text) => {"
+        "const div = document.createElement('div'); div.append(...prose(text)); return div.innerHTML; }))",
+        texts,
+    )  # fmt: skip
+    assert shown == [html(text) for text in texts]
+
+
+def _edit(base: dict[str, Any], dice: random.Random, film: str) -> dict[str, Any]:
+    """One or two changes: of a text, a caption, the order, a film more or less."""
+    edited = json.loads(json.dumps(base))
+    images = edited["images"]
+    for _ in range(dice.choice((1, 2))):
+        match dice.randrange(6):
+            case 0:
+                edited[dice.choice(("title", "history", "findings"))] = dice.choice("xy")
+            case 1 if images:
+                dice.choice(images)["caption"] = dice.choice("xy")
+            case 2:
+                images.insert(0, images.pop())
+            case 3 if len(images) > 2:
+                images.pop(dice.randrange(len(images)))
+            case 4 if not any(one["image_id"] == film for one in images):
+                new = {"key": f"n{film[:6]}", "image_id": film, "section": "s2"}
+                images.insert(dice.randrange(len(images) + 1), new)
+            case 5:
+                edited["sections"][0]["heading"] = dice.choice("xy")
+    return dict(edited)
+
+
+def _told(document: dict[str, Any]) -> Any:
+    """As the service tells it: empty fields are there, too."""
+    message = json_format.ParseDict(document, teaching_pb2.TeachingDocument())
+    return json.loads(http_edge.to_json(message))

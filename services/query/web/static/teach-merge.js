@@ -6,7 +6,7 @@ export const same = (one, other) => JSON.stringify(sorted(one)) === JSON.stringi
 
 const keyed = (path) => path.length === 1 && (path[0] === "images" || path[0] === "sections");
 
-// conflicts: [{path, mine, theirs}]; there, the document says mine.
+// conflicts: [{path, mine, theirs}], of an order [list, "order"] with keys; there, the document says mine.
 export function merge(base, mine, theirs) {
   const conflicts = [];
   const document_ = record(base, mine, theirs, [], conflicts);
@@ -38,8 +38,11 @@ function items(base, mine, theirs, path, conflicts) {
     // Taken out by one: gone, unless the other edited it meanwhile.
     else if (!before || !same(one ?? two, before)) kept.set(key, one ?? two);
   }
-  const order = (list) => list.map((one) => one.key).filter((key) => was.has(key) && kept.has(key));
-  const [leading, adding] = same(order(mine), order(base)) ? [theirs, mine] : [mine, theirs];
+  const shared = (key) => was.has(key) && ours.has(key) && others.has(key);
+  const order = (list) => list.map((one) => one.key).filter(shared);
+  const [before, own, other] = [base, mine, theirs].map(order);
+  if (!same(own, other) && !same(own, before) && !same(other, before)) conflicts.push({ path: [path[0], "order"], mine: own, theirs: other });
+  const [leading, adding] = same(own, before) ? [theirs, mine] : [mine, theirs];
   const found = leading.map((one) => one.key).filter((key) => kept.has(key));
   adding.forEach(({ key }, n) => {
     if (!kept.has(key) || found.includes(key)) return;
@@ -49,9 +52,16 @@ function items(base, mine, theirs, path, conflicts) {
   return found.map((key) => kept.get(key));
 }
 
+// Those that `keys` names stand in its order, in the places that they have now.
+function ordered(list, keys) {
+  const named = byKey(list), turn = keys.filter((key) => named.has(key)).values();
+  return list.map((one) => (keys.includes(one.key) ? named.get(turn.next().value) : one));
+}
+
 // Put a value where a conflict was.
 export function put(document_, path, chosen) {
   const [list, key, field] = path;
-  if (path.length === 1) document_[list] = chosen;
+  if (path.length === 2) document_[list] = ordered(document_[list], chosen);
+  else if (path.length === 1) document_[list] = chosen;
   else { const item = document_[list].find((one) => one.key === key); if (item) item[field] = chosen; }
 }

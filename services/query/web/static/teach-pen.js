@@ -1,5 +1,5 @@
 // Marks drawn on a film by the pointer: arrow, circle, rectangle, polygon, words. A mark that is there is taken and
-// moved, or one of its points is; arrow keys nudge it.
+// moved, or one of its points is. By keys: a tool, Enter, then arrows move the mark, and with Shift its last point.
 
 import { el } from "./dom.js";
 import { svg } from "./teach-marks.js";
@@ -11,6 +11,7 @@ const HELP = {
 };
 const LEAST = 0.01; // of the film: less is a click
 const STEP = 0.005;
+const FIRST = { arrow: [[0.4, 0.4], [0.5, 0.5]], circle: [[0.5, 0.5]], rectangle: [[0.4, 0.4], [0.6, 0.6]], polygon: [[0.4, 0.6], [0.5, 0.4], [0.6, 0.6]], text: [[0.5, 0.5]] }; // drawn by keys
 const MOST = 100, CORNERS = 200;
 
 const within = (value) => Math.round(Math.min(1, Math.max(0, value)) * 1e4) / 1e4;
@@ -177,8 +178,9 @@ export class Pen {
     if (tool) this.take(this.tool === tool ? "" : tool);
     else if (event.key === "Escape" && (this.tool || this.chosen)) { this.take(""); this.choose(-1); }
     else if (event.key === "Enter" && this.live) this.close();
+    else if (event.key === "Enter" && this.tool && this.image) this.put({ kind: this.tool, points: FIRST[this.tool].map(([x, y]) => ({ x, y })), radius: this.tool === "circle" ? 0.1 : 0, text: "" });
     else if ((event.key === "Delete" || event.key === "Backspace") && this.chosen) this.drop(this.stage.chosen);
-    else if (way && this.chosen) { this.acts.step(); this.shape(structuredClone(this.chosen), -1, ...way); this.draw(); this.acts.changed(); }
+    else if (way && this.chosen) { this.acts.step(); this.shape(structuredClone(this.chosen), event.shiftKey ? this.chosen.points.length - 1 : -1, ...way); this.draw(); this.acts.changed(); }
     else return false;
     event.preventDefault();
     return true;

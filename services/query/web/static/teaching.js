@@ -21,6 +21,7 @@ function tile(one) {
 
 let token = "";
 let turn = 0;
+let turned = false;
 async function list(more = false) {
   const mine = (turn += 1);
   byId("files").setAttribute("aria-busy", "true");
@@ -33,7 +34,8 @@ async function list(more = false) {
     token = next;
     show(byId("more"), Boolean(next));
     const count = byId("files").children.length;
-    byId("seek-said").textContent = count ? `${count}${next ? "+" : ""}` : seek.words || seek.state ? "No such file." : "No teaching file yet: assemble one below, or pick films on the search page.";
+    byId("seek-said").textContent = (asked.get("gone") && !turned ? "Deleted. " : "") + (count ? `${count}${next ? "+" : ""}` : seek.words || seek.state ? "No such file." : "No teaching file yet: assemble one below, or pick films on the search page.");
+    turned = true;
     const published = files.filter((one) => one.published);
     if (published.length && !seek.words) { byId("unknown").href = `/teaching/${encodeURIComponent(published[Math.floor(Math.random() * published.length)].file_id)}/quiz`; show(byId("unknown"), true); }
     if (!more && !seek.words && picked.length) choices(files.filter((one) => one.may.includes("update")));
@@ -84,7 +86,7 @@ sending(byId("assemble"), async () => {
   const told = Object.fromEntries(new FormData(byId("assemble")));
   const number = (name) => Number(told[name]) || -1; // none
   const film = told.film.match(FILMS)?.[0] ?? "";
-  if (told.film.trim() && !film) { tell("“Like this film” takes a film’s id, or the address of its page."); return; }
+  if (told.film.trim() && !film) { throw new Error("“Like this film” takes a film’s id, or the address of its page."); }
   const body = {
     finding: told.finding.trim().toLowerCase().replaceAll(/\s+/g, "_"), query: question({ words: told.words.trim(), film }), filter: told.filter.trim(), layout: told.layout, title: told.title.trim(),
     typical: number("typical"), atypical: number("atypical"), lookalikes: number("lookalikes"), normals: number("normals"), allow_restricted: Boolean(told.restricted),
@@ -100,7 +102,7 @@ sending(byId("assemble"), async () => {
     byId("made").replaceChildren(el("p", {}, `${plural(files.length, "file")} in ${seconds.toFixed(1)} s:`), el("ul", {}, files.map((one) => el("li", {}, el("a", { href: `/teaching/${encodeURIComponent(one.file_id)}` }, one.document.title)))),
       notes.length > 0 && el("ul", { class: "quiet small" }, notes.map((note) => el("li", {}, note))));
     await list();
-  } finally { clearInterval(clock); byId("assembling").replaceChildren(); }
+  } catch (error) { byId("made").replaceChildren(el("p", { class: "alert", role: "alert" }, error.message)); } finally { clearInterval(clock); byId("assembling").replaceChildren(); }
 });
 
 byId("mirc").addEventListener("change", async () => {
@@ -121,7 +123,6 @@ byId("seek").addEventListener("submit", (event) => { event.preventDefault(); lis
 byId("more").addEventListener("click", () => list(true));
 
 if (asked.get("finding")) byId("assemble").elements.finding.value = words(asked.get("finding"));
-if (asked.get("gone")) byId("seek-said").textContent = "Deleted.";
 pick();
 list();
 call("/v1/images:facets", {}).then(({ facets }) => byId("findings").replaceChildren(...facets.filter(({ field }) => field.startsWith("labels.")).map(({ field }) => el("option", { value: words(field.slice("labels.".length)) })))).catch(() => { /* one types it then */ });
