@@ -33,6 +33,12 @@ _STYLE = """<style>
   .hilum input, .hilum button { font: inherit; height: 24px; box-sizing: border-box; padding: 0 .6em; color: #12303a;
     border: 1px solid #7fa3a8; border-radius: 3px; background: #e8f1f2; }
   .hilum button { cursor: pointer; } .hilum button:disabled { cursor: default; opacity: .45; }
+  @media (max-width: 1300px) {
+    #app { inset: 66px 0 0 0; }
+    .hilum { height: 66px; flex-wrap: wrap; align-content: space-around; gap: 0 1em; }
+    .hilum > div { order: 1; flex-basis: 100%; }
+  }
+  @media (max-width: 720px) { .hilum > div { overflow-x: auto; } .hilum input { width: 8em; } }
 </style>"""
 # The component that the front end consists of tells of its selection whom its page passes; this page passes nobody.
 _SEAM = re.compile(r"onPredicateChange:([\w$]+)\.onPredicateChange")

@@ -9,7 +9,9 @@
     return coordinator.query(`SELECT ${what} FROM dataset WHERE ${predicate}`, {cache: false});
   };
   const ids = async () => [...(await rows("image_id")).getChild("image_id")].map(String);
-  const tell = hilumSelection(document.getElementById("hilum-selection"), {ids, about, live: live === "1"});
+  const tell = hilumSelection(document.getElementById("hilum-selection"), {
+    ids, about, live: live === "1", nothing: "Nothing selected (shift + drag)",
+  });
   addEventListener("hilum-selection", async ({detail}) => {
     now = detail;
     if (!detail.predicate) return tell(0);

@@ -1,16 +1,16 @@
 "use strict";
 // What is selected on a map, as films: kept as a set that filters and searches know, or downloaded. Where no service is
 // behind the page (an exported folder, a file), there is only the download, and the command that makes a set of it.
-function hilumSelection(place, {ids, about, live}) {
-  // ids(): a promise of the ids of the films selected now.  about: what the set is titled.  Returns (count) => void, to
-  // be told whenever another number of films is selected: 0 for none.
+function hilumSelection(place, {ids, about, live, nothing}) {
+  // ids(): a promise of the ids of the films selected now.  about: what the set is titled.  nothing: what to say while
+  // none is.  Returns (count) => void, to be told whenever another number of films is selected: 0 for none.
   const make = (tag, more, ...inside) => {
     const made = Object.assign(document.createElement(tag), more);
     made.append(...inside);
     return made;
   };
   const plural = (count) => `${count.toLocaleString("en")} film${count === 1 ? "" : "s"}`;
-  const said = make("output", {}, "Nothing selected: draw on the map, or choose in a chart.");
+  const said = make("output", {title: nothing}, nothing);
   const name = make("input", {placeholder: "name of a set", size: 16, maxLength: 64, autocomplete: "off", title: "Letters, digits, '.', '_' and '-'"});
   name.setAttribute("aria-label", "Name of the set");
   const keep = make("button", {type: "button"}, "Keep as set");
@@ -24,7 +24,7 @@ function hilumSelection(place, {ids, about, live}) {
     for (const button of buttons) button.disabled = !selected;
     search.disabled = !selected || (!kept && selected > FEW);
   };
-  const tell = (words) => said.replaceChildren(words);
+  const tell = (words) => { said.textContent = said.title = words; };
   const opened = (where) => window.open(`/?${new URLSearchParams({where})}`, "_blank", "noopener");
 
   async function post() {
@@ -73,7 +73,7 @@ function hilumSelection(place, {ids, about, live}) {
   return (count) => {
     selected = count;
     kept = null;
-    tell(count ? `${plural(count)} selected` : "Nothing selected: draw on the map, or choose in a chart.");
+    tell(count ? `${plural(count)} selected` : nothing);
     show();
   };
 }

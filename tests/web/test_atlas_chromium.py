@@ -224,8 +224,14 @@ def _select(browser: Browser) -> int:
     """Draw a rectangle on the map; how many films the page says are in it."""
     assert browser.until(lambda: _coloured(browser.screenshot()), 90)
     _mouse(browser, {"x": 200, "y": 150}, {"x": 600, "y": 500}, shift=True)
-    assert browser.until(lambda: "films selected" in _said(browser), 20), _said(browser)
-    return int(_said(browser).split()[0])
+    told: list[str] = []  # it counts while one draws; at the end it says the same again and again
+
+    def settled() -> bool:
+        told.append(_said(browser))
+        return "films selected" in told[-1] and len(told) > 3 and len(set(told[-4:])) == 1
+
+    assert browser.until(settled, 30), told
+    return int(told[-1].split()[0])
 
 
 def _keep(browser: Browser, name: str) -> None:
