@@ -71,6 +71,27 @@ def test_choices_are_offered_where_they_are_asked_for(room: SimpleNamespace) -> 
     assert refused.value.code is ErrorCode.FAILED_PRECONDITION
 
 
+def test_the_next_unknown_is_one_that_may_be_read_and_was_tried_least(room: SimpleNamespace) -> None:
+    def made(reads: str, *states: str) -> str:
+        one = room.files.create("anna", ALL, parse({"title": "t", "diagnosis": "x"}))
+        room.files.grant("anna", ALL, one.file.file_id, {"read": [reads]})
+        for state in states:
+            room.files.move("anna", ALL, one.file.file_id, state)
+        return str(one.file.file_id)
+
+    def following(name: str) -> str:
+        return str(room.quizzes.show("ben", ALL, name).following)
+
+    assert following(room.name) == ""
+    made("ben"), made("ben", "review"), made("carl", "review", "published")  # none of them is for ben
+    assert following(room.name) == ""
+    others = {made("ben", "review", "published"), made("*", "review", "published")}
+    first = following(room.name)
+    room.quizzes.answer("ben", ALL, first, 1, text="x")
+    assert {first, following(room.name)} == others
+    assert following(first) != first
+
+
 @pytest.mark.databases
 def test_tries_are_recorded_judged_and_counted(room: SimpleNamespace) -> None:
     def answer(user: str, **fields: object) -> SimpleNamespace:
