@@ -263,7 +263,8 @@ def _ask(
         paths = [p for p, methods in http.get("/openapi.json").json()["paths"].items() if "get" in methods]
         pages = ["/", "/maps", "/jobs", "/about", f"/films/{films[0].image_id}", "/metrics", "/readyz",
                  f"/v1/runs/{run}/report", f"/v1/runs/{run}/atlas/"]  # fmt: skip
-        for path in [*(p.format(**fill) for p in paths if ":watch" not in p), *pages]:
+        others = defaultdict(lambda: "none", fill)  # of what this archive has none of
+        for path in [*(p.format_map(others) for p in paths if ":watch" not in p), *pages]:
             answer = http.get(path, follow_redirects=True)
             seen["HTTP"][path] = answer.content
         for film in films:
