@@ -30,6 +30,7 @@ from services.query.teaching.merge import merge
 from services.query.teaching_api import TeachingApi
 from services.query.web.pages import web_router
 from services.transport import http_edge
+from services.transport.edge import Api
 from tests.kit import browser as chromium_kit
 from tests.kit.archive import Archive, spot
 from tests.kit.browser import ENTER, ESCAPE, LEFT, RIGHT, UP, Browser
@@ -104,7 +105,7 @@ def place(engine: EngineProcess, tmp_path_factory: pytest.TempPathFactory) -> It
     ]  # fmt: skip
     archive.settle()
     query = QueryApi(facts, store, archive.encode, archive.blobs)
-    apis = [
+    apis: list[Api] = [
         query, SearchesApi(facts, query.pages), TeachingApi(facts, query, archive.encode, archive.blobs),
         ExportsApi(facts, archive.blobs, b"k" * 32),
     ]  # fmt: skip
@@ -441,7 +442,7 @@ def test_the_page_merges_and_reads_texts_as_the_service_does(place: Place) -> No
     """Random edits of one version by two people; texts with marks of style, torn ones among them."""
     browser, dice = place.browser, random.Random(7)
     place.open("/teaching/results")
-    base = {
+    base: dict[str, Any] = {
         "title": "t", "history": "h", "findings": "f", "differential": ["a"],
         "sections": [{"key": "s1", "heading": "one"}, {"key": "s2", "heading": "two"}],
         "images": [{"key": f"k{n}", "image_id": place.films[n], "caption": str(n), "section": "s1"} for n in range(4)],
