@@ -39,7 +39,7 @@ class Kept:
 
 @dataclass(frozen=True)
 class Drawn:
-    """By model: places (N, 2) of the maps drawn together; what maps keep by themselves and together.  films: measured."""
+    """By model: places (N, 2) of the maps drawn together; what maps keep by themselves and so.  films: measured."""
 
     together: list[Place]
     alone_keeps: list[Kept]
