@@ -187,6 +187,7 @@ def _edited(place: Place, file_id: str) -> None:
     put(browser, "[data-field=title]", f"Edema & {HOSTILE}")
     put(browser, "[data-field=history]", "Breathless.\n\n- since **yesterday**")
     put(browser, "[data-field=differential]", "Pneumonia\nFibrosis")
+    put(browser, "[data-field=note]", "marks and texts")
     _drawn(browser)
     chord(browser, ALT, RIGHT)  # the first film one place on
     assert browser.wait("return document.querySelector('#films li').dataset.key === arguments[0]", second)
@@ -249,6 +250,7 @@ def _published(place: Place) -> None:
         )
         assert browser.wait("return document.querySelector('#state .chip').innerText === arguments[0]", state)
     assert browser.wait("return document.querySelectorAll('#versions li').length === 2")
+    assert "marks and texts" in browser.run("return document.querySelector('#versions').textContent")
     assert "published by local" in browser.run("return document.querySelector('#events').textContent")
 
 

@@ -23,6 +23,7 @@ export class Editor {
     this.draft = new Draft(this.file, () => this.look());
     this.pen = new Pen(this.films.stage, byId("pens"), { step: (why) => this.draft.step(why), undo: () => this.undo(), changed: () => { this.draft.look(); this.labels(); } });
     this.sorter = new Sorter(this.films.strip, (key, before) => { this.draft.place(key, before); this.fill(key); });
+    this.note = el("input", { type: "text", maxlength: "4000", "data-field": "note", placeholder: "what was changed (for the list)", "aria-label": "What was changed" });
     addEventListener("beforeunload", this.leaving);
     this.form();
     this.fill(this.films.shown?.key);
@@ -51,7 +52,7 @@ export class Editor {
     this.state = el("span", { class: "quiet small", role: "status" });
     byId("edit").onsubmit = (event) => event.preventDefault();
     byId("edit").replaceChildren(
-      el("p", { class: "row save-row" }, this.save, this.leave, this.state),
+      el("p", { class: "row save-row" }, this.save, this.leave, this.state, el("span", { class: "entry" }, this.note)),
       ...wordFields(this.draft, () => this.fill(this.films.shown?.key), (id) => this.add(id)));
   }
 
@@ -110,7 +111,7 @@ export class Editor {
     this.save.disabled = true;
     try {
       const sent = this.draft.told(document_);
-      const made = await call(this.here, { made_from: from, document: sent }, undefined, "PATCH");
+      const made = await call(this.here, { made_from: from, document: sent, note: this.note.value.trim() }, undefined, "PATCH");
       show(byId("conflict"), false);
       const bare = (one) => JSON.stringify([one.title, one.images.map((image) => [image.key, image.caption, image.annotations.length]), TEXTS.map((key) => one[key])]).replace(/\\n|\s/g, "");
       const merged = bare(made.document) !== bare(sent);
@@ -127,6 +128,7 @@ export class Editor {
     const at = this.films.shown?.key;
     this.file = made;
     this.draft.begin(made);
+    this.note.value = "";
     this.acts.saved(made);
     this.form();
     this.fill(at);
