@@ -21,6 +21,7 @@ from tests.kit import postgres as postgresql
 from tests.kit import scratch
 
 DATABASES = ["sqlite", "postgresql"]
+STARTED: list[EngineProcess] = []  # the session's engine, from when a test first asks for it
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -71,7 +72,31 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineProcess]:
     """One engine process for the whole session: leave it running. Tests that harm an engine take `own_engine`."""
     home = tmp_path_factory.mktemp("engine")
     with EngineProcess(home / "data", log_file=home / "engine.log") as process:
+        STARTED.append(process)
         yield process
+        STARTED.clear()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def tidy_module() -> Iterator[None]:
+    """The same for what a module's tests share: nothing is left for another module to find."""
+    before = _collections()
+    yield
+    for process in STARTED:
+        opened = VectorStore(process.url)
+        for name in _collections() - before:
+            opened.drop(name)
+        opened.close()
+
+
+def _collections() -> set[str]:
+    """On the session's engine, once it runs."""
+    found = set[str]()
+    for process in STARTED:
+        opened = VectorStore(process.url)
+        found |= set(opened.collections())
+        opened.close()
+    return found
 
 
 @pytest.fixture(autouse=True)
