@@ -13,7 +13,9 @@
     ids, about, live: live === "1", nothing: "Nothing selected (shift + drag)",
   });
   addEventListener("hilum-selection", async ({detail}) => {
+    const before = now;
     now = detail;
+    if (before && before.predicate === detail.predicate) return;  // told again: what was said of it stands
     if (!detail.predicate) return tell(0);
     const found = await rows("COUNT(*)::INT AS films");
     if (now === detail) tell(found.getChild("films").get(0));
