@@ -14,7 +14,7 @@ from services.core.store.payload import LISTS
 
 # The embedded engine (Qdrant Edge 0.9.0), films with six stated findings of seven: `bench_sizes.py`. Payloads, log and
 # memory at 1,000 and 5,000 films, the rest at 300 to 20,000.
-_PAYLOAD, _PAYLOAD_LABEL = 470, 35  # of a film; of each finding stated
+_PAYLOAD, _PAYLOAD_LABEL = 545, 35  # of a film; of each finding stated
 _INDEX, _INDEX_BASE = 30.4, 48_500  # of a film in each index; of each index
 _LINKS = 3.9  # times log2 of the films: 32 links of a film in the graph, each of log2(films) bits
 _LOG, _LOG_NUMBER, _LOG_MOST = 700, 5, 2 * 32 * 2**20  # of a film; of each number of its vector; the log's two segments
