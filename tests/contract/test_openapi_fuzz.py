@@ -17,12 +17,17 @@ from services.analytics.api import AnalyticsApi
 from services.analytics.cohort.api import CohortsApi
 from services.core.blobs import Blobs
 from services.core.config import Settings
-from services.core.facts import open_facts, searches
+from services.core.facts import images, open_facts, searches
 from services.core.ids import image_id
 from services.core.store import VectorStore
+from services.core.types import Report
 from services.engine.supervisor import EngineProcess
+from services.ingest.report_index import ReportIndex
 from services.query.api import QueryApi
+from services.query.reports.api import ReportsApi
 from services.query.searches_api import SearchesApi
+from services.query.sets_api import SetsApi
+from services.query.upkeep import Upkeep
 from services.transport import http_edge
 from services.transport.jobs import JobsApi
 from tests.kit.archive import Archive, spot
@@ -34,7 +39,9 @@ ENOUGH = 40  # cases of each operation; HILUM_FUZZ asks for more
 FILMS = [image_id("demo", f"film-{i}") for i in range(12)]
 SOUND = {  # values that get past the door, by field; half of all cases have them
     "image_id": [*FILMS, "nonsense"],
-    "search_id": ["SAVED", "nonsense"],
+    "search_id": ["SAVED", "nonsense"], "set_id": ["", "mine", "mine", "a/b", "../x"], "begins": ["", "mi"],
+    "films": [{"image_ids": FILMS[:3]}, {"image_ids": ["x"]}], "clusters": [{"run_id": FILMS[0]}, {"run_id": "../x"}],
+    "how": ["", "fused", "words", "meaning"], "section": ["", "findings"], "text": ["left", "no edema", " "],
     "models": [[], ["fuzz"], ["fuzz", "fuzz-mute"]],
     "model": ["", "fuzz", "fuzz-mute"],
     "filter": ["", 'view = "PA"', "labels.edema = present", "NOT age:*", "study_date >= 2020-01-01", "(", "a = b"],
@@ -60,6 +67,7 @@ SOUND = {  # values that get past the door, by field; half of all cases have the
     ],
     "group_size": [0, 2], "per_patient": [0, 1], "sample_size": [0, 5], "resolutions": [[], [1.0]], "labels": [[]],
 }  # fmt: skip
+ONE_OF = [{"filter", "films", "clusters"}, {"text", "image_id", "image"}]  # one of these where a message has all
 
 
 @pytest.fixture(scope="module")
@@ -72,13 +80,18 @@ def app(engine: EngineProcess, tmp_path_factory: pytest.TempPathFactory) -> Iter
         fields = {"patient_id": f"p-{i // 2}", "study_id": f"s-{i}", "view": ["PA", "LATERAL"][i % 2]}
         archive.add(f"film-{i}", spot(0.5, i / 12), labels={"edema": ["present", "absent"][i % 2]}, **fields)
     archive.settle()
+    images.save_reports(facts, [Report("demo", f"s-{i}", "findings", f"No edema on the left: {i}.") for i in range(9)])
+    assert ReportIndex(Settings(home), facts, store, archive.registry).index("demo", lambda: False) == set()
     kept = {"query": {"image_id": FILMS[0]}, "limit": 3}
     SOUND["search_id"][0] = searches.save(facts, "local", "kept", kept).search_id
     query = QueryApi(facts, store, archive.encode, archive.blobs)
     analytics = AnalyticsApi(Settings(home, engine_url=engine.url), facts)
     cohorts = CohortsApi(Settings(home, engine_url=engine.url), facts, store, archive.encode, lambda: None)
-    apis = [query, SearchesApi(facts, query.pages), archive.encode_api, analytics, cohorts, JobsApi(facts)]
-    yield http_edge.build(apis)
+    upkeep = Upkeep(facts, store)
+    upkeep.start()
+    mine = [SearchesApi(facts, query.pages), ReportsApi(facts, store, archive.encode), SetsApi(facts, upkeep, home)]
+    yield http_edge.build([query, *mine, archive.encode_api, analytics, cohorts, JobsApi(facts)])
+    upkeep.stop()
     query.close()
     archive.close()
     store.close()
@@ -101,8 +114,11 @@ def sound(draw: st.DrawFn, operation: schemathesis.APIOperation) -> schemathesis
 
 def filled(draw: st.DrawFn, fields: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
     body: dict[str, Any] = {}
+    several = [of for of in ONE_OF if of <= fields.keys()]
+    kept = [draw(st.sampled_from(sorted(of))) for of in several]
+    fields = {name: about for name, about in fields.items() if name in kept or not any(name in of for of in several)}
     for name, about in fields.items():
-        if name in SOUND and (name == "query" or draw(st.integers(0, 5)) == 0):
+        if name in SOUND and (name in ("query", "set_id", *kept) or draw(st.integers(0, 5)) == 0):
             body[name] = draw(st.sampled_from(SOUND[name]))
         elif name in ("request", "search"):
             inner = document["components"]["schemas"]["SearchRequest"]["properties"]
@@ -139,6 +155,8 @@ def fuzzed(app: FastAPI, most: int = ENOUGH) -> dict[str, set[int]]:
 
 def test_nothing_that_comes_in_is_a_fault_of_ours(app: FastAPI) -> None:
     seen = fuzzed(app)
-    assert len(seen) >= 24
-    for way in ("POST /v1/search", "POST /v1/search:stream", "POST /v1/search:whyNot", "POST /v1/images:query"):
-        assert {200, 400} <= seen[way], "both what can be asked and what cannot has been sent"
+    assert len(seen) >= 29
+    ways = "search search:stream search:whyNot images:query reports:search sets".split()
+    for way in ways:
+        assert {200, 400} <= seen[f"POST /v1/{way}"], f"{way}: what can be asked and what cannot has been sent"
+    assert 200 in seen["POST /v1/sets:delete"] and 200 in seen["POST /v1/reports:index"]

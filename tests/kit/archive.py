@@ -40,8 +40,8 @@ class Archive:
 
     def __post_init__(self) -> None:
         self.pool = DecodePool(1)
-        registry = Registry({encoder.spec.name: partial(_same, encoder) for encoder in self.encoders})
-        self.encode_api = EncodeApi(self.facts, registry, self.pool)
+        self.registry = Registry({encoder.spec.name: partial(_same, encoder) for encoder in self.encoders})
+        self.encode_api = EncodeApi(self.facts, self.registry, self.pool)
         self.encode = EncodeClient.local(self.encode_api)
 
     def open(self) -> None:
