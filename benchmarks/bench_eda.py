@@ -101,7 +101,7 @@ def measure(home: Path, size: int) -> None:
         looked = list(sides.every(facts, films, home / "spill", Progress()))
     asked = SamplingAsked(by=("view", "sex", "age_band", "labels.edema"), sample_size=size, per_patient=2)
     with spent(f"draw of {size:,} by four variables, two a patient"):
-        drawn = draw(facts, films, np.ones(len(films), bool), asked)
+        drawn = draw(films, np.ones(len(films), bool), asked)
     with spent("likeness with intervals"):
         every = variables.every(films)
         people_of = np.unique(films.patients[drawn.rows], return_inverse=True)[1].astype(np.int32)

@@ -123,6 +123,11 @@ class Bench(Generic[A]):
         vectors under the models of this run."""
         return self.stages.once(stage, make, self._state, *made_from)
 
+    def once_of(self, films: Frame, stage: str, make: Callable[[], T], *made_from: object) -> T:
+        """`once`, of other films than the run's: those that it chooses from.  made_from: their vectors too, where it
+        looks at them."""
+        return self.stages.once(stage, make, films.sha256, *made_from)
+
     @cached_property
     def stages(self) -> Stages:
         """What earlier attempts at this run kept."""
@@ -132,11 +137,8 @@ class Bench(Generic[A]):
 
     @cached_property
     def _state(self) -> str:
-        told = pa.BufferOutputStream()
-        with pa.ipc.new_stream(told, self.frame.table.schema) as out:
-            out.write_table(self.frame.table)
         written = [vectors.key(self.facts, spec, self.films.ids).name for spec in self.specs]
-        return frozen.digest([np.frombuffer(told.getvalue(), np.uint8), self.films.labels, self.labels, written])
+        return frozen.digest([self.frame.sha256, self.labels, written])
 
     @cached_property
     def encode(self) -> EncodeClient:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -47,6 +49,15 @@ class Frame:
     def ids(self) -> list[str]:
         found: list[str] = self.table["image_id"].to_pylist()
         return found
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of all that is known of these films."""
+        found = _Hashed()
+        with pa.ipc.new_stream(pa.PythonFile(found, mode="w"), self.table.schema) as out:
+            out.write_table(self.table)
+        said = [[number, self.said[number]] for number in sorted(self.said)]
+        return hashlib.sha256(f"{found.of.hexdigest()}{json.dumps(said)}".encode()).hexdigest()
 
     def take(self, rows: NDArray[np.int64]) -> Frame:
         """The films of these rows, in this order."""
@@ -117,6 +128,25 @@ class Frame:
         ids = self.table[field].combine_chunks().dictionary_encode()
         own = pc.fill_null(ids.indices, -1).to_numpy(zero_copy_only=False).astype(np.int64)
         return np.where(own < 0, -1, site * max(len(ids.dictionary), 1) + own)
+
+
+class _Hashed:
+    """A file of which nothing is kept but the SHA-256 of what is written."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self.of = hashlib.sha256()
+
+    def write(self, part: bytes) -> int:
+        self.of.update(part)
+        return len(part)
+
+    def flush(self) -> None:
+        pass
+
+    def close(self) -> None:
+        self.closed = True
 
 
 def _in_order(keys: NDArray[np.int64]) -> NDArray[np.int32]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hilum.v1 import sides_pb2
+from services.core import attempts
 from services.core.config import Settings
 from services.core.errors import ErrorCode, HilumError, invalid
 from services.core.facts import Facts, sides
@@ -50,6 +51,7 @@ class SidesApi:
                 if isinstance(item, JobProgress):
                     yield sides_pb2.StoreSideTableAnswer(progress=progress_message(item))
                 else:
+                    attempts.drop(self._settings.data_dir)  # of analyses that saw it as it was
                     yield sides_pb2.StoreSideTableAnswer(
                         stored=sides_pb2.SideTableStored(
                             table=_message(item.table), strangers=item.strangers, refused=item.refused
@@ -70,7 +72,9 @@ class SidesApi:
         there = {(table.dataset, table.name) for table in sides.listed(self._facts) if call.access.sees(table.dataset)}
         if (request.dataset, request.name) not in there:
             raise HilumError(ErrorCode.NOT_FOUND, "no such side table; `hilum side list` shows those there are")
-        return sides_pb2.DeleteSideTableResponse(rows=sides.clear(self._facts, request.dataset, request.name))
+        rows = sides.clear(self._facts, request.dataset, request.name)
+        attempts.drop(self._settings.data_dir)
+        return sides_pb2.DeleteSideTableResponse(rows=rows)
 
 
 def _message(table: SideTable) -> sides_pb2.SideTable:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from scipy import sparse
 
@@ -24,7 +25,8 @@ from services.analytics.stages import Stages
 from services.core import attempts
 from services.core.blobs import Blobs
 from services.core.config import Settings
-from services.core.facts import Facts
+from services.core.facts import Facts, sides
+from services.core.facts.sides import SideColumn, SideTable
 from services.core.store import VectorStore
 from tests.kit import clustered
 from tests.kit.records import make_spec
@@ -52,7 +54,8 @@ def attempt(
     bench = Bench(given, part.name, part, facts, store, Blobs(home / "blobs"), settings, Progress(report))
     kinds.work(given.kind)(bench)
     read = {name: json.loads((part / f"{name}.json").read_text()) for name in ("metrics", "manifest")}
-    return {**read, "report": (part / "report.html").read_text()}
+    tables = {file.name: pq.read_table(file) for file in part.glob("*.parquet")}
+    return {**read, "report": (part / "report.html").read_text(), "tables": tables}
 
 
 def counted(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
@@ -145,6 +148,49 @@ def test_what_every_kind_kept_comes_back_as_it_was(
     assert again["manifest"]["continued"]["stages"] == told
     assert again["manifest"]["stages"] == first["manifest"]["stages"]  # nothing was made again
     assert again["metrics"] == first["metrics"]
+
+
+def side_table(facts: Facts, films: int) -> None:
+    """A number and a word of every film."""
+    table = SideTable("demo", "lab", "image", (SideColumn("bnp", "BNP", "number"), SideColumn("ward", "Ward", "text")))
+    rows = [(f"film-{n}", {"number": {"bnp": float(n % 17)}, "text": {"ward": "ab"[n % 2]}}) for n in range(films)]
+    sides.add(facts, table, rows)
+    sides.finish(facts, table)
+
+
+@pytest.mark.parametrize(
+    ("asked", "cuts", "stages"),
+    [
+        (
+            {"eda": {}},
+            ["findings", "report"],
+            ["fields", "findings", "patients", "shared pixels", "side table demo/lab"],
+        ),
+        ({"sample_size": 60, "sampling": {"by": ["view", "sex"]}}, ["likeness", "report"], ["draw", "likeness"]),
+    ],
+    ids=lambda given: next(iter(given)) if isinstance(given, dict) else "",
+)
+def test_an_attempt_of_any_kind_goes_on_where_the_one_before_was_cut_short(
+    tmp_path: Path, facts: Facts, store: VectorStore, asked: dict[str, Any], cuts: list[str], stages: list[str]
+) -> None:
+    """Cut short before several of its stages in turn: none is made twice, and what comes out is the same."""
+    clustered.fill(facts, store, Blobs(tmp_path / "blobs"), [SHARP, BLUNT], 120)
+    side_table(facts, 120)
+    whole = attempt(tmp_path, facts, store, asked)
+    attempts.drop(tmp_path)
+    for cut in cuts:
+        with pytest.raises(CutShortError):
+            attempt(tmp_path, facts, store, asked, cut=cut)
+    last = attempt(tmp_path, facts, store, asked)
+    told = last["manifest"]["stages"]
+    assert [one["stage"] for one in told] == stages  # each once, over all attempts
+    assert last["manifest"]["continued"]["stages"] == stages
+    assert max(one["attempt"] for one in told) == len(cuts)
+    assert last["metrics"] == whole["metrics"]
+    assert last["manifest"]["sample_sha256"] == whole["manifest"]["sample_sha256"]
+    assert {name: str(table.to_pydict()) for name, table in last["tables"].items()} == {
+        name: str(table.to_pydict()) for name, table in whole["tables"].items()
+    }
 
 
 def test_every_kind_of_value_comes_back_as_it_was(tmp_path: Path) -> None:

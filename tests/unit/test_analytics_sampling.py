@@ -116,7 +116,7 @@ def test_the_same_films_on_every_machine_and_most_of_them_when_the_archive_grows
 
     def drawn(where: Facts, given_: SamplingAsked = asked) -> set[str]:
         archive = frame.load(where, "", [], given_.fields, Progress())
-        rows = draw(where, archive, np.ones(len(archive), bool), given_).rows
+        rows = draw(archive, np.ones(len(archive), bool), given_).rows
         return {archive.ids[row] for row in rows}
 
     first = drawn(facts)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -14,6 +15,7 @@ import pyarrow.compute as pc
 from sqlalchemy import select
 
 from services.analytics import columns
+from services.analytics.bench import Once
 from services.analytics.frame import Frame
 from services.analytics.progress import Progress
 from services.core.facts import Facts, sides
@@ -46,12 +48,16 @@ class Side:
     cells: list[Cells]
 
 
-def every(facts: Facts, frame: Frame, scratch: Path, progress: Progress) -> Iterator[Side]:
-    """Each table with a row of one of the films. scratch: a folder for what does not fit in memory."""
+def every(
+    facts: Facts, frame: Frame, scratch: Path, progress: Progress, once: Once = lambda stage, make, *of: make()
+) -> Iterator[Side]:
+    """Each table with a row of one of the films. scratch: a folder for what does not fit in memory.  once: of the
+    bench; whoever replaces a table drops what is kept (`core.attempts`)."""
     for table in sides.listed(facts):
         keys = _keys(frame, table)
         if len(keys):
-            yield _look(facts, table, keys, scratch, progress)
+            look = partial(_look, facts, table, keys, scratch, progress)
+            yield once(f"side table {table.dataset}/{table.name}", look, table)
             shutil.rmtree(scratch, ignore_errors=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,13 +10,17 @@ from numpy.typing import NDArray
 from sqlalchemy import func, select
 
 from services.analytics.bench import Bench
+from services.analytics.cohort import version
 from services.analytics.eda import fields, people, report, sides, warnings
 from services.analytics.eda.asked import IDS, EdaAsked
-from services.analytics.eda.fields import Counts, Sites
+from services.analytics.eda.fields import Counts, Sites, Spread
 from services.analytics.eda.findings import findings
+from services.analytics.eda.people import People, Twice
 from services.analytics.eda.report import Look
 from services.analytics.eda.tables import write
+from services.analytics.frame import Frame
 from services.analytics.page import Page
+from services.analytics.progress import Progress
 from services.analytics.variables import DATES, NUMBERS, TEXT
 from services.core.facts import Facts, models
 from services.core.facts.schema import embeddings, images
@@ -40,29 +45,16 @@ def run(bench: Bench[EdaAsked]) -> None:
 
 def take(bench: Bench[EdaAsked]) -> Look:
     """Count everything."""
-    frame, progress = bench.frame, bench.progress
+    frame, progress, once = bench.frame, bench.progress, bench.once
     where = fields.sites(frame)
-    names, done = [*TEXT, *NUMBERS, *DATES, *IDS], 0
-    progress("fields", 0, len(names))
-    counts, spreads = [], []
-    for name in TEXT:
-        counts.append(fields.words(frame, name, where))
-        progress("fields", done := done + 1, len(names))
-    for name in NUMBERS:
-        spreads.append(fields.numbers(frame, name, where))
-        progress("fields", done := done + 1, len(names))
-    dates = fields.years(frame, DATES[0], where)
-    ids = [_only_missing(frame.table[name].is_null().to_numpy(), name, where) for name in IDS]
+    counts, spreads, dates, ids = once("fields", partial(_fields, frame, where, progress))
     progress("findings", 0, 1)
-    found = findings(frame, where)
-    progress("patients", 0, 4)
-    crowd = people.people(frame, where)
-    progress("patients", 1, 4)
-    told = [people.twice(frame, key, name) for key, name in (
-        ("patient_id", "split"), ("patient_id", "sex"), ("study_id", "patient_id"))]  # fmt: skip
-    progress("patients", 3, 4)
-    pixels = people.same_pixels(bench.facts, frame)
-    tables = [] if bench.asked.no_sides else list(sides.every(bench.facts, frame, bench.part / "spill", progress))
+    found = once("findings", partial(findings, frame, where))
+    crowd, told = once("patients", partial(_patients, frame, where, progress))
+    progress("shared pixels", 0, 1)
+    pixels = once("shared pixels", partial(people.same_pixels, bench.facts, frame), list(version.state(bench.facts)))
+    spill = bench.part / "spill"
+    tables = [] if bench.asked.no_sides else list(sides.every(bench.facts, frame, spill, progress, once))
     burned = next(c for c in counts if c.name == "burned_in")
     warned = [
         *warnings.of_people(told[0], told[1], told[2], pixels, frame, where),
@@ -93,6 +85,31 @@ def figures(look: Look) -> dict[str, Any]:
         "sides": {f"{side.table.dataset}/{side.table.name}": side.rows for side in look.sides},
         "warnings": [{"what": one.what, "films": one.films} for one in look.warned],
     }
+
+
+def _fields(frame: Frame, where: Sites, progress: Progress) -> tuple[list[Counts], list[Spread], Counts, list[Counts]]:
+    names, done = [*TEXT, *NUMBERS, *DATES, *IDS], 0
+    progress("fields", 0, len(names))
+    counts, spreads = [], []
+    for name in TEXT:
+        counts.append(fields.words(frame, name, where))
+        progress("fields", done := done + 1, len(names))
+    for name in NUMBERS:
+        spreads.append(fields.numbers(frame, name, where))
+        progress("fields", done := done + 1, len(names))
+    dates = fields.years(frame, DATES[0], where)
+    ids = [_only_missing(frame.table[name].is_null().to_numpy(), name, where) for name in IDS]
+    return counts, spreads, dates, ids
+
+
+def _patients(frame: Frame, where: Sites, progress: Progress) -> tuple[People, list[Twice]]:
+    said = (("patient_id", "split"), ("patient_id", "sex"), ("study_id", "patient_id"))
+    progress("patients", 0, 1 + len(said))
+    crowd, told = people.people(frame, where), []
+    for done, (key, name) in enumerate(said, 1):
+        progress("patients", done, 1 + len(said))
+        told.append(people.twice(frame, key, name))
+    return crowd, told
 
 
 def _only_missing(silent: NDArray[np.bool_], name: str, where: Sites) -> Counts:

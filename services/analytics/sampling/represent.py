@@ -8,7 +8,7 @@ adds a distance of its own, on average the bootstrap's bias, which is taken from
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,8 +27,9 @@ _CHANCE = 100
 
 @dataclass(frozen=True)
 class Likeness:
-    """distance: with its interval by patients.  chance: mean distance, and its 95th percentile, of as many films drawn
-    plainly at random.  archive, sample: (V + 1,) shares, unknown last."""
+    """variable: its name and values, without the films.  distance: with its interval by patients.  chance: mean
+    distance, and its 95th percentile, of as many films drawn plainly at random.  archive, sample: (V + 1,) shares,
+    unknown last."""
 
     variable: Variable
     distance: Estimate
@@ -92,8 +93,9 @@ def _like(
     spread = Estimate.of(seen, again - (np.nanmean(again) - seen))
     low, high = (float(np.sqrt(max(end, 0.0))) for end in (spread.low, spread.high))
     distance = Estimate(float(np.sqrt(seen)), low, high)
+    named = replace(one, codes=one.codes[:0])
     return Likeness(
-        one, distance, float(np.mean(chance)), float(np.quantile(chance, 0.95)), archive / archive.sum(),
+        named, distance, float(np.mean(chance)), float(np.quantile(chance, 0.95)), archive / archive.sum(),
         mine / mine.sum(),
     )  # fmt: skip
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from services.analytics import columns, frame, sample, variables
 from services.analytics.bench import Bench
 from services.analytics.frame import Frame, matching
 from services.analytics.page import Page
+from services.analytics.progress import Progress
 from services.analytics.sampling import report
 from services.analytics.sampling.asked import SamplingAsked
 from services.analytics.sampling.draw import Draw, Drawn
@@ -37,21 +40,27 @@ def run(bench: Bench[SamplingAsked]) -> None:
     for spec in bench.specs:
         held &= sample.held(bench.facts, spec, archive.ids)
     progress("draw", 0, 1)
-    drawn = draw(bench.facts, archive, held, asked)
+    inside = [_passing(bench.facts, archive, where) for _, where in asked.wanted]
+    drawn = bench.once_of(archive, "draw", partial(draw, archive, held, asked, inside), held, inside)
     bench.matching, bench.frame = int(held.sum()), archive.take(drawn.rows)
     films = bench.films
     if asked.name:
         progress("cohort", 0, 1)
         _keep(bench, films.ids, films.sha256)
-    like = likeness(variables.every(archive), drawn.rows, films.patients, asked.seed, progress)
+    compare = partial(_alike, archive, drawn, films.patients, asked.seed, progress)
+    like = bench.once_of(archive, "likeness", compare, drawn.rows)
+    progress("report", 0, 1)
     page = Page("A sample of the archive", ABOUT)
     report.put(page, asked, drawn, like, len(archive), bench.matching)
     _tables(bench, drawn, films.ids, like)
     bench.finish(figures(drawn, like, films.sha256), page)
 
 
-def draw(facts: Facts, archive: Frame, held: NDArray[np.bool_], asked: SamplingAsked) -> Drawn:
-    """Rows of the archive's films. Raises FAILED_PRECONDITION for more strata than can be looked at."""
+def draw(
+    archive: Frame, held: NDArray[np.bool_], asked: SamplingAsked, inside: Sequence[NDArray[np.bool_]] = ()
+) -> Drawn:
+    """Rows of the archive's films. held: (N,) those that every model holds.  inside: (N,) of each quota, those that
+    pass its filter. Raises FAILED_PRECONDITION for more strata than can be looked at."""
     strata = variables.crossed([variables.variable(archive, name) for name in asked.by], len(archive))
     if len(strata.values) > _MOST_STRATA:
         raise HilumError(
@@ -63,8 +72,8 @@ def draw(facts: Facts, archive: Frame, held: NDArray[np.bool_], asked: SamplingA
         made.take(strata, held, asked.sample_size or len(archive), asked.allocation)
         return made.done()
     free = held.copy()
-    for films, where in asked.wanted:
-        members = free & _passing(facts, archive, where)
+    for (films, where), passing in zip(asked.wanted, inside, strict=True):
+        members = free & passing
         made.take(strata, members, films, asked.allocation, where)
         free &= ~members
     return made.done()
@@ -80,6 +89,10 @@ def figures(drawn: Drawn, like: list[Likeness], sha256: str) -> dict[str, Any]:
         "distance": {one.variable.name: {**one.distance.as_json(), "chance": one.chance} for one in like},
         "differs": [one.variable.name for one in like if one.differs],
     }
+
+
+def _alike(archive: Frame, drawn: Drawn, patients: NDArray[np.int32], seed: int, progress: Progress) -> list[Likeness]:
+    return likeness(variables.every(archive), drawn.rows, patients, seed, progress)
 
 
 def _passing(facts: Facts, archive: Frame, where: str) -> NDArray[np.bool_]:
