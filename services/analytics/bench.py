@@ -46,6 +46,11 @@ class Once(Protocol):
     def __call__(self, stage: str, make: Callable[[], T], *made_from: object) -> T: ...
 
 
+def plainly(stage: str, make: Callable[[], T], *made_from: object) -> T:
+    """`Bench.once` where nothing is kept."""
+    return make()
+
+
 @dataclass
 class Bench(Generic[A]):
     """Everything a run is made of and from. `part` is its empty folder; the caller puts it in its place."""

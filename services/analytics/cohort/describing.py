@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from sqlalchemy import select
 from services.analytics import columns
 from services.analytics import sample as order
 from services.analytics.bench import Bench
-from services.analytics.cohort import leakage, links
+from services.analytics.cohort import leakage, links, version
 from services.analytics.cohort.drawing import CASES, CONTROLS, Draws
 from services.analytics.cohort.leakage import Audit
 from services.analytics.cohort.links import Codes
@@ -53,16 +54,17 @@ def parted(bench: Bench[Any], spec: Spec, asked: Asked) -> Parts:
     FAILED_PRECONDITION where the parts cannot have their shares."""
     frame, progress = bench.frame, bench.progress
     ways = links.by_name(frame)
-    ways[links.LOOKS] = links.looking_alike(frame, bench.facts, bench.blobs, progress)
+    look = partial(links.looking_alike, frame, bench.facts, bench.blobs, progress)
+    ways[links.LOOKS] = bench.once_of(frame, "looks", look, list(version.state(bench.facts)))
     same, looked = 0.0, {links.LOOKS: int((links.coded(frame.table["phash"]) >= 0).sum())}
     if asked.near_duplicates:
         ways[links.VECTORS], same, looked[links.VECTORS] = _near(bench, spec, asked)
     more, told = cautions(frame, bench.facts)
     strata = [variable(frame, name) for name in asked.stratify]
-    made = split(
-        links.components(len(frame), [*ways.values(), more[leakage.REPORT]]), order.places(frame.ids, spec.seed),
-        asked.fractions, strata, progress,
-    )  # fmt: skip
+    held = [*ways.values(), more[leakage.REPORT]]
+    made = bench.once_of(frame, "splitting", lambda: split(
+        links.components(len(frame), held), order.places(frame.ids, spec.seed), asked.fractions, strata, progress,
+    ), held)  # fmt: skip
     ways, looked = ways | more, looked | told
     found = leakage.audit(made.part, made.names, ways, looked)
     names, theirs = coded(frame.table["split"])
@@ -141,8 +143,13 @@ def _near(bench: Bench[Any], spec: Spec, asked: Asked) -> tuple[Codes, float, in
     codes = np.full(len(bench.frame), -1, np.int64)
     if len(held) < 2:
         return codes, asked.same, len(held)
-    with bench.vectors(model, held) as unit:
-        codes[held], same = links.nearly_the_same(unit, asked.same, spec.seed, bench.progress)
+
+    def nearly() -> tuple[Codes, float]:
+        with bench.vectors(model, held) as unit:
+            return links.nearly_the_same(unit, asked.same, spec.seed, bench.progress)
+
+    written = list(version.written(bench.facts, model))
+    codes[held], same = bench.once_of(bench.frame, "nearly the same", nearly, held, written)
     return codes, same, len(held)
 
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.analytics import sample as order
+from services.analytics.bench import Once, plainly
 from services.analytics.cohort import sampling, words
 from services.analytics.cohort.balance import Balance, balance
 from services.analytics.cohort.flow import MATCH, SAMPLE, Flow
@@ -64,23 +66,26 @@ class Draws:
         return told
 
 
-def draw(flow: Flow, spec: Spec, passing: Passing, progress: Progress) -> Draws:
-    """Match and sample what the flow has left, as steps of it. passing: a filter's films, (N,).
+def draw(flow: Flow, spec: Spec, passing: Passing, progress: Progress, once: Once = plainly) -> Draws:
+    """Match and sample what the flow has left, as steps of it. passing: a filter's films, (N,).  once: of the bench, of
+    the films of the flow.
 
     Raises INVALID_ARGUMENT, INVALID_FILTER; FAILED_PRECONDITION where there is nobody to match or draw.
     """
     made = Draws(np.full(len(flow.population), -1, np.int8))
     if spec.match:
-        _match(flow, spec, spec.match, passing, progress, made)
+        _match(flow, spec, spec.match, passing, progress, made, once)
     if spec.sample:
-        _sample(flow, spec, spec.sample, passing, made)
+        _sample(flow, spec, spec.sample, passing, made, once)
     if made.matched:
         made.group[~flow.mask] = -1
         _balance(flow.population, spec, made)
     return made
 
 
-def _match(flow: Flow, spec: Spec, asked: Asked, passing: Passing, progress: Progress, made: Draws) -> None:
+def _match(
+    flow: Flow, spec: Spec, asked: Asked, passing: Passing, progress: Progress, made: Draws, once: Once
+) -> None:  # fmt: skip
     films, left = flow.population, flow.mask.copy()
     case = passing(asked.cases) & left
     pool = left & (passing(asked.controls) if asked.controls else True)
@@ -95,12 +100,16 @@ def _match(flow: Flow, spec: Spec, asked: Asked, passing: Passing, progress: Pro
         caliper=max(asked.caliper, 0.0) if asked.propensity else 0.0,
         ratio=asked.cases_to_controls,
     )
-    found = match(
-        case_unit[rows], pool[rows], films.patients[rows], order.places(frame.ids, spec.seed),
-        [trait(frame, name) for name in asked.exact],
-        [trait(frame, name) for name in (*asked.nearest, *asked.propensity)],
-        rules, progress, [(_number(frame, name), far) for name, far in asked.within.items()],
-    )  # fmt: skip
+
+    def matched() -> Matched:
+        return match(
+            case_unit[rows], pool[rows], films.patients[rows], order.places(frame.ids, spec.seed),
+            [trait(frame, name) for name in asked.exact],
+            [trait(frame, name) for name in (*asked.nearest, *asked.propensity)],
+            rules, progress, [(_number(frame, name), far) for name, far in asked.within.items()],
+        )  # fmt: skip
+
+    found = once("matching", matched, rows, case_unit[rows], pool[rows])
     if not len(found.case):
         why = "; ".join(f"{len(some):,}: {reason}" for reason, some in found.unmatched.items())
         raise HilumError(ErrorCode.FAILED_PRECONDITION, f"no case has a control ({why}); ask for less alike ones")
@@ -135,7 +144,7 @@ def _balance(films: Population, spec: Spec, made: Draws) -> None:
     made.lines = balance([trait(frame, name) for name in names], placed.sides(case))
 
 
-def _sample(flow: Flow, spec: Spec, asked: Sample, passing: Passing, made: Draws) -> None:
+def _sample(flow: Flow, spec: Spec, asked: Sample, passing: Passing, made: Draws, once: Once) -> None:
     films, left = flow.population, flow.mask & (made.group != 0)
     units = films.units(spec.unit)
     like = passing(asked.like) if asked.like else None
@@ -144,16 +153,18 @@ def _sample(flow: Flow, spec: Spec, asked: Sample, passing: Passing, made: Draws
     frame = films.frame.take(rows)
     urn = Urn(order.places(frame.ids, spec.seed), films.patients[rows], left[rows])
     if asked.how == TARGET:
-        made.met = _to_target(frame, asked, urn, None if like is None else films.lifted(like, spec.unit)[rows])
+        theirs = None if like is None else films.lifted(like, spec.unit)[rows]
+        made.met = once("sample", lambda: _to_target(frame, asked, urn, theirs), rows, urn.members, theirs)
         made.drawn = made.met.drawn
     elif asked.how == QUOTAS:
         among = [
             (one.filter, films.lifted(passing(one.filter) & left, spec.unit)[rows], one.size) for one in asked.quotas
         ]
-        made.drawn = sampling.quotas(urn, among)
+        made.drawn = once("sample", lambda: sampling.quotas(urn, among), rows, [inside for _, inside, _ in among])
     elif asked.how == STRATIFIED:
         strata = crossed([variable(frame, name) for name in asked.by], len(rows))
-        made.drawn = sampling.stratified(urn, strata, asked.size, asked.allocation)
+        stratified = partial(sampling.stratified, urn, strata, asked.size, asked.allocation)
+        made.drawn = once("sample", stratified, rows, urn.members)
     else:
         made.drawn = sampling.plain(urn, asked.size)
     chosen = np.zeros(int(units.max(initial=-1)) + 1, bool)

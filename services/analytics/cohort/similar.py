@@ -6,12 +6,15 @@ Asked for exactly, not by an approximate index, and ties go by image id, so that
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.analytics import encoding
+from services.analytics.cohort import version
 from services.analytics.cohort.conditions import Conditions
 from services.analytics.cohort.population import Mask
 from services.analytics.cohort.spec import Likeness
@@ -24,6 +27,9 @@ from services.core.filters import Expr, to_qdrant
 from services.core.models import ModelSpec
 from services.core.store import VectorStore
 from services.transport.encode_client import EncodeClient
+
+if TYPE_CHECKING:
+    from services.analytics.bench import Once
 
 OWNER = "local"  # of saved searches, until there are users
 MOST = 200_000  # films of one criterion
@@ -89,7 +95,7 @@ def cutoff(curve: Curve, probability: float) -> float:
 @dataclass
 class Similar:
     """Answers one kind of criterion for films that pass `seen`. encode: who makes vectors of words, asked for when
-    there are any.  conditions: of the population."""
+    there are any.  conditions: of the population.  once: of the bench, of the population."""
 
     facts: Facts
     store: VectorStore
@@ -97,6 +103,8 @@ class Similar:
     encode: Callable[[], EncodeClient]
     conditions: Conditions
     progress: Progress
+    once: Once | None = None
+    _asked: int = field(default=0, init=False)
 
     def __call__(self, asked: Likeness, among: Mask | None = None) -> Near:
         """Films that pass. among: (N,) those to rank, all where None.
@@ -109,6 +117,14 @@ class Similar:
         least = self._least(asked, spec)
         if np.isinf(least):
             return Near(np.empty(0, np.int64), np.empty(0))
+        rank = partial(self._ranked, asked, spec, least, among)
+        if self.once is None:
+            return rank()
+        self._asked += 1
+        written = list(version.written(self.facts, spec))
+        return self.once(f"similar films, {self._asked}", rank, asked, spec.fingerprint, least, among, written)
+
+    def _ranked(self, asked: Likeness, spec: ModelSpec, least: float, among: Mask | None) -> Near:
         vectors = self._vectors(asked, spec)
         where, listed = self.seen, None
         if among is not None and int(among.sum()) <= _LISTED:

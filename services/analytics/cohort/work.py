@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +43,12 @@ def run(bench: Bench[CohortAsked]) -> None:
     _free(bench)
     _, latest = version.state(bench.facts)
     judge = judging(bench)
-    flow = judge.flow(spec)
-    draws = draw(flow, spec, judge.conditions, bench.progress) if flow.mask.any() else None
+    flow, population = judge.flow(spec), judge.population
+    once = partial(bench.once_of, population.frame)
+    draws = draw(flow, spec, judge.conditions, bench.progress, once) if flow.mask.any() else None
     if draws is None or not flow.mask.any():
         raise empty(flow)
-    population, rows = judge.population, np.flatnonzero(flow.mask)
+    rows = np.flatnonzero(flow.mask)
     bench.matching, bench.frame = len(population), population.take(flow.mask)
     ids = bench.films.ids
     parts = parted(bench, spec, spec.split) if spec.split else None
@@ -75,8 +77,9 @@ def judging(bench: Bench[CohortAsked]) -> Judge:
     population = load(bench, asked.filter, asked.columns)
     conditions = Conditions(population, bench.facts)
     similar = Similar(
-        bench.facts, bench.store, filters.parse(asked.filter), lambda: bench.encode, conditions, bench.progress
-    )
+        bench.facts, bench.store, filters.parse(asked.filter), lambda: bench.encode, conditions, bench.progress,
+        partial(bench.once_of, population.frame),
+    )  # fmt: skip
     return Judge(population, conditions, similar, manifest.runs_dir(bench.settings.data_dir), bench.progress)
 
 

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from sqlalchemy import select
 
 from services.analytics import columns
-from services.analytics.bench import Once
+from services.analytics.bench import Once, plainly
 from services.analytics.frame import Frame
 from services.analytics.progress import Progress
 from services.core.facts import Facts, sides
@@ -48,9 +48,7 @@ class Side:
     cells: list[Cells]
 
 
-def every(
-    facts: Facts, frame: Frame, scratch: Path, progress: Progress, once: Once = lambda stage, make, *of: make()
-) -> Iterator[Side]:
+def every(facts: Facts, frame: Frame, scratch: Path, progress: Progress, once: Once = plainly) -> Iterator[Side]:
     """Each table with a row of one of the films. scratch: a folder for what does not fit in memory.  once: of the
     bench; whoever replaces a table drops what is kept (`core.attempts`)."""
     for table in sides.listed(facts):
