@@ -50,7 +50,7 @@ class Facts:
     def clock(self) -> ColumnElement[float]:
         """UTC seconds for use in a statement: the database's own where machines share it, for theirs may differ."""
         if self.shared:
-            return cast(func.extract("epoch", func.clock_timestamp()), Float)
+            return db_clock()
         return literal(time.time(), Float)
 
     @contextmanager
@@ -147,6 +147,11 @@ def open_facts(url: str) -> Facts:
     else:
         _migrate(engine)
     return Facts(engine)
+
+
+def db_clock() -> ColumnElement[float]:
+    """UTC seconds by PostgreSQL's clock, for use in a statement."""
+    return cast(func.extract("epoch", func.clock_timestamp()), Float)
 
 
 def now() -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import cache
 
-from sqlalchemy import RowMapping, and_, or_, select, update
+from sqlalchemy import Float, RowMapping, Select, and_, bindparam, or_, select, update
 
 from services.core.errors import ErrorCode, HilumError
-from services.core.facts.db import Facts, now
+from services.core.facts.db import Facts, db_clock, now
 from services.core.facts.images import insert
 from services.core.facts.schema import images, job_items, jobs
 from services.core.types import Job, JobItem, JobProgress, JobState, Outcome
@@ -60,16 +62,12 @@ def recent(facts: Facts, kind: str = "", before: str = "", size: int = 50) -> li
 
 def take(facts: Facts, kind: str, owner: str) -> Job | None:
     """Make the oldest job that waits, or whose owner has gone quiet, this owner's. None when there is none."""
-    waiting = or_(
-        jobs.c.state == JobState.QUEUED.value,
-        and_(jobs.c.state == JobState.RUNNING.value, jobs.c.heartbeat < facts.clock() - QUIET_SECONDS),
-    )
-    oldest = select(jobs.c.job_id).where(jobs.c.kind == kind, waiting)
-    oldest = oldest.order_by(jobs.c.created_at, jobs.c.job_id).limit(1)
-    if facts.engine.dialect.name == "postgresql":
-        oldest = oldest.with_for_update(skip_locked=True)
+    oldest, asked = _oldest(facts.shared), {"kind": kind, "quiet": QUIET_SECONDS, "now": time.time()}
+    with facts.read() as db:  # idle workers ask many times a second: they take no lock for nothing
+        if db.scalar(oldest, asked) is None:
+            return None
     with facts.write() as db:
-        job_id = db.scalar(oldest)
+        job_id = db.scalar(oldest.with_for_update(skip_locked=True) if facts.shared else oldest, asked)
         if job_id is None:
             return None
         started = jobs.c.started_at
@@ -77,6 +75,16 @@ def take(facts: Facts, kind: str, owner: str) -> Job | None:
         values = {"state": JobState.RUNNING.value, "owner": owner, "heartbeat": facts.clock()}
         db.execute(update(jobs).where(jobs.c.job_id == job_id).values(**values, started_at=row[started] or now()))
         return _job(db.execute(select(jobs).where(jobs.c.job_id == job_id)).mappings().one())
+
+
+@cache
+def _oldest(shared: bool) -> Select[tuple[str]]:
+    """The job to be taken next, by the database's own clock where machines share it, else by ``now``."""
+    clock = db_clock() if shared else bindparam("now", type_=Float)
+    quiet = and_(jobs.c.state == JobState.RUNNING.value, jobs.c.heartbeat < clock - bindparam("quiet", type_=Float))
+    waiting = or_(jobs.c.state == JobState.QUEUED.value, quiet)
+    query = select(jobs.c.job_id).where(jobs.c.kind == bindparam("kind"), waiting)
+    return query.order_by(jobs.c.created_at, jobs.c.job_id).limit(1)
 
 
 def beat(facts: Facts, job_id: str, owner: str, progress: JobProgress) -> bool:
