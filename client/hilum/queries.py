@@ -21,7 +21,7 @@ Box: TypeAlias = tuple[float, float, float, float] | Mapping[str, float]
 
 
 class By(TypedDict, total=False):
-    """What to look for: one of these.
+    """What to look for: one of these; `like` and `unlike` also beside one, which they then move.
 
     text: words.  image: a film in a file or in bytes.  id: a stored film, by its id or as an answer gave it.
     vector: of the one model in `models`.  study: ``(dataset, study_id)``.
@@ -98,21 +98,22 @@ def options(**asked: Unpack[Asked]) -> query_pb2.SearchRequest:
     if unknown := asked.keys() - _ALL.keys():
         raise TypeError(f"a search takes no {', '.join(sorted(unknown))}; it takes {', '.join(_ALL)}")
     how: dict[str, Any] = {name: value for name, value in asked.items() if name not in _BY and value is not None}
-    how["filter"] = how.pop("where", "")
+    if "where" in how:
+        how["filter"] = how.pop("where")
     return query_pb2.SearchRequest(**how)
 
 
 def by(what: By) -> query_pb2.Query:
     """What to look for, as a message. Raises INVALID_ARGUMENT."""
+    if examples := [name for name in ("like", "unlike") if name in what]:
+        question: By = {name: value for name, value in what.items() if name not in examples}  # type: ignore[assignment]
+        if question or "like" in what:  # unlike alone is no question
+            towards, away = (map(things.message, what.get(name, ())) for name in ("like", "unlike"))
+            told = query_pb2.Examples(positive=towards, negative=away, question=by(question) if question else None)
+            return query_pb2.Query(examples=told)
     match what:
         case {"region": tuple() | list() | Mapping() as box, **film}:
             return things.message(_part(film, box))
-        case {"like": positive, **rest} if not rest.keys() - {"unlike"}:
-            return query_pb2.Query(
-                examples=query_pb2.Examples(
-                    positive=map(things.message, positive), negative=map(things.message, rest.get("unlike", ()))
-                )
-            )
     if len(what) != 1 or "unlike" in what:
         raise HilumError(
             "INVALID_ARGUMENT", "give exactly one of text, image, id, vector, study, report, region, like or mix; "

@@ -66,7 +66,8 @@ class Saving(Searching):
     def refine(self, search_id: str, *, method: str = "", **changes: Unpack[Asked]) -> SearchResult:
         """Ask a kept search again, moved towards what was marked relevant and away from what was not.
 
-        method: ``rocchio`` (default) or ``recommend``.  changes: limit, where, mode, finding, exclude or page_size.
+        method: ``rocchio`` (default) or ``recommend``.  changes: options of the search, in place of those kept; also to
+        undo one, as in ``where=""`` or ``exact=False``.
         """
         return self._found(self._call(self._to.searches.RefineSearch, _refine(search_id, method, changes)))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -14,7 +15,9 @@ from services.core.ids import parse_image_id
 from services.core.limits import MAX_TEXT_CHARS, MAX_UPLOAD_BYTES
 
 MAX_PARTS = 32
-AWAY = 0.25  # what negative examples weigh against positive ones: Rocchio's rule as text retrieval uses it
+# Rocchio's rule (1971) as text retrieval uses it: what relevant things weigh together where a question's own weight is 1,
+# and what those do that are not relevant. The only place that says so.
+TOWARDS, AWAY = 0.75, 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,16 +139,19 @@ class Liked:
 By: TypeAlias = Single | Mixture | Liked
 
 
-def examples(positive: tuple[Single, ...], negative: tuple[Single, ...]) -> Mixture:
-    """Like the positive ones, unlike the negative ones (Rocchio 1971): both sides count by their means."""
+def examples(positive: Sequence[Single], negative: Sequence[Single]) -> Mixture:
+    """Like the positive ones, unlike the negative ones: both sides count by their means."""
     if not positive:
         raise invalid("give at least one positive example")
-    return Mixture(
-        (
-            *((one, 1 / len(positive)) for one in positive),
-            *((one, -AWAY / len(negative)) for one in negative),
-        )
-    )
+    towards = [(one, 1 / len(positive)) for one in positive]
+    return Mixture((*towards, *((one, -AWAY / len(negative)) for one in negative)))
+
+
+def moved(question: By | None, liked: Sequence[tuple[Single, float]], disliked: Sequence[Single]) -> Mixture:
+    """The question moved towards what is liked, each by its grade, and away from what is not."""
+    total = sum(grade for _, grade in liked)
+    towards = [(one, TOWARDS * grade / total) for one, grade in liked]
+    return Mixture((*parts(question), *towards, *((one, -AWAY / len(disliked)) for one in disliked)))
 
 
 def parts(by: By | None) -> tuple[tuple[Single, float], ...]:

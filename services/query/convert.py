@@ -36,6 +36,7 @@ from services.query.by import (
     UploadedFilm,
     Words,
     examples,
+    moved,
 )
 from services.query.facets import Facets
 from services.query.films import StoredImage
@@ -89,14 +90,20 @@ def by(query: query_pb2.Query) -> By:
     """Message → what to look for. Raises INVALID_ARGUMENT for what is none."""
     match query.WhichOneof("by"):
         case "examples":
-            return examples(
-                tuple(_single(one) for one in query.examples.positive),
-                tuple(_single(one) for one in query.examples.negative),
-            )
+            return _examples(query.examples)
         case "mixture":
             return Mixture(tuple((_single(part.query), part.weight or 1.0) for part in query.mixture.parts))
         case _:
             return _single(query)
+
+
+def _examples(told: query_pb2.Examples) -> By:
+    positive, negative = [_single(one) for one in told.positive], [_single(one) for one in told.negative]
+    if not told.HasField("question"):
+        return examples(positive, negative)
+    if told.question.WhichOneof("by") == "examples":
+        raise invalid("examples move a question that is none of examples itself")
+    return moved(by(told.question), [(one, 1.0) for one in positive], negative)
 
 
 def _single(query: query_pb2.Query) -> Single:

@@ -17,9 +17,8 @@ from services.core.facts.searches import MOST_GRADE, Kept
 from services.core.ids import parse_image_id
 from services.query import convert, own
 from services.query.asked import SearchQuery
-from services.query.by import MAX_PARTS, By, Liked, Mixture, Single, StoredFilm, UploadedFilm, parts
+from services.query.by import MAX_PARTS, By, Liked, Mixture, Single, StoredFilm, UploadedFilm, moved, parts
 
-TOWARDS, AWAY = 0.75, 0.25  # of the question's own weight of 1, shared among the films marked
 _MOST_TITLE = 200
 _MOST_MARKS = 1_000
 
@@ -66,22 +65,18 @@ class Saved:
         return searches.marked(self._facts, owner, search_id)
 
     def refined(self, owner: str, search_id: str, method: str, changes: query_pb2.SearchRequest | None) -> SearchQuery:
-        """The question moved by its marks. Raises FAILED_PRECONDITION while no film is marked relevant."""
-        request = self.question(owner, search_id)
-        if changes is not None:
-            for name in ("limit", "filter", "page_size", "mode", "finding", "exclude"):
-                if value := getattr(changes, name):
-                    setattr(request, name, value)
-        query = convert.search_query(request)
+        """The question moved by its marks, asked with the options that `changes` says and the saved ones else. Raises
+        FAILED_PRECONDITION while no film is marked relevant."""
+        query = convert.search_query(_changed(self.question(owner, search_id), changes))
         marks = self.marks(owner, search_id)
-        liked = [(StoredFilm(image_id), grade) for image_id, grade in marks.items() if grade > 0]
+        liked = [(StoredFilm(image_id), float(grade)) for image_id, grade in marks.items() if grade > 0]
         disliked = [StoredFilm(image_id) for image_id, grade in marks.items() if grade == 0]
         if not liked:
             raise HilumError(ErrorCode.FAILED_PRECONDITION, "mark at least one answer as relevant first")
         by: By
         match method or "rocchio":
             case "rocchio":
-                by = _moved(query, liked, disliked)
+                by = _newest(query.by, liked, disliked)
             case "recommend":
                 by = Liked(tuple(film for film, _ in liked), tuple(disliked))
             case _:
@@ -108,20 +103,29 @@ def request_of(kept: Kept) -> query_pb2.SearchRequest:
     return json_format.ParseDict(kept.request, query_pb2.SearchRequest(), ignore_unknown_fields=True)
 
 
-def _moved(query: SearchQuery, liked: Sequence[tuple[StoredFilm, int]], disliked: Sequence[StoredFilm]) -> Mixture:
+def _changed(saved: query_pb2.SearchRequest, changes: query_pb2.SearchRequest | None) -> query_pb2.SearchRequest:
+    """Lists and maps that are said replace the saved ones whole. Raises INVALID_ARGUMENT."""
+    if changes is None:
+        return saved
+    if changes.HasField("query") or changes.page_token:
+        raise invalid("the question is the saved one, moved; leave query and page_token out")
+    for field, _ in changes.ListFields():
+        saved.ClearField(field.name)
+    saved.MergeFrom(changes)
+    return saved
+
+
+def _newest(by: By | None, liked: Sequence[tuple[Single, float]], disliked: Sequence[Single]) -> Mixture:
     """The newest marks where there are more than a mixture holds."""
-    mine: list[tuple[Single, float]] = list(parts(query.by))
-    room = max((MAX_PARTS - len(mine)) // 2, 1)
-    liked, disliked = liked[:room], disliked[:room]
-    total = sum(grade for _, grade in liked)
-    towards = [(film, TOWARDS * grade / total) for film, grade in liked]
-    return Mixture((*mine, *towards, *((film, -AWAY / len(disliked)) for film in disliked)))
+    room = max((MAX_PARTS - len(parts(by))) // 2, 1)
+    return moved(by, liked[:room], disliked[:room])
 
 
 def _leaves(query: query_pb2.Query) -> list[query_pb2.Query]:
     match query.WhichOneof("by"):
         case "examples":
-            return [*query.examples.positive, *query.examples.negative]
+            question = _leaves(query.examples.question) if query.examples.HasField("question") else []
+            return [*question, *query.examples.positive, *query.examples.negative]
         case "mixture":
             return [part.query for part in query.mixture.parts]
         case _:

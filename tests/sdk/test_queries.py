@@ -56,6 +56,11 @@ def test_options_arrive_under_their_names() -> None:
         ({"region": Region(FILM, 0, 0, 1, 1)}, {"region": {"image_id": FILM, "width": 1, "height": 1}}),
         ({"like": [FILM, Words("edema")], "unlike": [b"film"]},
          {"examples": {"positive": [{"image_id": FILM}, {"text": "edema"}], "negative": [{"image": b"film"}]}}),
+        ({"text": "edema", "unlike": [FILM]},
+         {"examples": {"question": {"text": "edema"}, "negative": [{"image_id": FILM}]}}),
+        ({"mix": [(FILM, 1)], "like": [OTHER]},
+         {"examples": {"question": {"mixture": {"parts": [{"query": {"image_id": FILM}, "weight": 1}]}},
+                       "positive": [{"image_id": OTHER}]}}),
         ({"mix": [(FILM, 1), (Words("x"), -0.5), (Study("d", "s"), 2), (Vector([1.0]), 1), (Stored(OTHER), 1)]},
          {"mixture": {"parts": [
              {"query": {"image_id": FILM}, "weight": 1}, {"query": {"text": "x"}, "weight": -0.5},
@@ -91,7 +96,7 @@ def test_a_finding_is_enough_for_what_is_typical_of_it() -> None:
         ({"text": "a", "id": FILM}, "a mix"),
         ({"text": None, "like": []}, "exactly one"),
         ({"unlike": [FILM]}, "exactly one"),
-        ({"like": [FILM], "text": "a"}, "exactly one"),
+        ({"like": [FILM], "text": "a", "id": OTHER}, "a mix"),
         ({"region": (0, 0, 1, 1)}, "which film"),
         ({"region": (0, 0, 1, 1), "id": FILM, "image": b"x"}, "which film"),
         ({"region": Region(Words("x"), 0, 0, 1, 1)}, "part of one film"),  # type: ignore[arg-type]

@@ -118,6 +118,8 @@ def test_searches_are_kept_judged_and_refined(hilum: Hilum, library: Library) ->
     marks = json.loads(hilum("searches", "mark", kept, bad, "--grade", "0", "--json").stdout)
     assert marks == {good: 1, bad: 0}
     assert len(ids(hilum("searches", "refine", kept, "--limit", "6", "--json"))) == 6
+    told = json.loads(hilum("searches", "refine", kept, "--where", "view = PA", "--exact", "--json").stdout)
+    assert told["provenance"]["exact"] and {hit["view"] for hit in told["hits"]} == {"PA"}
     assert json.loads(hilum("searches", "mark", kept, good, "--undo", "--json").stdout) == {bad: 0}
     assert bad in hilum("searches", "marks", kept).stdout
     assert "left ones" in hilum("searches", "delete", kept).stdout

@@ -90,6 +90,10 @@ def test_a_kept_search_is_judged_and_refined(library: Library, client: Client) -
         assert client.mark(kept.search_id, bad, grade=0) == {good: 3, bad: 0}
         after = client.refine(kept.search_id, limit=8)
         assert len(after) == 8 and bad not in ids(after)[:1]
+        exact = client.refine(kept.search_id, exact=True, where="view = PA", limit=2)
+        assert exact.provenance["exact"] and {hit.film.view for hit in exact} == {"PA"}
+        like = client.search(text="left", like=[good], unlike=[bad], limit=8, **SDK)
+        assert set(ids(like)) == set(ids(after)) - {good}, "the same rule, and graded marks of one film weigh alike"
         assert client.unmark(kept.search_id, good) == client.marks(kept.search_id) == {bad: 0}
         again = client.save_search("right ones", search_id=kept.search_id, text="right", **SDK)
         assert (again.search_id, client.searches()[0].title) == (kept.search_id, "right ones")

@@ -14,6 +14,7 @@ from services.core.errors import ErrorCode, HilumError
 from services.core.facts import Facts
 from services.core.store import VectorStore
 from services.engine.supervisor import EngineProcess
+from services.query import by, convert
 from services.query.api import QueryApi
 from services.query.searches_api import SearchesApi
 from services.transport.edge import Call
@@ -26,12 +27,14 @@ CALL = Call("test")
 @pytest.fixture
 def served(facts: Facts, engine: EngineProcess, tmp_path: Path) -> Iterator[SimpleNamespace]:
     store = VectorStore(engine.url)
-    archive = Archive(facts, store, Blobs(tmp_path / "blobs"), [PlacesEncoder("saved")])
+    archive = Archive(
+        facts, store, Blobs(tmp_path / "blobs"), [PlacesEncoder("saved"), PlacesEncoder("saved-mute", 24, 1)]
+    )
     archive.open()
     films = [archive.add(f"f{i}", spot(0.5, 0.1 + 0.08 * i)).image_id for i in range(10)]
     archive.settle()
     query = QueryApi(facts, store, archive.encode, archive.blobs)
-    yield SimpleNamespace(api=SearchesApi(facts, query.pages), films=films, archive=archive)
+    yield SimpleNamespace(api=SearchesApi(facts, query.pages), query=query, films=films, archive=archive)
     query.close()
     archive.clear()
     archive.close()
@@ -83,6 +86,47 @@ def test_marks_move_the_question(served: SimpleNamespace, method: str) -> None:
     assert served.api.get_search(by_id(kept.search_id), CALL).marked == 2
     left = served.api.mark_hits(searches_pb2.MarkRequest(search_id=kept.search_id, unmark=[served.films[8]]), CALL)
     assert [mark.image_id for mark in left.marks] == [served.films[2]]
+
+
+def test_what_a_refinement_says_counts_in_place_of_what_was_kept(served: SimpleNamespace) -> None:
+    films, api = served.films, served.api
+    asked = query_pb2.SearchRequest(query={"image_id": films[5]}, limit=4, filter="view = LATERAL", exact=True)
+    kept = api.save_search(searches_pb2.SaveSearchRequest(title="lateral ones", request=asked), CALL)
+    mark = searches_pb2.Mark(image_id=films[2], grade=1)
+    api.mark_hits(searches_pb2.MarkRequest(search_id=kept.search_id, marks=[mark]), CALL)
+
+    def refined(**changes: object) -> query_pb2.SearchResponse:
+        told = query_pb2.SearchRequest(**changes) if changes else None
+        return api.refine_search(searches_pb2.RefineRequest(search_id=kept.search_id, request=told), CALL)
+
+    assert not ids(refined()) and refined().provenance.exact, "none is lateral"
+    answer = refined(filter="", models=["saved-mute"], diversity=0.5, limit=3)
+    assert len(ids(answer)) == 3 and [one.name for one in answer.provenance.models] == ["saved-mute"]
+    assert answer.provenance.exact and "LATERAL" not in answer.provenance.filter
+    assert not refined(filter="", exact=False).provenance.exact, "what was kept can be undone"
+    both = refined(filter="", models=["saved", "saved-mute"], fusion="weighted", weights={"saved": 0.0})
+    assert both.models_asked == 2 and all(len(hit.agreement) == 2 for hit in both.hits)
+    with pytest.raises(HilumError, match="leave query"):
+        refined(query={"text": "left"})
+
+
+def test_marks_in_a_question_weigh_as_those_of_a_kept_one(served: SimpleNamespace) -> None:
+    """Rocchio's rule has one home: examples beside a question, as pages send marks, rank as refinement does."""
+    films = served.films
+    question = {"mixture": {"parts": [{"query": {"text": "left"}}, {"query": {"image_id": films[5]}}]}}
+    kept = keep(served.api, **question)
+    marks = [searches_pb2.Mark(image_id=films[2], grade=1), searches_pb2.Mark(image_id=films[8], grade=0)]
+    served.api.mark_hits(searches_pb2.MarkRequest(search_id=kept.search_id, marks=marks), CALL)
+    asked = query_pb2.SearchRequest(limit=4, query={"examples": {
+        "question": question, "positive": [{"image_id": films[2]}], "negative": [{"image_id": films[8]}]}})  # fmt: skip
+    refined = served.api.refine_search(searches_pb2.RefineRequest(search_id=kept.search_id), CALL)
+    answer = served.query.search(asked, CALL)
+    assert [(hit.image_id, hit.score) for hit in answer.hits] == [(hit.image_id, hit.score) for hit in refined.hits]
+    moved = convert.by(asked.query)
+    assert [weight for _, weight in moved.parts] == [1, 1, by.TOWARDS, -by.AWAY]
+    twice = query_pb2.SearchRequest(query={"examples": {"question": asked.query, "positive": [{"text": "left"}]}})
+    with pytest.raises(HilumError, match="none of examples"):
+        served.query.search(twice, CALL)
 
 
 def test_no_uploaded_film_is_kept(served: SimpleNamespace) -> None:

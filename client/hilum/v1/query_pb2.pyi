@@ -66,12 +66,14 @@ class Report(_message.Message):
     def __init__(self, dataset: _Optional[str] = ..., study_id: _Optional[str] = ..., section: _Optional[str] = ...) -> None: ...
 
 class Examples(_message.Message):
-    __slots__ = ("positive", "negative")
+    __slots__ = ("positive", "negative", "question")
     POSITIVE_FIELD_NUMBER: _ClassVar[int]
     NEGATIVE_FIELD_NUMBER: _ClassVar[int]
+    QUESTION_FIELD_NUMBER: _ClassVar[int]
     positive: _containers.RepeatedCompositeFieldContainer[Query]
     negative: _containers.RepeatedCompositeFieldContainer[Query]
-    def __init__(self, positive: _Optional[_Iterable[_Union[Query, _Mapping]]] = ..., negative: _Optional[_Iterable[_Union[Query, _Mapping]]] = ...) -> None: ...
+    question: Query
+    def __init__(self, positive: _Optional[_Iterable[_Union[Query, _Mapping]]] = ..., negative: _Optional[_Iterable[_Union[Query, _Mapping]]] = ..., question: _Optional[_Union[Query, _Mapping]] = ...) -> None: ...
 
 class Part(_message.Message):
     __slots__ = ("query", "weight")

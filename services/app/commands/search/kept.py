@@ -8,9 +8,9 @@ import typer
 
 from hilum import Asked, SearchResult
 from services.app import local, output
-from services.app.commands import Data, Json, Where
+from services.app.commands import Data, Json
 from services.app.commands.search import show
-from services.app.commands.search.options import Panelled, asking
+from services.app.commands.search.options import Panelled, asking, changing
 
 app = typer.Typer(
     no_args_is_help=True, help="Searches kept by name, and marks on their answers.", rich_markup_mode=None
@@ -78,21 +78,19 @@ def marks(search: Search, data: Data = None, json: Json = False) -> None:
         _marks(client.marks(search), json)
 
 
-@app.command()
+@app.command(cls=Panelled)
+@changing
 def refine(
     search: Search,
+    asked: Asked,
     method: Annotated[str, typer.Option(help="rocchio or recommend.")] = "rocchio",
-    where: Where = "",
-    limit: Annotated[int | None, typer.Option(help="How many films (default: as kept).")] = None,
     data: Data = None,
     json: Json = False,
 ) -> None:
-    """Ask again, moved towards what is relevant and away from what is not."""
-    changes: Asked = {"where": where} if where else {}
-    if limit is not None:
-        changes["limit"] = limit
+    """Ask again, moved towards what is relevant and away from what is not. Options that are given count in place of
+    those kept."""
     with output.errors(), local.client(data) as client:
-        _answer(client.refine(search, method=method, **changes), json)
+        _answer(client.refine(search, method=method, **asked), json)
 
 
 @app.command()

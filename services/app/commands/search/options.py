@@ -19,6 +19,7 @@ import typer
 from typer.core import TyperCommand
 
 from hilum import Asked, File, Stored, Words, queries
+from hilum.queries import By
 from hilum.things import Thing
 from services.app import output
 from services.app.commands import names
@@ -47,7 +48,8 @@ def _options(
     region: Annotated[str | None, _option("With --id or --image, the part that counts, in fractions from the top left.",
                                           WHAT, metavar="X,Y,WIDTH,HEIGHT")] = None,
     like: Annotated[list[str] | None, _option("Like this: the id of a stored film, a file, or words; may be given "
-                                              "again.", WHAT, metavar="THING")] = None,
+                                              "again, and beside one of the others, which it moves.", WHAT,
+                                              metavar="THING")] = None,
     unlike: Annotated[list[str] | None, _option("And unlike this; may be given again.", WHAT, metavar="THING")] = None,
     mix: Annotated[list[str] | None, _option("Several things, e.g. '1:FILE' and '-0.5:chest tube'; may be given again.",
                                              WHAT, metavar="WEIGHT:THING")] = None,
@@ -77,16 +79,23 @@ def _options(
 ) -> None: ...  # fmt: skip
 
 
-def asking(command: Callable[..., None]) -> Callable[..., None]:
+def changing(command: Callable[..., None]) -> Callable[..., None]:
+    """The same without what to look for: the options that change a search."""
+    return asking(command, what=False)
+
+
+def asking(command: Callable[..., None], what: bool = True) -> Callable[..., None]:
     """Give a command the options of a search in place of its parameter `asked`."""
-    options = inspect.signature(_options, eval_str=True).parameters
+    every = inspect.signature(_options, eval_str=True).parameters
+    options = {name: option for name, option in every.items() if what or name not in By.__annotations__}
     own = inspect.signature(command, eval_str=True).parameters
 
     @functools.wraps(command)
     def run(**given: Any) -> None:
         with output.errors():
             asked = _read({name: given.pop(name) for name in options})
-            queries.search(**asked)  # raises before anything is started
+            if what:
+                queries.search(**asked)  # raises before anything is started
         command(asked=asked, **given)
 
     others = [parameter for name, parameter in own.items() if name != "asked"]

@@ -54,12 +54,11 @@ export function question(state, upload) {
   return { mixture: { parts: [{ query: subject, weight: 2 - lean }, { query: words, weight: lean }] } };
 }
 
-// Rocchio's rule with the weights that saved searches are refined by: the question 1, liked films 0.75, others −0.25.
+// Moved towards the newest films liked and away from the others, as the service moves saved searches: it has the weights.
 function moved(asked, { like, unlike }) {
   if (!like.length && !unlike.length) return asked;
-  const own = asked?.mixture?.parts ?? (asked ? [{ query: asked, weight: 1 }] : []);
-  const share = (ids, weight) => ids.slice(0, MOST_MARKS).map((id, _, all) => ({ query: { image_id: id }, weight: weight / all.length }));
-  return { mixture: { parts: [...own, ...share(like, 0.75), ...share(unlike, -0.25)] } };
+  const films = (ids) => ids.slice(-MOST_MARKS).map((id) => ({ image_id: id }));
+  return { examples: { ...(asked && { question: asked }), positive: films(like), negative: films(unlike) } };
 }
 
 export const ofFinding = (state) => state.mode === "typical" || state.mode === "atypical";
