@@ -1,8 +1,8 @@
 """The 2-D map: UMAP's layout of the run's graph (McInnes et al. 2018, algorithm 5), from a PCA start.
 
 umap-learn itself compiles for half a minute before its first point, because importing it brings pynndescent along; this
-one compiles once, in seconds. It draws as well (tested: trustworthiness of both, side by side), and the same seed draws
-the same map, on any number of threads.
+one compiles once, in seconds (`forces`). It draws as well (tested: trustworthiness of both, side by side), and the same
+seed draws the same map, on any number of threads.
 """
 
 from __future__ import annotations
@@ -14,15 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-# The curve 1 / (1 + a·d^2b) that fits min_dist 0.1, spread 1: umap-learn's defaults (tested against its own fit).
-A, B = 1.5769434602697652, 0.8950608779665827
-NEGATIVES = 5  # films pushed away for each pair drawn together
+from services.analytics import forces
+
 _BLOCK = 50_000
+_START = 10_000  # films whose principal axes the map starts from: 100,000 took 4 s, a sixth of all that a run does
 _MANY = 5_000  # films for which threads are worth waiting for one another
-# Numbers of the inner loop, all float32: mixed with float64 it takes half as long again.
-_A, _B, _NONE, _ONE, _TWO, _NEAR, _FAR, _FAR_MINUS = (
-    np.float32(value) for value in (A, B, 0.0, 1.0, 2.0, 0.001, 4.0, -4.0)
-)
 
 
 def epochs(films: int) -> int:
@@ -79,12 +75,13 @@ class _Drawing:
     def __init__(
         self, graph: sparse.csr_matrix, place: NDArray[np.float32], rounds: int, random: np.random.Generator
     ) -> None:
-        strong = graph.multiply(graph >= graph.data.max() / rounds).tocsr()  # the others would never be drawn
+        strong = graph.copy()
+        strong.data[strong.data < strong.data.max() / rounds] = 0.0  # these would never be drawn
+        strong.eliminate_zeros()
         self.place, self._before, self._rounds = place, place.copy(), rounds
         self._starts, self._tail = strong.indptr.astype(np.int64), strong.indices
-        self._every = (strong.data.max() / strong.data).astype(np.float64)  # an edge is drawn once in so many rounds
+        self._often = (strong.data / strong.data.max()).astype(np.float32)  # the share of rounds that draw an edge
         self._seed = random.integers(1, 2**63, dtype=np.uint64)
-        self._due, self._pushed = self._every.copy(), self._every / NEGATIVES
 
     def round(self, now: int) -> None:
         self._before[:] = self.place
@@ -92,10 +89,7 @@ class _Drawing:
         most = numba.get_num_threads()
         numba.set_num_threads(most if len(self.place) >= _MANY else 1)
         try:
-            _round(
-                self.place, self._before, self._starts, self._tail, self._every, self._due, self._pushed, float(now),
-                rate, self._seed,
-            )  # fmt: skip
+            forces.round_(self.place, self._before, self._starts, self._tail, self._often, now, rate, self._seed)
         finally:
             numba.set_num_threads(most)
 
@@ -106,6 +100,11 @@ class _Drawing:
 
 def pca(unit: NDArray[np.float32], dimensions: int = 2) -> NDArray[np.float32]:
     """(N, d) principal components, each signed so that its largest loading is positive: the same on every machine."""
+    return _onto(unit, *_principal(unit, dimensions))
+
+
+def _principal(unit: NDArray[np.float32], dimensions: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(D,) mean and (D, d) axes."""
     mean = unit.mean(axis=0, dtype=np.float64)
     covariance = np.zeros((unit.shape[1], unit.shape[1]))
     for start in range(0, len(unit), _BLOCK):
@@ -113,66 +112,17 @@ def pca(unit: NDArray[np.float32], dimensions: int = 2) -> NDArray[np.float32]:
         covariance += block.T @ block
     _, axes = np.linalg.eigh(covariance)
     axes = axes[:, ::-1][:, :dimensions]
-    axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])])
-    return np.asarray((unit - mean.astype(np.float32)) @ axes.astype(np.float32), dtype=np.float32)
+    return mean, axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])])
+
+
+def _onto(unit: NDArray[np.float32], mean: NDArray[np.float64], axes: NDArray[np.float64]) -> NDArray[np.float32]:
+    return np.asarray(unit @ axes.astype(np.float32) - (mean @ axes).astype(np.float32), dtype=np.float32)
 
 
 def _start(unit: NDArray[np.float32], random: np.random.Generator) -> NDArray[np.float32]:
-    place = pca(unit)
+    some = unit if len(unit) <= _START else unit[np.sort(random.choice(len(unit), _START, replace=False))]
+    place = _onto(unit, *_principal(some, 2))
     place = place * (10.0 / max(float(np.abs(place).max()), 1e-12))
     place += random.normal(scale=1e-4, size=place.shape)  # duplicates must not start in one point
     low, high = place.min(axis=0), place.max(axis=0)
     return np.ascontiguousarray(10.0 * (place - low) / np.maximum(high - low, 1e-12), dtype=np.float32)
-
-
-@numba.njit(cache=True, fastmath=True)
-def _clip(value):  # type: ignore[no-untyped-def]
-    return min(max(value, _FAR_MINUS), _FAR)
-
-
-@numba.njit(cache=True, fastmath=True, parallel=True)
-def _round(place, before, starts, tail, every, due, pushed, now, rate, seed):  # type: ignore[no-untyped-def]
-    """Draw each film towards the neighbours that are due, and push it from a few others, in place.
-
-    A film moves by where the others were in the round before: so films may be moved at the same time, by any number of
-    threads, to the same map. An edge is in the graph both ways, and UMAP moves both of its films each time: a film is
-    drawn twice as far here, once for each.
-
-    place, before (N, 2) float32; starts (N + 1,) int64, tail (E,) int32: the graph's rows; every, due, pushed (E,)
-    float64: the rounds between two draws of an edge, the round of its next draw, and up to when its film was pushed;
-    rate float32; seed uint64.
-    """
-    films = np.uint64(place.shape[0])
-    for j in numba.prange(place.shape[0]):
-        state = (np.uint64(j) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)  # SplitMix64's constants
-        state ^= seed + np.uint64(now) * np.uint64(0xBF58476D1CE4E5B9)
-        state = (state ^ (state >> np.uint64(31))) * np.uint64(0x94D049BB133111EB)
-        state = (state ^ (state >> np.uint64(29))) | np.uint64(1)
-        at_x, at_y = before[j, 0], before[j, 1]
-        for edge in range(starts[j], starts[j + 1]):
-            if due[edge] > now:
-                continue
-            k = np.int64(tail[edge])
-            x, y = at_x - before[k, 0], at_y - before[k, 1]
-            square = x * x + y * y
-            if square > _NONE:
-                power = square ** (_B - _ONE)
-                pull = -_TWO * _A * _B * power / (_A * power * square + _ONE)
-                at_x += _TWO * _clip(pull * x) * rate
-                at_y += _TWO * _clip(pull * y) * rate
-            due[edge] += every[edge]
-            gap = every[edge] / NEGATIVES
-            draws = int((now - pushed[edge]) / gap)
-            for _ in range(draws):
-                state ^= state << np.uint64(13)
-                state ^= state >> np.uint64(7)
-                state ^= state << np.uint64(17)
-                k = np.int64(state % films)
-                x, y = at_x - before[k, 0], at_y - before[k, 1]
-                square = x * x + y * y
-                if k != j and square > _NONE:
-                    push = _TWO * _B / ((_NEAR + square) * (_A * square**_B + _ONE))
-                    at_x += _clip(push * x) * rate
-                    at_y += _clip(push * y) * rate
-            pushed[edge] += draws * gap
-        place[j, 0], place[j, 1] = at_x, at_y

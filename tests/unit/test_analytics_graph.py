@@ -9,7 +9,7 @@ from sklearn.manifold import trustworthiness as plain_trustworthiness
 from sklearn.metrics import adjusted_rand_score
 from sklearn.neighbors import NearestNeighbors
 
-from services.analytics import cluster, fuzzy, graph, layout, lists, metrics
+from services.analytics import cluster, forces, fuzzy, graph, layout, lists, metrics
 from services.analytics.progress import Progress
 from services.core.errors import HilumError
 from tests.kit.clustered import KINDS, kind_of, vectors
@@ -98,6 +98,21 @@ def test_a_map_is_the_same_on_any_number_of_threads(monkeypatch: pytest.MonkeyPa
     assert np.array_equal(alone, layout.project(edges, unit, 1, lambda done, total: None))
 
 
+def test_the_curve_that_is_worked_out_is_the_one_of_pow() -> None:
+    squares = np.float32(10) ** np.linspace(-12, 6, 2_000, dtype=np.float32)
+    worked_out = np.array([forces._curve(square) for square in squares])
+    assert np.abs(worked_out / (forces.A * squares.astype(np.float64) ** forces.B) - 1).max() < 3e-4
+    assert 0 <= forces._curve(np.float32(0)) < 1e-30
+
+
+def test_films_are_pushed_from_any_other_equally_often() -> None:
+    films, draws = 50, np.zeros(50, dtype=int)
+    for film in range(2_000):
+        for number in range(10):
+            draws[forces._other(np.uint32(film * 2_654_435_761 % 2**32), np.uint32(number), np.uint64(films))] += 1
+    assert ((draws - 400) ** 2 / 400).sum() < 85.4  # χ² of 49 degrees of freedom, p 0.001
+
+
 @pytest.mark.slow
 def test_weights_and_curve_are_those_of_umap_learn() -> None:
     from umap.umap_ import find_ab_params, fuzzy_simplicial_set
@@ -113,7 +128,7 @@ def test_weights_and_curve_are_those_of_umap_learn() -> None:
     ours = fuzzy.weights(near)
     assert abs(ours - theirs).max() < 1e-4
     assert abs(ours - ours.T).max() == 0
-    assert np.allclose(find_ab_params(1.0, 0.1), (layout.A, layout.B), atol=1e-6)
+    assert np.allclose(find_ab_params(1.0, 0.1), (forces.A, forces.B), atol=1e-6)
 
 
 @pytest.mark.slow
