@@ -76,7 +76,7 @@ def text(rows: Sequence[Row]) -> str:
 
 def kind(picture: bytes) -> str:
     """The media type of a thumbnail."""
-    return next((name for magic, name in _KINDS if picture.startswith(magic)), "image/webp")
+    return next((name for magic, name in _KINDS if picture.startswith(magic)), "image/jpeg")
 
 
 class Pictures:

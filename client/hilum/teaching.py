@@ -141,7 +141,7 @@ class Teaching(TeachingExports):
         return int(self._call(self._to.teaching.DeleteTeachingFile, _named(file_id)).versions)
 
     def teaching_picture(self, file_id: str, key: str, version: int = 0) -> bytes:
-        """A picture of a file, by the key that the file gives it: WebP."""
+        """A picture of a file, by the key that the file gives it: JPEG or WebP."""
         request = teaching_pb2.TeachingPictureRequest(file_id=file_id, key=key, version=version)
         return bytes(self._call(self._to.teaching.GetTeachingPicture, request).data)
 

@@ -147,7 +147,7 @@ def _pictures(facts: Facts, blobs: Blobs, ids: set[str], known: dict[str, NDArra
         known.clear()
     for image_id, digest in images.thumbnails(facts, ids - known.keys()).items():
         try:
-            with Image.open(BytesIO(blobs.get(digest)), formats=("WEBP", "PNG")) as picture:
+            with Image.open(BytesIO(blobs.get(digest)), formats=("JPEG", "WEBP", "PNG")) as picture:
                 grey = looks.small(picture.convert("L")).ravel()
         except (HilumError, OSError):
             known[image_id] = None

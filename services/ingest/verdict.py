@@ -29,7 +29,7 @@ class Verdict:
     """accepted: would it be stored?  reason, message: why not.  kind: DICOM with its transfer syntax, picture or other.
 
     header: what decided, as the header has it.  facts: what would enter the archive; ids only as *stated*, never
-    themselves.  picture: the film as encoders see it, WebP; empty when it cannot be decoded.
+    themselves.  picture: the film as encoders see it, JPEG; empty when it cannot be decoded.
     """
 
     accepted: bool

@@ -50,6 +50,14 @@ class Page:
     total: int
 
 
+def picture_of(data: bytes) -> Picture:
+    """A stored picture with its type. Raises INTERNAL for what is none."""
+    for magic, kind in _KINDS:
+        if data.startswith(magic):
+            return Picture(data, kind)
+    raise HilumError(ErrorCode.INTERNAL, "the stored picture is damaged; ingest the film again")
+
+
 class Images:
     """Reads films. Safe to share between threads."""
 
@@ -74,11 +82,7 @@ class Images:
             raise _missing()
         if not digest:
             return NO_PICTURE
-        data = self._blobs.get(digest)
-        for magic, kind in _KINDS:
-            if data.startswith(magic):
-                return Picture(data, kind)
-        raise HilumError(ErrorCode.INTERNAL, "the stored picture is damaged; ingest the film again")
+        return picture_of(self._blobs.get(digest))
 
     def kept(self, image_id: str, access: Access = ALL) -> Image.Image:
         """The stored picture of a film, grey. Raises NOT_FOUND; FAILED_PRECONDITION where none is kept."""

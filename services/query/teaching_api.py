@@ -11,7 +11,7 @@ from services.core.blobs import Blobs
 from services.core.facts import Facts
 from services.core.facts.teaching import DRAFT, PUBLISHED, REVIEW
 from services.query.api import QueryApi
-from services.query.images import Picture
+from services.query.images import picture_of
 from services.query.searches_api import OWNER
 from services.query.teaching import convert
 from services.query.teaching.assemble import Assembler
@@ -119,9 +119,7 @@ class TeachingApi:
     def get_teaching_picture(self, request: wire.TeachingPictureRequest, call: Call) -> common_pb2.Blob:
         found = self.files.picture(OWNER, call.access, request.file_id, request.key, request.version)
         picture = (
-            self._images.picture(found.image_id, call.access)
-            if found.image_id
-            else Picture(self.files.blob(found), "image/webp")
+            self._images.picture(found.image_id, call.access) if found.image_id else picture_of(self.files.blob(found))
         )
         return common_pb2.Blob(data=picture.data, content_type=picture.content_type)
 

@@ -105,7 +105,7 @@ class EncodeClient:
         return _results(self._invoke("EncodePrompts", request), fingerprint)
 
     def pictures(self, films: Sequence[bytes]) -> list[bytes | HilumError]:
-        """A picture to look at (WebP), or the reason there is none, per file."""
+        """A picture to look at (JPEG), or the reason there is none, per file."""
         answer = self._invoke("ReadPictures", encode_pb2.ReadPicturesRequest(images=films))
         return [_error(one.error) if one.HasField("error") else one.picture for one in answer.results]
 

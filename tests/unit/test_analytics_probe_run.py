@@ -224,7 +224,7 @@ def test_augmented_films_are_made_of_kept_pictures(pictures: Room) -> None:
     api.close()
     like = made.metrics["tiny"]["kept_picture_cosine"]
     assert like["films"] == 96
-    assert like["p05"] > 0.95  # 96 pixels kept as they were, but for WebP's loss
+    assert like["p05"] > 0.95  # 96 pixels kept as they were, but for JPEG's loss
     figures = {
         (row["label"], row["about"].removeprefix("kept pictures: ")): row["mean"]
         for row in pq.read_table(made.folder / "figures.parquet").to_pylist()

@@ -187,7 +187,7 @@ def test_a_film_is_explained_by_words_by_a_film_and_by_a_vector(api: EncodeApi) 
     pictures = [np.asarray(Image.open(BytesIO(b.data))) for b in (by_words.maps[0].overlay, by_words.maps[0].layer)]
     assert [p.shape for p in pictures] == [(128, 128, 3), (128, 128, 4)]
     grey, opacity = BOTH, pictures[1][..., 3]
-    assert np.abs(pictures[0].astype(int) - grey[..., None])[opacity == 0].max() <= 24, "WebP's own error"
+    assert np.abs(pictures[0].astype(int) - grey[..., None])[opacity == 0].max() <= 24, "JPEG's own error"
     pair = explain(api, image=data, other_image=png(spots(0.2)))
     halves = [np.array(found.values).reshape(8, 2, 4).sum((0, 2)) for found in pair.maps]
     assert len(halves) == 2 and halves[0][0] > 3 * halves[0][1], "of two spots, the one that both films have"

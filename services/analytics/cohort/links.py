@@ -91,7 +91,7 @@ def _small(
     digests = images.thumbnails(facts, ids)
     for row, image_id in enumerate(ids):
         try:
-            with Image.open(BytesIO(blobs.get(digests[image_id])), formats=("WEBP", "PNG")) as picture:
+            with Image.open(BytesIO(blobs.get(digests[image_id])), formats=("JPEG", "WEBP", "PNG")) as picture:
                 grey = picture.convert("F").resize((_SIDE, _SIDE), Image.Resampling.BOX)
         except (HilumError, OSError, KeyError):
             continue

@@ -38,7 +38,7 @@ def ingest(
         bool, typer.Option("--explain", help="Only say what would happen to one file, and why.")
     ] = False,
     picture: Annotated[
-        str | None, typer.Option(help="With --explain: save the film as encoders see it (WebP).")
+        str | None, typer.Option(help="With --explain: save the film as encoders see it (JPEG).")
     ] = None,
     where: Annotated[
         str, typer.Option(help="Of a DICOMweb server's films: 'Modality=CR,DX;StudyDate=20240101-'.")

@@ -99,7 +99,7 @@ class Files:
         raise HilumError(ErrorCode.NOT_FOUND, "the file has no such picture; its images say which it has")
 
     def blob(self, picture: Picture) -> bytes:
-        """The bytes of an imported picture: WebP, as imports keep them. Raises NOT_FOUND."""
+        """The bytes of an imported picture: JPEG, as imports keep them (WebP before). Raises NOT_FOUND."""
         return self._blobs.get(picture.blob)
 
     def create(

@@ -47,9 +47,9 @@ export async function base64(file) {
 export async function picture(data) {
   try {
     const { results } = await call("/v1/images:picture", { images: [data] });
-    const [{ picture: webp }] = results;
-    if (!webp) return "";
-    const bytes = Uint8Array.from(atob(webp), (letter) => letter.charCodeAt(0));
-    return URL.createObjectURL(new Blob([bytes], { type: "image/webp" }));
+    const [{ picture: jpeg }] = results;
+    if (!jpeg) return "";
+    const bytes = Uint8Array.from(atob(jpeg), (letter) => letter.charCodeAt(0));
+    return URL.createObjectURL(new Blob([bytes], { type: "image/jpeg" }));
   } catch { return ""; } // the search itself says what is wrong
 }
