@@ -25,9 +25,10 @@ from services.analytics.stages import Stages
 from services.core import attempts
 from services.core.blobs import Blobs
 from services.core.config import Settings
-from services.core.facts import Facts, sides
+from services.core.facts import Facts, images, sides
 from services.core.facts.sides import SideColumn, SideTable
 from services.core.store import VectorStore
+from services.core.types import Report
 from tests.kit import clustered
 from tests.kit.records import make_spec
 
@@ -160,12 +161,25 @@ def test_what_every_kind_kept_comes_back_as_it_was(
 
 
 def side_table(facts: Facts, films: int) -> None:
-    """A number and a word of every film."""
-    table = SideTable("demo", "lab", "image", (SideColumn("bnp", "BNP", "number"), SideColumn("ward", "Ward", "text")))
+    """Numbers and a word of every film."""
+    numbers = tuple(SideColumn(name, name, "number") for name in ("bnp", "died", "days"))
+    table = SideTable("demo", "lab", "image", (*numbers, SideColumn("ward", "Ward", "text")))
     ids = [clustered.record(n).image_id for n in range(films)]
-    rows = [(ids[n], {"number": {"bnp": float(n % 17)}, "text": {"ward": "ab"[n % 2]}}) for n in range(films)]
+    rows = [
+        (ids[n], {"number": {"bnp": n % 17.0, "died": n % 3 // 2, "days": 1.0 + n % 29}, "text": {"ward": "ab"[n % 2]}})
+        for n in range(films)
+    ]
     sides.add(facts, table, rows)
     sides.finish(facts, table)
+
+
+def reports(facts: Facts, films: int) -> None:
+    """Of every film's study: words of its kind, and some that mean nothing."""
+    random = np.random.default_rng(0)
+    words = ("heart lungs edema", "pleural effusion left", "clear lungs normal", "lines tubes device")
+    texts = (" ".join([words[clustered.kind_of(n)], *random.choice(list("abcd"), 4)]) for n in range(films))
+    said = [Report("demo", f"s-secret-{n}", "findings", text) for n, text in enumerate(texts)]
+    images.save_reports(facts, said)
 
 
 @pytest.mark.parametrize(
@@ -181,6 +195,62 @@ def side_table(facts: Facts, films: int) -> None:
             ["matching", "nearly the same", "splitting"],
             ["similar films, 1", "matching", "sample", "looks", "nearly the same", "splitting"],
         ),
+        pytest.param(
+            {
+                "models": ["sharp", "blunt"],
+                "clinical": {
+                    "outcome": "side.lab.died",
+                    "time": "side.lab.days",
+                    "variables": ["age", "side.lab.bnp"],
+                    "methods": ["kmeans"],
+                    "most_clusters": 3,
+                    "draws": 10,
+                    "repeats": 1,
+                    "folds": 2,
+                },
+            },
+            ["autoencoder, seed 1", "one cloud of tables", "clusters by outcome", "each variable alone", "report"],
+            [
+                "components",
+                "clusters of vectors by kmeans",
+                "one cloud of vectors",
+                "clusters of tables by kmeans",
+                "one cloud of tables",
+                "clusters of fused by kmeans",
+                "one cloud of fused",
+                "autoencoder, seed 0",
+                "autoencoder, seed 1",
+                "autoencoder, seed 2",
+                "clusters of fused, VAE by kmeans",
+                "one cloud of fused, VAE",
+                "clusters by outcome",
+                "promises",
+                "each variable alone",
+            ],
+            marks=pytest.mark.slow,
+            id="clinical",
+        ),
+        pytest.param(
+            {
+                "models": ["sharp", "blunt"],
+                "align": {
+                    "methods": ["procrustes", "ridge"],
+                    "splits": 2,
+                    "sections": ["findings"],
+                    "pairs": [20],
+                    "text_model": "tfidf",
+                },
+            },
+            ["maps of sharp@1", "maps of blunt", "maps of blunt@2"],
+            [
+                f"{method} of {model}, findings, split {split}"
+                for model in ("sharp", "blunt")
+                for split in (1, 2)
+                for method in ("procrustes", "ridge")
+            ],
+            marks=pytest.mark.slow,
+            id="align",
+        ),
         ({"sample_size": 60, "sampling": {"by": ["view", "sex"]}}, ["likeness", "report"], ["draw", "likeness"]),
     ],
     ids=lambda given: next(iter(given)) if isinstance(given, dict) else "",
@@ -191,16 +261,20 @@ def test_an_attempt_of_any_kind_goes_on_where_the_one_before_was_cut_short(
     """Cut short before several of its stages in turn: none is made twice, and what comes out is the same."""
     clustered.fill(facts, store, Blobs(tmp_path / "blobs"), [SHARP, BLUNT], 120)
     side_table(facts, 120)
+    reports(facts, 120)
     whole = attempt(tmp_path, facts, store, asked)
     attempts.drop(tmp_path)
     for cut in cuts:
+        stage, _, after = cut.partition("@")
         with pytest.raises(CutShortError):
-            attempt(tmp_path, facts, store, asked, cut=cut)
+            attempt(tmp_path, facts, store, asked, cut=stage, after=int(after or 0))
     last = attempt(tmp_path, facts, store, asked)
     told = last["manifest"]["stages"]
     assert [one["stage"] for one in told] == stages  # each once, over all attempts
     before = [one["stage"] for one in told if one["attempt"] <= len(cuts)]
-    assert last["manifest"]["continued"]["stages"] == before
+    # What an autoencoder made is needed no more where its clusters are kept.
+    needed = [stage for stage in before if not stage.startswith("autoencoder")]
+    assert [stage for stage in last["manifest"]["continued"]["stages"] if stage in needed] == needed
     assert len(before) >= len(stages) - 1
     assert last["metrics"] == whole["metrics"]
     assert last["manifest"]["sample_sha256"] == whole["manifest"]["sample_sha256"]

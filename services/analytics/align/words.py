@@ -46,7 +46,8 @@ class Words:
             assert self.encode is not None
             stage = f"{section} read by {self.text.name}"
             ask = partial(encoding.texts, self.encode, self, progress=bench.progress, stage=stage)
-            self._kept[section] = by_sentence([text or "." for text in said], ask)
+            made = partial(by_sentence, [text or "." for text in said], ask)
+            self._kept[section] = bench.once(stage, made, said, self.fingerprint)
         return self._kept[section], self.text
 
     @property

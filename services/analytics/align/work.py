@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache, cached_property, partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from services.analytics import frozen
 from services.analytics.align import evaluate, report
 from services.analytics.align.asked import AlignAsked
 from services.analytics.align.evaluate import TO_IMAGE, TO_REPORT, Answers, Held
@@ -47,9 +49,46 @@ class Curves:
         self.sizes.setdefault(key, size)
 
 
+@dataclass(frozen=True)
+class Lesson:
+    """One split. films: (N, D).  learn, test: rows of films.  study: (N,) row of each film's report.  patients: (N,).
+    texts: gives (M, Q) of all reports, and what makes them.  order: of the films to learn from."""
+
+    films: NDArray[np.float32]
+    learn: NDArray[np.int64]
+    test: NDArray[np.int64]
+    study: NDArray[np.int64]
+    patients: NDArray[np.int32]
+    texts: Callable[[], tuple[NDArray[np.float32], Named | Tfidf]]
+    order: NDArray[np.int64]
+    seed: int
+
+    @cached_property
+    def gallery(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The reports searched among, and which of them is each test film's."""
+        rows, place = np.unique(self.study[self.test], return_inverse=True)
+        return rows, place
+
+    def ask(
+        self, method: str, sizes: Sequence[int], question: Held, keep: bool
+    ) -> tuple[dict[int, dict[str, Answers]], Map | None]:
+        """Answers by number of pairs, and the map of all of them where it is to be kept."""
+        texts, people = self.texts()[0], self.patients[self.learn]
+        seen = np.unique(self.study[self.learn])
+        pairs = np.stack([np.arange(len(self.learn)), np.searchsorted(seen, self.study[self.learn])], axis=1)
+        answers, learned = {}, None
+        for size in sizes:
+            chosen = self.order[: size or len(self.order)]
+            learned = fit(method, self.films[self.learn], texts[seen], pairs[chosen], people[chosen], self.seed)
+            shown, said = learned.images(self.films[self.test]), learned.texts(texts[self.gallery[0]])
+            answers[size] = evaluate.ask(shown, said, question)
+        return answers, learned if keep else None
+
+
 def run(bench: Bench[AlignAsked]) -> None:
     """Make the run in the bench's folder; its maps lie in ``aligned-<model>``."""
     asked = bench.asked
+    bench.progress("reports", 0, 1)
     reports = read(bench.facts, bench.films)
     people = len(np.unique(bench.films.patients[reports.films]))
     if len(reports.films) < _LEAST_FILMS or people < 10:
@@ -60,10 +99,11 @@ def run(bench: Bench[AlignAsked]) -> None:
         )
     space = words(bench)
     own = own_films(bench, space)
+    said = frozen.digest([reports, space.fingerprint, own])
     found = []
     for spec in bench.specs:
         with bench.vectors(spec) as vectors:
-            found.append(_curves(bench, spec, np.array(vectors[reports.films]), reports, space, own))
+            found.append(_curves(bench, spec, np.array(vectors[reports.films]), reports, space, own, said))
     metrics, follow, made = {}, [], {}
     for curves in found:
         figures = report.figures(curves.answers, asked.seed)
@@ -82,9 +122,9 @@ def run(bench: Bench[AlignAsked]) -> None:
 
 def _curves(
     bench: Bench[AlignAsked], spec: ModelSpec, films: NDArray[np.float32], reports: Reports, space: Words,
-    own: NDArray[np.float32] | None,
+    own: NDArray[np.float32] | None, said: str,
 ) -> Curves:  # fmt: skip
-    """films: (N, D) of the films with a report."""
+    """films: (N, D) of the films with a report.  said: digest of the reports, and of who reads them."""
     asked, curves = bench.asked, Curves(spec)
     patients, findings = bench.films.patients[reports.films], _present(bench)[reports.films]
     stage, done = f"maps of {spec.name}", 0
@@ -101,29 +141,27 @@ def _curves(
                     ErrorCode.FAILED_PRECONDITION, f"too few films have the section {section}; ask for another"
                 )
             seen, first = np.unique(reports.study[learn], return_index=True)
-            texts, made = space.vectors(bench, reports, section, seen, patients[learn][first], asked.seed)
-            pairs = np.stack([np.arange(len(learn)), np.searchsorted(seen, reports.study[learn])], axis=1)
-            order = random.permutation(len(pairs))
-            gallery, place = np.unique(reports.study[test], return_inverse=True)
-            question = Held(place, patients[test], findings[test])
+            one = Lesson(
+                films, learn, test, reports.study, patients,
+                cache(partial(space.vectors, bench, reports, section, seen, patients[learn][first], asked.seed)),
+                random.permutation(len(learn)), asked.seed + split,
+            )  # fmt: skip
+            question = Held(one.gallery[1], patients[test], findings[test])
             for method in asked.methods:
-                for size in _sizes(asked, method, len(pairs)):
-                    chosen = order[: size or len(order)]
-                    learned = fit(
-                        method, films[learn], texts[seen], pairs[chosen], patients[learn][chosen], asked.seed + split
-                    )
-                    curves.add(
-                        (section, method, size), 0 if method in UNPAIRED else len(chosen),
-                        evaluate.ask(learned.images(films[test]), learned.texts(texts[gallery]), question),
-                    )  # fmt: skip
-                    if size == ALL and split == 0 and section == asked.sections[0]:
-                        curves.maps[method] = (learned, made)
+                sizes = _sizes(asked, method, len(learn))
+                best = split == 0 and section == asked.sections[0]
+                ask = partial(one.ask, method, sizes, question, best)
+                answers, learned = bench.once(f"{method} of {spec.name}, {section}, split {split + 1}", ask, said)
+                for size in sizes:
+                    curves.add((section, method, size), 0 if method in UNPAIRED else size or len(learn), answers[size])
+                if learned:
+                    curves.maps[method] = (learned, one.texts()[1])
             if own is not None:
                 mine = own[reports.films[test]]
-                curves.add((section, OWN, ALL), 0, evaluate.ask(mine, texts[gallery], question))
-            thrown, caught = (unit(random.standard_normal((n, 32))) for n in (len(test), len(gallery)))
+                curves.add((section, OWN, ALL), 0, evaluate.ask(mine, one.texts()[0][one.gallery[0]], question))
+            thrown, caught = (unit(random.standard_normal((n, 32))) for n in (len(test), len(one.gallery[0])))
             curves.add((section, CHANCE, ALL), 0, evaluate.ask(thrown, caught, question))
-            curves.gallery.setdefault(section, (len(test), len(gallery)))
+            curves.gallery.setdefault(section, (len(test), len(one.gallery[0])))
             done += 1
             bench.progress(stage, done, total)
     return curves

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cache, partial
 
 import numpy as np
@@ -17,7 +18,17 @@ from services.analytics.clinical.gain import Gain
 from services.analytics.clinical.groups import Grouping
 from services.analytics.clinical.join import Column, Joined
 from services.analytics.clinical.outcome import Outcome
-from services.analytics.clinical.spaces import FUSED, FUSED_VAE, TABLES, VECTORS, Data, Reduced, components, points
+from services.analytics.clinical.spaces import (
+    FUSED,
+    FUSED_VAE,
+    TABLES,
+    VECTORS,
+    Data,
+    Numbers,
+    Reduced,
+    components,
+    points,
+)
 from services.analytics.clinical.spaces import reduce as reduced_of
 from services.analytics.page import Page
 from services.core.errors import ErrorCode, HilumError
@@ -72,7 +83,8 @@ def run(bench: Bench[ClinicalAsked]) -> None:
             vectors[spec.name] = joined.mean(unit)
     data = Data(vectors, kept)
     count = components(len(data), asked.components)
-    reduced = reduced_of(data, count, asked.seed)
+    bench.progress("components", 0, 1)
+    reduced = bench.once("components", partial(reduced_of, data, count, asked.seed), data.vectors, _cells(kept))
     if not reduced.blocks[-1].shape[1]:
         raise HilumError(
             ErrorCode.FAILED_PRECONDITION,
@@ -86,9 +98,13 @@ def run(bench: Bench[ClinicalAsked]) -> None:
     gained: list[Gain] = []
     filmed = join.filmed(bench.frame, joined)
     if outcome is not None:
-        parted = associate.clusters(groupings, outcome)
+        bench.progress("clusters by outcome", 0, 1)
+        part = partial(associate.clusters, groupings, outcome)
+        found = bench.once("clusters by outcome", part, groupings, outcome)
+        parted = [replace(one, grouping=mine) for one, mine in zip(found, groupings, strict=True)]
         gained, single = _weigh(bench, data, outcome, spaces, count, filmed)
     look = Look(joined, kept, reduced, groupings, clouds, outcome, parted, single, gained, [c.name for c in filmed])
+    bench.progress("report", 0, 1)
     page = Page("Films and clinical tables", report.ABOUT)
     report.write(page, asked, look, films)
     _tables(bench, look)
@@ -101,15 +117,34 @@ def run(bench: Bench[ClinicalAsked]) -> None:
 def _group(bench: Bench[ClinicalAsked], reduced: Reduced, spaces: list[str]) -> tuple[list[Grouping], dict[str, float]]:
     asked, found, clouds = bench.asked, [], {}
     for space in spaces:
-        where = cache(partial(points, reduced, space))
+        where = cache(partial(_points, bench, reduced, space))
         for method in asked.methods:
             told = partial(bench.progress, f"clusters of {space} by {method}")
             ask = partial(
                 groups.find, space, method, where, asked.most_clusters, asked.k, asked.draws, asked.seed, told
             )
             found.append(bench.once(f"clusters of {space} by {method}", ask, reduced))
-        clouds[space] = groups.one_cloud(where(asked.seed), asked.seed)
+        bench.progress(f"one cloud of {space}", 0, 1)
+        cloud = partial(_cloud, where, asked.seed)
+        clouds[space] = bench.once(f"one cloud of {space}", cloud, reduced)
     return found, clouds
+
+
+def _points(bench: Bench[ClinicalAsked], reduced: Reduced, space: str, seed: int) -> Numbers:
+    """Those of an autoencoder are kept: it is what takes time."""
+    if space != FUSED_VAE:
+        return points(reduced, space, seed)
+    bench.progress(f"autoencoder, seed {seed}", 0, 1)
+    return bench.once(f"autoencoder, seed {seed}", partial(points, reduced, space, seed), reduced)
+
+
+def _cloud(where: Callable[[int], Numbers], seed: int) -> float:
+    return groups.one_cloud(where(seed), seed)
+
+
+def _cells(columns: Sequence[Column]) -> list[object]:
+    """Variables by what they hold, as stages are told apart by it."""
+    return [[c.name, c.level, c.values if c.number else c.values.tolist()] for c in columns]
 
 
 def _weigh(
@@ -126,7 +161,7 @@ def _weigh(
     told = partial(bench.progress, "promises")
     how = [c.take(rows) for c in filmed]
     weigh = partial(gain.gains, mine, few, spaces, count, asked.folds, asked.repeats, asked.seed, told, how)
-    made_from = (few, [c.values if c.number else c.values.tolist() for c in [*mine.columns, *how]])
+    made_from = (few, mine.vectors, _cells([*mine.columns, *how]))
     found = bench.once("promises", weigh, *made_from)
     bench.progress("each variable alone", 0, 1)
     return found, bench.once(
