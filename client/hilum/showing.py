@@ -55,6 +55,7 @@ def table(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
 
 def _for_people(one: Row) -> dict[str, str]:
     said = {name: "" if value is None else str(value) for name, value in one.items()}
+    said["age"] = "" if one["age"] is None else f"{one['age']:g}"
     if one["probability"] is not None:
         said["probability"] = f"{one['probability']:.2f} [{one['low']:.2f}, {one['high']:.2f}]"
     if one["agreement"].endswith(" of 1"):

@@ -17,6 +17,7 @@ from services.core.facts import Facts, images
 from services.core.facts import models as known_models
 from services.core.labels import label_key
 from services.core.models import ModelSpec
+from services.core.spelling import meant
 
 MAX_K = 200
 MAX_MODELS = 32
@@ -91,11 +92,12 @@ class Asked:
         """
         specs = [known_models.named(facts, name) for name in self.models]
         filters.check(filters.parse(self.filter), facts)
-        strange = set(self.labels) - images.stated_findings(facts)
-        if strange:
+        stated = images.stated_findings(facts)
+        if strange := sorted(set(self.labels) - stated):
             raise HilumError(
                 ErrorCode.INVALID_ARGUMENT,
-                f"no film states {len(strange)} of these labels; leave labels empty to measure those that are stated",
+                f"no film states {len(strange)} of these labels{meant(strange[0], stated) or ';'} leave labels empty "
+                "to measure those that are stated",
             )
         for held in [specs] if self.together else [[spec] for spec in specs]:
             self.enough(sample.count(facts, self.filter, held))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from services.core.errors import ErrorCode, HilumError, invalid
+from services.core.spelling import meant
 
 CATALOG = Path(__file__).parent / "catalog"
 
@@ -73,7 +74,8 @@ def named(name: str) -> Known:
     """Raises UNKNOWN_MODEL naming what the catalogue has."""
     entries = known()
     if name not in entries:
-        raise HilumError(ErrorCode.UNKNOWN_MODEL, f"the catalogue has no such model; it has: {', '.join(entries)}")
+        hint = meant(name, entries) or ";"
+        raise HilumError(ErrorCode.UNKNOWN_MODEL, f"the catalogue has no such model{hint} it has: {', '.join(entries)}")
     return entries[name]
 
 

@@ -13,6 +13,7 @@ from services.core.config import Settings
 from services.core.errors import ErrorCode, HilumError
 from services.core.logs import get_logger
 from services.core.models import ModelSpec
+from services.core.spelling import meant
 from services.encoders import slices
 from services.encoders.accelerate import accelerated
 from services.encoders.base import Encoder
@@ -123,10 +124,8 @@ class Registry:
         if name not in self._offers and (seen := slices.split(name)) and seen[0] in self._offers:
             return self._slices(*seen)
         if name not in self._offers:
-            there = ", ".join(self._offers)
-            raise HilumError(
-                ErrorCode.UNKNOWN_MODEL, f"no such encoder in this installation; there are: {there}{_advice(name)}"
-            )
+            there = f"{meant(name, self._offers) or ';'} there are: {', '.join(self._offers)}{_advice(name)}"
+            raise HilumError(ErrorCode.UNKNOWN_MODEL, f"no such encoder in this installation{there}")
         return self._offers[name]
 
     def _slices(self, model: str, window: str) -> Offer:

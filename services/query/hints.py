@@ -9,9 +9,10 @@ from services.core.filters import Expr
 from services.core.filters.ast import findings
 
 
-def unstated(facts: Facts, condition: Expr | None) -> tuple[str, ...]:
-    """A note for every finding that a filter speaks of and no film states: it is misspelt, or was never labelled."""
-    asked = findings(condition)
+def unstated(facts: Facts, condition: Expr | None, finding: str = "") -> tuple[str, ...]:
+    """A note for every finding that a filter (or a mode) speaks of and no film states: it is misspelt, or was never
+    labelled."""
+    asked = findings(condition) | ({finding} if finding else set())
     if not asked:
         return ()
     stated = images.stated_findings(facts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from services.core.errors import ErrorCode, HilumError
 from services.core.facts import Facts, images
 from services.core.models import ModelSpec
+from services.core.spelling import meant
 from services.query import own
 from services.query.asked import SearchQuery
 from services.query.by import FilmRegion, ReportWords, StoredFilm, StudyFilms, UploadedFilm, Words, kinds
@@ -23,7 +24,8 @@ def choose(active: dict[str, ModelSpec], facts: Facts, encode: EncodeClient, que
         raise HilumError(ErrorCode.FAILED_PRECONDITION, "the archive is empty; ingest films first")
     if missing := [name for name in query.models if name not in active]:
         count = "no such model" if len(missing) == 1 else f"no such models ({len(missing)} of {len(query.models)})"
-        raise HilumError(ErrorCode.UNKNOWN_MODEL, f"{count} in this archive; there are: {', '.join(active)}")
+        hint = meant(missing[0], active) or ";"
+        raise HilumError(ErrorCode.UNKNOWN_MODEL, f"{count} in this archive{hint} there are: {', '.join(active)}")
     chosen = [active[name] for name in query.models] or [_first(facts, encode, query, active)]
     if _SAID & kinds(query.by):
         _need_words(chosen, active)

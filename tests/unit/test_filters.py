@@ -102,7 +102,7 @@ def test_or_binds_tighter_than_and_as_the_aip_has_it() -> None:
 @pytest.mark.parametrize(
     ("text", "position", "said"),
     [
-        ("vieww = PA", 1, "did you mean view?"),
+        ("vieww = PA", 1, "no such field; did you mean view? fields are dataset"),
         ("View = PA", 1, "did you mean view?"),
         ("label.edema = present", 1, "did you mean labels?"),
         ("a = 1", 1, "dataset, patient_id, study_id, image_id, view, sex, modality, age, study_date, split"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,10 @@ from services.core.errors import ErrorCode, HilumError
 from services.core.facts import Facts, models
 from services.core.store import VectorStore
 from services.engine.supervisor import EngineProcess
-from services.query.asked import Exclude, SearchAnswer, SearchQuery
+from services.query.asked import Exclude, Mode, Ranking, SearchAnswer, SearchQuery
 from services.query.by import RawVector, StoredFilm, UploadedFilm, Words
 from services.query.images import Images
-from services.query.search import Search
+from services.query.search import Search, notes
 from tests.kit.archive import Archive, film, png, spot
 from tests.kit.places import PlacesEncoder
 
@@ -202,6 +203,19 @@ def test_a_finding_that_no_film_states_is_named_when_nothing_is_left(archive: Ar
     )
     assert search(SearchQuery(Words("left"), filter="labels.edema = absent")).provenance.notes == ()
     assert search(SearchQuery(Words("left"), filter="NOT labels.edma = present")).provenance.notes == ()
+    typical = search(SearchQuery(None, ranking=Ranking(Mode.TYPICAL, "edma"))).provenance.notes
+    assert "no film states labels.edma; the closest that films state is labels.edema" in typical
+
+
+def test_what_models_of_phantoms_say_of_films_of_people_is_called_into_question(archive: Archive, search: Ask) -> None:
+    row(archive, 2)
+    person = search(SearchQuery(Words("left"))).hits[0]
+    made = replace(person.image.record, manufacturer="Hilum", device="Analytic phantom")
+    phantom = replace(person, image=replace(person.image, record=made))
+    small, other = replace(archive.spec("tiny"), name="hilum-cxr-clip"), archive.spec("mute")
+    assert notes.beyond([other], [person]) == notes.beyond([small], [phantom]) == notes.beyond([small], []) == ()
+    (said,) = notes.beyond([small, other], [phantom, person])
+    assert said.startswith("hilum-cxr-clip was trained on phantoms alone") and "hilum models list" in said
 
 
 def test_words_need_a_model_with_a_text_tower(archive: Archive, search: Ask) -> None:

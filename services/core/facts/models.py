@@ -11,6 +11,7 @@ from services.core.facts.db import Facts, now
 from services.core.facts.images import insert
 from services.core.facts.schema import models
 from services.core.models import ModelSpec
+from services.core.spelling import meant
 
 
 def register(facts: Facts, spec: ModelSpec) -> None:
@@ -50,11 +51,12 @@ def active(facts: Facts) -> dict[str, ModelSpec]:
 
 
 def named(facts: Facts, name: str) -> ModelSpec:
-    """The spec that answers for `name`. Raises UNKNOWN_MODEL naming those there are."""
+    """The spec that answers for `name`. Raises UNKNOWN_MODEL naming those there are, and the one that was meant."""
     known = active(facts)
     if name not in known:
         there = ", ".join(known) or "none yet: ingest films first"
-        raise HilumError(ErrorCode.UNKNOWN_MODEL, f"no such model in this archive; there are: {there}")
+        hint = meant(name, known) or ";"
+        raise HilumError(ErrorCode.UNKNOWN_MODEL, f"no such model in this archive{hint} there are: {there}")
     return known[name]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from collections.abc import Iterable
@@ -14,6 +13,7 @@ from services.core.errors import ErrorCode, HilumError
 from services.core.filters.ast import Compare, Expr, Operator, Present, any_of
 from services.core.ids import parse_image_id
 from services.core.labels import LabelState, label_key, source_key
+from services.core.spelling import meant
 
 LABELS = "labels."
 SIDE = "side."
@@ -119,8 +119,8 @@ def field(name: str) -> Field:
             else "name a side table and its column, as in side.sdoh.income >= 3"
         )
     if name not in FIELDS:
-        hint = _closest(name.split(".", maxsplit=1)[0].lower(), [*FIELDS, "labels", "side"])
-        raise refuse(f"no such field; fields are {_KNOWN}{hint}")
+        hint = meant(name.split(".", maxsplit=1)[0], [*FIELDS, "labels", "side"])
+        raise refuse(f"no such field{hint or ';'} fields are {_KNOWN}")
     return FIELDS[name]
 
 
@@ -206,11 +206,4 @@ def _choice(known: Field, value: str) -> str:
     for choice in known.choices:
         if choice.lower() == value.lower():
             return choice
-    hint = _closest(value.lower(), known.choices)
-    raise refuse(f"{known.name} is one of {', '.join(known.choices)}{hint}")
-
-
-def _closest(word: str, known: Iterable[str]) -> str:
-    by_lower = {name.lower(): name for name in known}
-    found = difflib.get_close_matches(word[:64], by_lower, n=1)
-    return f"; did you mean {by_lower[found[0]]}?" if found else ""
+    raise refuse(f"{known.name} is one of {', '.join(known.choices)}{meant(value, known.choices)}")

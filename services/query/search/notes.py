@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from services.core.errors import ErrorCode, HilumError
 from services.core.facts import Facts, densities
 from services.core.models import ModelSpec
-from services.query.asked import Exclude, Hubs, Mode, SearchQuery
+from services.query.asked import Exclude, Hit, Hubs, Mode, SearchQuery
 from services.query.by import FilmRegion, Mixture, StudyFilms, kinds
+
+_PHANTOM = ("Hilum", "Analytic phantom")  # manufacturer and device that phantoms state
+_OF_PHANTOMS = "hilum-cxr-"  # the encoders that ship, and what was learned on top of them
 
 
 def of(query: SearchQuery, specs: Sequence[ModelSpec], facts: Facts) -> tuple[str, ...]:
@@ -35,3 +38,15 @@ def of(query: SearchQuery, specs: Sequence[ModelSpec], facts: Facts) -> tuple[st
     if query.exclude is Exclude.NONE:
         said.append("films of the same patient count: their likeness is the person's")
     return tuple(said)
+
+
+def beyond(specs: Sequence[ModelSpec], hits: Sequence[Hit]) -> tuple[str, ...]:
+    """A note where encoders that were trained on phantoms alone answer with films of people."""
+    small = [spec.name for spec in specs if spec.name.startswith(_OF_PHANTOMS)]
+    if not small or all((hit.image.record.manufacturer, hit.image.record.device) == _PHANTOM for hit in hits):
+        return ()
+    were = "were" if len(small) > 1 else "was"
+    return (
+        f"{' and '.join(small)} {were} trained on phantoms alone; of films of people this order says little: install a "
+        "model of theirs (`hilum models list --catalog`)",
+    )

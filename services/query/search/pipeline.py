@@ -99,7 +99,11 @@ class Search:
                 self._versions,
                 stamp,
                 (time.perf_counter() - started) * 1000,
-                (*asked.notes, *(() if hits else hints.unstated(self._facts, asked_filter))),
+                (
+                    *asked.notes,
+                    *notes.beyond(asked.specs, hits),
+                    *(() if hits else hints.unstated(self._facts, asked_filter, query.ranking.finding)),
+                ),
             ),
             priors=before,
             understood=self._questions.understood(query),

@@ -30,7 +30,10 @@ def answer(found: SearchResult) -> None:
                 for hit in found.priors]  # fmt: skip
         output.table("the patient's own films, earliest first", ("date", "score", "view", "present", "image_id"), rows)
         output.out.print()
-    output.table("", *showing.table(found.rows()))
+    if found.hits:
+        output.table("", *showing.table(found.rows()))
+    else:
+        output.err.print("no film passes: take a condition away, or leave out less", markup=False)
     told(found)
 
 

@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 
 from services.core.errors import invalid
+from services.core.spelling import meant
 from services.ingest.sources.layout import Layout
 
 MODULES = {
@@ -34,7 +35,8 @@ def names() -> list[str]:
 def named(name: str) -> Layout:
     """Raises INVALID_ARGUMENT naming the layouts there are."""
     if name not in MODULES:
-        raise invalid(f"there is no such layout; there are: auto, files, dicom, {', '.join(names())}")
+        there = ("auto", "files", "dicom", "ct", *names())
+        raise invalid(f"there is no such layout{meant(name, there) or ';'} there are: {', '.join(there)}")
     layout: Layout = import_module(f"services.ingest.sources.layouts.{MODULES[name]}").LAYOUT
     return layout
 
