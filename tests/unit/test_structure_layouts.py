@@ -10,7 +10,7 @@ from sklearn.manifold import trustworthiness
 
 from services.analytics import fuzzy, graph
 from services.analytics.progress import Progress
-from services.analytics.structure import distortion, layouts
+from services.analytics.structure import distortion, layouts, together
 from tests.kit.clustered import KINDS, kind_of, vectors
 
 FILMS, K = 240, 8
@@ -118,3 +118,23 @@ def test_a_perfect_picture_distorts_nothing_and_a_shuffled_one_does() -> None:
     assert true.continuity.min() > 0.999
     assert shuffled.kept.mean() < 0.2
     assert shuffled.continuity.mean() < 0.7
+
+
+def test_how_far_groups_go_between_maps_is_the_plain_formula() -> None:
+    random = np.random.default_rng(5)
+    first = random.standard_normal((40, 2)).astype(np.float32) * 3 + 7
+    other = random.standard_normal((40, 2)).astype(np.float32)
+    group = random.random(40) < 0.3
+    radius = sum(((x - first[:, 0].mean()) ** 2 + (y - first[:, 1].mean()) ** 2) for x, y in first / 1.0) / 40
+    size = (sum(((x - other[:, 0].mean()) ** 2 + (y - other[:, 1].mean()) ** 2) for x, y in other / 1.0) / 40) ** 0.5
+    here = (first - first.mean(axis=0)) / radius**0.5
+    there = (other - other.mean(axis=0)) / size  # as wide as the first
+    steps = [(b - a) for a, b, inside in zip(here, there, group, strict=True) if inside]
+    middle = (sum(x for x, _ in steps) / len(steps), sum(y for _, y in steps) / len(steps))
+    found = together.shifts(first, other, {"some": group, "none": np.zeros(40, bool)})
+    assert set(found) == {"some"}
+    assert found["some"] == pytest.approx(
+        (len(steps), float(np.hypot(*middle)), float(np.mean([np.hypot(x, y) for x, y in steps]))), abs=1e-6
+    )
+    turned = together.shifts(first, first * 4 - 9, {"some": group})["some"]
+    assert turned[1:] == pytest.approx((0.0, 0.0), abs=1e-5)

@@ -92,19 +92,37 @@ def _holds_together(run: Made) -> None:
     assert 0 < drawn["tsne-8"]["disparity_to_first_model"] < 1
     assert len(drawn["tsne-8"]["disparity_over_seeds"]) == 1
     assert drawn["umap"]["trustworthiness"]["value"] > 0.7
+    _drawn_together(run)
     table = pq.read_table(run.folder / "layouts-sharp.parquet")
     assert {"image_id", "pca.x", "umap@0.x", "umap@1.y", "tsne-8@0.x", "tsne-8@1.y"} <= set(table.column_names)
     report = run.report
     for words in ("Do clusters come back?", "Layouts", "Class structure", "looks like", "sharp − blunt", "prototype",
                   "trustworthiness 0.", "Distorts most", "Research use only"):  # fmt: skip
         assert words in report
-    assert report.count("data:image/png") == 2 * 3 * 2  # models, layouts; by cluster and by class
+    assert report.count("data:image/png") == 2 * 3 * 2 + 2  # models, layouts; by cluster and by class; drawn together
     assert "data:image/jpeg" in report
     assert "p-secret" not in report
     assert "<script" not in report
     tree = [r for r in pq.read_table(run.folder / "clusters.parquet").to_pylist() if r["model"] == "sharp"]
     assert [r["parent"] for r in tree] == [-1, -1, -1, -1, 0, 1, 2, 3]
     assert all(r["share"] == 1 for r in tree)
+
+
+def _drawn_together(run: Made) -> None:
+    """Maps of both models at once: nearer to each other, as true to their spaces, and told how far groups go."""
+    first, second = (run.metrics[name]["drawn_together"] for name in ("sharp", "blunt"))
+    assert second["together"]["disparity"] < second["alone"]["disparity"]
+    assert second["together"]["moved"] < second["alone"]["moved"]
+    for found in (first, second):
+        kept, alone = (found[how]["trustworthiness"]["value"] for how in ("together", "alone"))
+        assert kept > alone - 0.05
+    assert max(of["middle"] for of in first["shifts"].values()) < 1e-6
+    assert 0 < second["shifts"]["edema"]["middle"] <= second["shifts"]["edema"]["films_apart"] < 2
+    table = pq.read_table(run.folder / "together.parquet")
+    assert {"image_id", "sharp.x", "blunt.y"} <= set(table.column_names)
+    assert table.num_rows == FILMS
+    for words in ("The same maps, drawn together", "How far groups go from the map of sharp"):
+        assert words in run.report
 
 
 def _publishes(run: Made, number: int) -> None:

@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from services.analytics import snapshot
 from services.analytics.atlas import NOTE, SCRIPTS
 from services.analytics.compare.pair import Pair, Space
-from services.analytics.compare.together import Drawn
 from services.analytics.picture import colour
 from services.analytics.sample import Sample, words
+from services.analytics.structure.together import Drawn
 
 _GRID = 4096  # places on a page are whole numbers up to this
 

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from services.analytics import figure, picture, snapshot
 from services.analytics.compare.asked import CompareAsked
 from services.analytics.compare.pair import Pair, Space
-from services.analytics.compare.together import Drawn
 from services.analytics.figure import Line
 from services.analytics.page import Page
 from services.analytics.resample import means
 from services.analytics.sample import Sample
+from services.analytics.structure import together
+from services.analytics.structure.together import Drawn
 
 LEAST, PEOPLE = 20, 10  # films and patients of a finding, view or dataset that is measured apart
 _NEAR = 5  # neighbours shown of each model
@@ -177,17 +178,7 @@ def _maps(page: Page, spaces: Sequence[Space], drawn: Drawn) -> None:
         "to see where models part, and each model's own map to see what it makes of the films.",
     )
     _sheet(page, spaces, spaces[0], drawn.together)
-    first = spaces[0].name
-    page.table(
-        ("map", "films", "trustworthiness", "continuity", "kept", f"disparity to {first}", "films apart, in radii"),
-        [
-            (f"{space.name}, {how}", drawn.films, one.trustworthiness, one.continuity, one.kept,
-             *((None, None) if space is spaces[0] else (one.disparity, one.moved)))
-            for how, keeps in (("by itself, turned", drawn.alone_keeps), ("together", drawn.together_keeps))
-            for space, one in zip(spaces, keeps, strict=True)
-        ],
-        "What each map keeps of its space",
-    )  # fmt: skip
+    together.table(page, [space.name for space in spaces], drawn)
 
 
 def _sheet(page: Page, spaces: Sequence[Space], painter: Space, places: Sequence[np.ndarray]) -> None:

@@ -10,10 +10,11 @@ import numpy as np
 
 from services.analytics import manifest, thumbnails
 from services.analytics.bench import Bench
-from services.analytics.compare import distances, linked, pair, report, together
+from services.analytics.compare import distances, linked, pair, report
 from services.analytics.compare.asked import CompareAsked
 from services.analytics.compare.cka import Alignment
 from services.analytics.compare.pair import Pair, Space
+from services.analytics.structure import together
 
 
 def run(bench: Bench[CompareAsked]) -> None:

@@ -16,6 +16,7 @@ from services.analytics.sample import Sample
 from services.analytics.structure.distortion import Distortion
 from services.analytics.structure.layouts import Layout, onto
 from services.analytics.structure.terms import whole
+from services.analytics.structure.together import Drawn, as_json, shifts, table
 from services.analytics.structure.view import View
 
 _SIZE = 330
@@ -69,6 +70,54 @@ def put(page: Page, views: Sequence[View], films: Sample, labels: Sequence[str])
         " PCA, the others at random: their disparity is how arbitrary the arrangement is."
     )
     _groups(page, views, films, labels)
+    return found
+
+
+def together(
+    page: Page, views: Sequence[View], films: Sample, labels: Sequence[str], drawn: Drawn
+) -> list[dict[str, Any]]:
+    """UMAP of all models at once, and how far clusters and findings go from one map to another; returns the figures of
+    each model."""
+    names = [view.spec.name for view in views]
+    page.heading(
+        "The same maps, drawn together",
+        "Turning a map changes nothing on it, and two maps of one space may still lie apart. These were drawn at once, "
+        "each film held near where the other maps have it, so that a place is the same place on all of them: what "
+        "stands apart even so has other neighbours. What that bends, the table tells.",
+    )
+    page.pictures(
+        [
+            (_picture(place, views[0]), f"{name}, drawn together: trustworthiness {one.trustworthiness.value:.3f}, "
+             f"continuity {one.continuity.value:.3f}, kept {one.kept.value:.3f}")
+            for name, place, one in zip(names, drawn.together, drawn.together_keeps, strict=True)
+        ],
+        _SIZE,
+    )  # fmt: skip
+    table(page, names, drawn)
+    named = groups(views[0], films, labels)
+    moves = [shifts(drawn.together[0], place, named) for place in drawn.together]
+    page.table(
+        ("group", "films", *(f"{name}: {what}" for name in names[1:] for what in ("its middle", "its films"))),
+        [
+            (group, moves[0][group][0], *(step for move in moves[1:] for step in move[group][1:]))
+            for group in moves[0]
+        ],
+        f"How far groups go from the map of {names[0]} to the others', in radii of the map",
+    )  # fmt: skip
+    return [
+        {
+            "alone": as_json(alone), "together": as_json(joint),
+            "shifts": {name: dict(zip(("films", "middle", "films_apart"), of, strict=True)) for name, of in by.items()},
+        }
+        for alone, joint, by in zip(drawn.alone_keeps, drawn.together_keeps, moves, strict=True)
+    ]  # fmt: skip
+
+
+def places(views: Sequence[View], films: Sample, drawn: Drawn) -> dict[str, Any]:
+    """together.parquet: x and y of every film on the maps drawn together."""
+    found: dict[str, Any] = {"image_id": films.ids}
+    for view, place in zip(views, drawn.together, strict=True):
+        found[f"{view.spec.name}.x"], found[f"{view.spec.name}.y"] = place[:, 0], place[:, 1]
     return found
 
 

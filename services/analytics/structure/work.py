@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -10,9 +12,18 @@ import pyarrow.parquet as pq
 from services.analytics import manifest, snapshot, thumbnails
 from services.analytics.bench import Bench
 from services.analytics.page import Page
-from services.analytics.structure import classes, report_classes, report_clusters, report_layouts, terms
+from services.analytics.structure import (
+    classes,
+    layouts,
+    report_classes,
+    report_clusters,
+    report_layouts,
+    terms,
+    together,
+)
 from services.analytics.structure.asked import StructureAsked
 from services.analytics.structure.classes import Classes
+from services.analytics.structure.together import Drawn
 from services.analytics.structure.view import View, look
 
 ABOUT = (
@@ -44,18 +55,42 @@ def run(bench: Bench[StructureAsked]) -> None:
         manifest.write_map(bench.part, spec.name, films.ids, view.layouts[0].place, partitions)
         columns = {"image_id": films.ids, **report_layouts.columns(view)}
         pq.write_table(pa.table(columns), bench.part / f"layouts-{spec.name}.parquet")
+    drawn = _together(bench, views)
     page = Page("Structure", ABOUT)
     report_clusters.put(page, views, films, _pictures(bench, views))
     progress("report", 0, 1)
-    drawn = report_layouts.put(page, views, films, labels)
+    told = report_layouts.put(page, views, films, labels)
+    moves = report_layouts.together(page, views, films, labels, drawn) if drawn else []
     report_classes.put(page, views, kinds, films.patients)
     enriched, clusters = report_clusters.columns(views)
     bench.table("enrichment", enriched)
     bench.table("clusters", clusters)
-    metrics = {view.spec.name: {**_figures(view, kinds), "layouts": drawn[view.spec.name]} for view in views}
+    metrics = {view.spec.name: {**_figures(view, kinds), "layouts": told[view.spec.name]} for view in views}
+    for view, found in zip(views, moves, strict=False):
+        metrics[view.spec.name]["drawn_together"] = found
+    if drawn:
+        bench.table("together", report_layouts.places(views, films, drawn))
     made = {view.spec.name: _made(view) for view in views}
     progress("report", 1, 1)
     bench.finish(metrics, page, made)
+
+
+def _together(bench: Bench[StructureAsked], views: list[View]) -> Drawn | None:
+    """UMAP of all models at once; None of one model, or without UMAP."""
+    if len(views) < 2 or layouts.UMAP not in bench.asked.layouts:
+        return None
+    stage, films = "maps drawn together", bench.films
+    with ExitStack() as opened:
+        places = [view.drawn(layouts.UMAP).place for view in views]
+        spaces = [
+            together.Space(
+                opened.enter_context(bench.vectors(view.spec)), view.near, layouts.onto(places[0], place).place
+            )
+            for view, place in zip(views, places, strict=True)
+        ]
+        tell = partial(bench.progress, stage)
+        draw = partial(together.draw, spaces, films.patients, bench.asked.seed, tell)
+        return bench.once(stage, draw, places)
 
 
 def _pictures(bench: Bench[StructureAsked], views: list[View]) -> dict[int, bytes]:

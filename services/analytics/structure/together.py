@@ -8,15 +8,17 @@ measured.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.analytics import fuzzy, layout
-from services.analytics.compare.pair import Space
 from services.analytics.estimate import Estimate
+from services.analytics.graph import Graph
+from services.analytics.page import Page
 from services.analytics.resample import means
 from services.analytics.structure import distortion
 from services.analytics.structure.distortion import Distortion
@@ -24,6 +26,26 @@ from services.analytics.structure.layouts import onto
 
 PULL = 0.1  # of the way to where the other maps have a film, in a round
 Place = NDArray[np.float32]
+
+
+class Mapped(Protocol):
+    """A space with a map. unit: (N, D) float32, L2-normalised.  near: its graph.  place: (N, 2)."""
+
+    @property
+    def unit(self) -> NDArray[np.float32]: ...
+    @property
+    def near(self) -> Graph: ...
+    @property
+    def place(self) -> Place: ...
+
+
+@dataclass(frozen=True)
+class Space:
+    """The plainest `Mapped`."""
+
+    unit: NDArray[np.float32]
+    near: Graph
+    place: Place
 
 
 @dataclass(frozen=True)
@@ -48,7 +70,7 @@ class Drawn:
 
 
 def draw(
-    spaces: Sequence[Space], patients: NDArray[np.int32], seed: int, progress: Callable[[int, int], None]
+    spaces: Sequence[Mapped], patients: NDArray[np.int32], seed: int, progress: Callable[[int, int], None]
 ) -> Drawn:
     """Of spaces whose maps are turned onto the first."""
     alone = [space.place for space in spaces]
@@ -80,6 +102,38 @@ def _kept(bent: Distortion, place: Place, first: Place, patients: NDArray[np.int
     radius = float(np.sqrt(((first - first.mean(axis=0)) ** 2).sum(axis=1).mean()))
     moved = float(np.linalg.norm(_scaled(place, first) - (first - first.mean(axis=0)), axis=1).mean())
     return Kept(*three, onto(first, place).disparity, moved / max(radius, 1e-12))
+
+
+def shifts(first: Place, place: Place, groups: Mapping[str, NDArray[np.bool_]]) -> dict[str, tuple[int, float, float]]:
+    """Group → its films; how far its middle is from where it was on the first map, and its films on average, both in
+    radii of the first map. Of maps drawn together: others have no places in common."""
+    here, there = first - first.mean(axis=0), _scaled(place, first)
+    radius = max(float(np.sqrt((here**2).sum(axis=1).mean())), 1e-12)
+    gone = there - here
+    return {
+        name: (
+            int(inside.sum()),
+            float(np.linalg.norm(gone[inside].mean(axis=0))) / radius,
+            float(np.linalg.norm(gone[inside], axis=1).mean()) / radius,
+        )
+        for name, inside in groups.items()
+        if inside.any()
+    }
+
+
+def table(page: Page, names: Sequence[str], drawn: Drawn) -> None:
+    """What each map keeps of its space, by itself and drawn together. names: of the models."""
+    first = names[0]
+    page.table(
+        ("map", "films", "trustworthiness", "continuity", "kept", f"disparity to {first}", "films apart, in radii"),
+        [
+            (f"{name}, {how}", drawn.films, one.trustworthiness, one.continuity, one.kept,
+             *((None, None) if name is first else (one.disparity, one.moved)))
+            for how, keeps in (("by itself, turned", drawn.alone_keeps), ("together", drawn.together_keeps))
+            for name, one in zip(names, keeps, strict=True)
+        ],
+        "What each map keeps of its space",
+    )  # fmt: skip
 
 
 def as_json(kept: Kept) -> dict[str, object]:
