@@ -145,7 +145,7 @@ def settled(store: VectorStore, spec: ModelSpec) -> None:
         if time.monotonic() > deadline:
             raise SystemExit("the engine did not finish its graph")
         time.sleep(1)
-        green = store._client.get_collection(spec.collection).status == CollectionStatus.GREEN
+        green = store._at(spec.collection).get_collection(spec.collection).status == CollectionStatus.GREEN
         quiet = quiet + 1 if green else 0
 
 

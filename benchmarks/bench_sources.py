@@ -169,7 +169,7 @@ def upserting(quick: bool, home: Path) -> dict[str, Any]:
         )
         config = wire.VectorParams(size=dim, distance=wire.Distance.COSINE)
         client.create_collection("bare", vectors_config={"image": config})
-        for name, schema in store._client.get_collection(spec.collection).payload_schema.items():
+        for name, schema in store._at(spec.collection).get_collection(spec.collection).payload_schema.items():
             client.create_payload_index("bare", name, schema.data_type)
         for number in range(rounds):
             films = [film(number * size + k) for k in range(size)]

@@ -107,9 +107,10 @@ class Stack(Process):
         """Where the vectors are: a server's address, or that of an engine process of our own."""
         if self.settings.engine_url != "embedded:":
             return self.settings.engine_url
-        from services.engine.supervisor import EngineFailedError, EngineProcess
+        from services.engine.fleet import EngineFleet
+        from services.engine.supervisor import EngineFailedError
 
         try:
-            return self.opened.enter_context(EngineProcess(self.settings.data_dir / "engine")).url
+            return self.opened.enter_context(EngineFleet(self.settings.data_dir / "engine")).url
         except EngineFailedError as error:
             raise HilumError(ErrorCode.FAILED_PRECONDITION, f"the embedded engine did not start: {error}") from error

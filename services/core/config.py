@@ -20,7 +20,8 @@ class Settings:
     """Where state lives and what the services may use.
 
     engine_url: ``embedded:`` (the default: an engine process of our own on loopback) or ``http(s)://host:grpc_port`` of
-    a Qdrant server or cluster.  facts_url: SQLAlchemy URL, SQLite under `data_dir` when empty.
+    a Qdrant server or cluster, or several with commas between them, each with its collections.
+    facts_url: SQLAlchemy URL, SQLite under `data_dir` when empty.
     models_dir: where pulled and added encoders lie, ``DATA/models`` when None.  models_memory: bytes that the weights
     of loaded encoders may take together; 0 sets no bound.
     device: where encoders run: ``auto`` (an accelerator where there is one), ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
@@ -163,13 +164,16 @@ def _address(text: str) -> str:
     return text
 
 
-def _engine(url: str) -> str:
-    """``embedded:``, ``http(s)://host:port`` or ``host:port``, as `store` takes it."""
+def _engine(urls: str) -> str:
+    """``embedded:``, or ``http(s)://host:port`` or ``host:port``, several with commas, as `store` takes it."""
+    if urls != "embedded:" and not all(map(_is_engine, urls.split(","))):
+        raise invalid("HILUM_ENGINE_URL must be `embedded:` or the gRPC address of a Qdrant, as in http://host:6334")
+    return urls
+
+
+def _is_engine(url: str) -> bool:
     try:
         parts = urlsplit(url if "//" in url else f"//{url}")
-        known = url == "embedded:" or (parts.scheme in ("", "http", "https") and parts.hostname and parts.port)
+        return bool(parts.scheme in ("", "http", "https") and parts.hostname and parts.port)
     except ValueError:  # a port that is no number, a bracket left open
-        known = False
-    if not known:
-        raise invalid("HILUM_ENGINE_URL must be `embedded:` or the gRPC address of a Qdrant, as in http://host:6334")
-    return url
+        return False

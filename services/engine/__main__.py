@@ -29,6 +29,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--ready-file", type=Path, help="also write the ready line here")
     parser.add_argument("--parent-pid", type=int, help="stop when this process is no longer the parent")
     parser.add_argument("--index-after", type=int, default=None, help="points outside the graph that start indexing")
+    parser.add_argument("--turn", type=Path, help="file by which engines index one after another")
     return parser.parse_args()
 
 
@@ -47,8 +48,9 @@ def main() -> int:
         signal.signal(number, lambda *_: stop.set())
     try:
         engine = Engine(
-            args.dir, args.host, args.port, INDEX_AFTER_POINTS if args.index_after is None else args.index_after
-        )
+            args.dir, args.host, args.port,
+            INDEX_AFTER_POINTS if args.index_after is None else args.index_after, args.turn,
+        )  # fmt: skip
     except (DirectoryBusyError, RegistryBrokenError, ValueError, OSError) as error:
         logging.getLogger("hilum.engine").error("%s", error)
         print(json.dumps({"error": str(error)}), flush=True)

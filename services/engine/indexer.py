@@ -33,6 +33,7 @@ from .catalog import Catalog
 from .files import copy_tree, disk_usage, remove_tree, require_space, sync
 from .journal import Journal
 from .shard import Shard, open_edge
+from .turn import Turn
 
 log = logging.getLogger("hilum.engine")
 
@@ -48,13 +49,13 @@ RETRY_SECONDS = 60.0
 class Indexer:
     """One background thread that indexes collections in need, one at a time, and flushes unwaited writes."""
 
-    def __init__(self, catalog: Catalog, after_points: int = INDEX_AFTER_POINTS) -> None:
-        """`after_points` 0 turns automatic indexing off."""
+    def __init__(self, catalog: Catalog, after_points: int = INDEX_AFTER_POINTS, turn: Path | None = None) -> None:
+        """`after_points` 0 turns automatic indexing off. `turn`: see `Turn`."""
         self._catalog = catalog
         self._after = after_points
         self._stop = threading.Event()
         self._child: subprocess.Popen[bytes] | None = None
-        self._turn = threading.Lock()  # one round at a time
+        self._turn = Turn(turn, self._stop)
         self._retry_at: dict[str, float] = {}
         self._rest_until: dict[str, float] = {}
         self.running: str | None = None
@@ -115,13 +116,14 @@ class Indexer:
 
     def index(self, name: str) -> None:
         """One round for one collection. Returns when the new generation is live, or the round was given up."""
-        with self._turn:
-            self._round(name, purge=False)
+        with self._turn.taken() as mine:
+            if mine:
+                self._round(name, purge=False)
 
     def purge(self, name: str) -> bool:
         """Leave nothing of deleted points in the collection's files. False when that could not be done."""
-        with self._turn:
-            return self._round(name, purge=True)
+        with self._turn.taken() as mine:
+            return mine and self._round(name, purge=True)
 
     def _round(self, name: str, purge: bool) -> bool:
         started = time.monotonic()

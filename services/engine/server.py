@@ -34,13 +34,16 @@ MAX_MESSAGE_BYTES = 512 * 1024 * 1024
 class Engine:
     """Catalog, indexer and server of one data directory."""
 
-    def __init__(self, directory: Path, host: str = "127.0.0.1", port: int = 0, index_after: int = INDEX_AFTER_POINTS):
+    def __init__(
+        self, directory: Path, host: str = "127.0.0.1", port: int = 0, index_after: int = INDEX_AFTER_POINTS,
+        turn: Path | None = None,
+    ):  # fmt: skip
         """Open the directory and bind. Raises ValueError for a host that is not loopback, OSError if the port is taken,
         DirectoryBusyError or RegistryBrokenError from the catalog."""
         if host not in LOOPBACK:
             raise ValueError("the embedded engine has no authentication and listens on 127.0.0.1 only")
         self.catalog = Catalog(directory)
-        self.indexer = Indexer(self.catalog, index_after)
+        self.indexer = Indexer(self.catalog, index_after, turn)
         options = [
             ("grpc.so_reuseport", 0),
             ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),

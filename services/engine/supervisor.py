@@ -35,13 +35,18 @@ class EngineProcess:
     If the process dies it is started again on the same port, after a pause that grows while it keeps dying.
     """
 
-    def __init__(self, directory: Path, port: int = 0, index_after: int | None = None, log_file: Path | None = None):
-        """`port` 0 has one chosen at the first start and kept. `log_file` takes the engine's log; None: our stderr."""
+    def __init__(
+        self, directory: Path, port: int = 0, index_after: int | None = None, log_file: Path | None = None,
+        turn: Path | None = None,
+    ):  # fmt: skip
+        """`port` 0 has one chosen at the first start and kept. `log_file` takes the engine's log; None: our stderr.
+        `turn`: a file by which engines index one after another."""
         self.directory = directory
         self.port = port
         self.restarts = 0
         self._index_after = index_after
         self._log_file = log_file
+        self._turn = turn
         self._process: subprocess.Popen[str] | None = None
         self._stopping = threading.Event()
         self._watcher: threading.Thread | None = None
@@ -71,6 +76,8 @@ class EngineProcess:
         command += ["--parent-pid", str(os.getpid())]
         if self._index_after is not None:
             command += ["--index-after", str(self._index_after)]
+        if self._turn is not None:
+            command += ["--turn", str(self._turn)]
         root = str(Path(__file__).resolve().parents[2])
         path = os.pathsep.join(p for p in (root, os.environ.get("PYTHONPATH", "")) if p)
         errors: IO[bytes] | None = open(self._log_file, "ab") if self._log_file else None  # noqa: SIM115

@@ -258,7 +258,11 @@ def _workers(ray: Any, settings: Settings) -> tuple[int, dict[str, float]]:
     return max(1, int(there.get("CPU", 1))), {"num_cpus": 1}
 
 
-def _loopback(url: str) -> bool:
+def _loopback(urls: str) -> bool:
+    return any(map(_is_loopback, urls.split(",")))
+
+
+def _is_loopback(url: str) -> bool:
     host = urlsplit(url if "//" in url else f"//{url}").hostname or ""
     try:
         return ip_address(host).is_loopback

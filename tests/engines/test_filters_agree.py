@@ -56,7 +56,7 @@ def engines(engine: EngineProcess) -> Iterator[dict[str, QdrantClient]]:
             store.index_label(SPEC, "edema")  # one finding with an index, the others without
             ids = [record.image_id for record in ARCHIVE]
             store.upsert(SPEC, ids, unit_vectors(len(ids)), [payload(record) for record in ARCHIVE])
-            clients[name] = store._client
+            clients[name] = store._engines[0]
     yield clients
     for client in clients.values():
         client.delete_collection(SPEC.collection)

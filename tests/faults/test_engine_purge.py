@@ -81,7 +81,7 @@ def test_other_settings_of_the_optimizers_are_refused(store: VectorStore) -> Non
     spec = make_spec("settings")
     store.ensure(spec)
     with pytest.raises(Exception, match="optimizers_config"):
-        store._client.update_collection(
+        store._at(spec.collection).update_collection(
             spec.collection, optimizers_config=models.OptimizersConfigDiff(indexing_threshold=1)
         )
     with pytest.raises(HilumError) as error:
@@ -92,6 +92,6 @@ def test_other_settings_of_the_optimizers_are_refused(store: VectorStore) -> Non
 def test_snapshots_are_dropped(own_engine: EngineProcess, tmp_path: Path) -> None:
     spec, store = make_spec(), VectorStore(own_engine.url)
     store.ensure(spec)
-    store._client.create_snapshot(spec.collection)
+    store._at(spec.collection).create_snapshot(spec.collection)
     assert store.snapshots(spec.collection) == store.drop_snapshots(spec.collection) == 1
     assert store.snapshots(spec.collection) == 0 and not list((tmp_path / "engine").rglob("*.snapshot"))

@@ -156,7 +156,8 @@ def spread(mine: Mine, gone: list[str]) -> None:
     who = reader_studies.invite(facts, study, "Ada", "0" * 64)
     for number in range(3):
         reader_studies.answer(facts, who, number, {"chosen": [0]}, 1.0)
-    mine.room.store._client.create_snapshot(mine.room.registry.specs()["tiny"].collection)
+    collection = mine.room.registry.specs()["tiny"].collection
+    mine.room.store._at(collection).create_snapshot(collection)
     # A vector that no fact knows, as a killed ingest leaves it.
     spec = mine.room.registry.specs()["small"]
     lost = str(uuid.UUID(int=77 << 64 | 0xCAFEBABEDEADBEEF))

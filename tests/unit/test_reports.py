@@ -257,6 +257,6 @@ def test_only_what_is_new_is_indexed_again(hospital: Hospital) -> None:
 
 def test_no_text_of_a_report_leaves_sql(hospital: Hospital) -> None:
     for collection in (WORDS, meaning(hospital.spec)):
-        points, _ = hospital.store._client.scroll(collection, limit=1_000, with_payload=True)
+        points, _ = hospital.store._at(collection).scroll(collection, limit=1_000, with_payload=True)
         assert len(points) > 80
         assert all(set(point.payload) <= {"dataset", "patient_id", "study_id", "section"} for point in points)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from qdrant_client import models
+from qdrant_client import QdrantClient, models
 
 from services.core.errors import HilumError
 from services.core.models import IMAGE_VECTOR, ModelSpec
 from services.core.store.connection import Connection
 from services.core.store.payload import INDEXES, LISTS
-from services.core.store.retry import READ_PATIENCE, WRITE_PATIENCE, answered
+from services.core.store.retry import WRITE_PATIENCE
 
 
 class Collections(Connection):
@@ -33,7 +33,8 @@ class Collections(Connection):
                 )
             }
             try:
-                answered(lambda: self._client.create_collection(spec.collection, vectors_config=config), WRITE_PATIENCE)
+                create = partial(QdrantClient.create_collection, collection_name=spec.collection, vectors_config=config)
+                self._ask(spec.collection, create, WRITE_PATIENCE)
             except HilumError:
                 if not self._exists(spec):  # somebody else was faster: that is fine
                     raise
@@ -56,33 +57,51 @@ class Collections(Connection):
 
     def aliases(self) -> dict[str, str]:
         """Alias → the collection it points at."""
-        found = answered(lambda: self._client.get_aliases().aliases, READ_PATIENCE)
-        return {alias.alias_name: alias.collection_name for alias in found}
+        found = self._each(_aliases)
+        return {alias: collection for theirs in found for alias, collection in theirs.items()}
 
     def switch_alias(self, spec: ModelSpec) -> None:
-        """Let this fingerprint answer for its model's name: one step, no moment without an answer."""
-        operations: list[models.AliasOperations] = []
-        if spec.alias in self.aliases():
-            operations.append(models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=spec.alias)))
-        create = models.CreateAlias(collection_name=spec.collection, alias_name=spec.alias)
-        operations.append(models.CreateAliasOperation(create_alias=create))
-        answered(lambda: self._client.update_collection_aliases(operations), WRITE_PATIENCE)
+        """Let this fingerprint answer for its model's name: one step within an engine, no moment without an answer.
+        From one engine to another it takes two, with the new one first."""
+        drop = models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=spec.alias))
+        make = models.CreateAliasOperation(
+            create_alias=models.CreateAlias(collection_name=spec.collection, alias_name=spec.alias)
+        )
+
+        def switch(engine: QdrantClient) -> None:
+            operations: list[models.AliasOperations] = [drop, make] if spec.alias in _aliases(engine) else [make]
+            engine.update_collection_aliases(operations)
+
+        def leave(engine: QdrantClient) -> None:
+            if _aliases(engine).get(spec.alias, spec.collection) != spec.collection:
+                engine.update_collection_aliases([drop])
+
+        self._ask(spec.collection, switch, WRITE_PATIENCE)
+        self._each(leave, WRITE_PATIENCE)
 
     def collections(self) -> list[str]:
         """Names of all collections."""
-        return [c.name for c in answered(self._client.get_collections, READ_PATIENCE).collections]
+        return self._collections()
 
     def drop(self, collection: str) -> None:
         """Delete a collection with all its vectors."""
-        answered(lambda: self._client.delete_collection(collection), WRITE_PATIENCE)
+        self._ask(collection, lambda engine: engine.delete_collection(collection), WRITE_PATIENCE)
 
     def _exists(self, spec: ModelSpec) -> bool:
-        return answered(lambda: self._client.collection_exists(spec.collection), WRITE_PATIENCE)
+        return self._ask(spec.collection, lambda engine: engine.collection_exists(spec.collection), WRITE_PATIENCE)
 
     def _index(self, spec: ModelSpec, fields: Mapping[str, models.PayloadSchemaType]) -> None:
-        known = answered(lambda: self._client.get_collection(spec.collection).payload_schema, WRITE_PATIENCE)
+        collection = spec.collection
+        known = self._ask(collection, lambda engine: engine.get_collection(collection).payload_schema, WRITE_PATIENCE)
         missing = [(field, kind) for field, kind in fields.items() if field not in known]
         for field, kind in missing:
             last = field == missing[-1][0]  # to wait for the last is to wait for all
-            call = partial(self._client.create_payload_index, spec.collection, field, kind, wait=last)
-            answered(call, WRITE_PATIENCE)
+            index = partial(
+                QdrantClient.create_payload_index, collection_name=collection, field_name=field, field_schema=kind,
+                wait=last,
+            )  # fmt: skip
+            self._ask(collection, index, WRITE_PATIENCE)
+
+
+def _aliases(engine: QdrantClient) -> dict[str, str]:
+    return {one.alias_name: one.collection_name for one in engine.get_aliases().aliases}

@@ -6,12 +6,12 @@ import time
 from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 
+from qdrant_client import QdrantClient, models
 from qdrant_client import grpc as wire
-from qdrant_client import models
 from qdrant_client.conversions.conversion import RestToGrpc
 
 from services.core.store.connection import Connection
-from services.core.store.retry import READ_PATIENCE, WRITE_PATIENCE, answered
+from services.core.store.retry import READ_PATIENCE, WRITE_PATIENCE
 
 PREFIX = "cxr."  # of every collection of ours
 _PAGE = 5_000
@@ -24,8 +24,7 @@ class Erasing(Connection):
 
     def ours(self) -> list[str]:
         """Names of our collections, whichever fingerprint they are of."""
-        found = answered(self._client.get_collections, READ_PATIENCE).collections
-        return sorted(c.name for c in found if c.name.startswith(PREFIX))
+        return [name for name in self._collections() if name.startswith(PREFIX)]
 
     def ids_in(self, collection: str, where: models.Filter | None = None) -> Iterator[list[str]]:
         """Ids of the points that pass `where`, page by page."""
@@ -34,9 +33,11 @@ class Erasing(Connection):
             filter=RestToGrpc.convert_filter(where) if where is not None else None,
             with_vectors=wire.WithVectorsSelector(enable=False), with_payload=wire.WithPayloadSelector(enable=False),
         )  # fmt: skip
-        stub, more = self._client.grpc_points, True
+        more = True
         while more:
-            answer = answered(lambda: stub.Scroll(scroll, timeout=_BULK_SECONDS), WRITE_PATIENCE)
+            answer = self._ask(
+                collection, lambda engine: engine.grpc_points.Scroll(scroll, timeout=_BULK_SECONDS), WRITE_PATIENCE
+            )
             yield [point.id.uuid for point in answer.result]
             more = answer.HasField("next_page_offset")
             scroll.offset.CopyFrom(answer.next_page_offset)
@@ -46,8 +47,10 @@ class Erasing(Connection):
         found = list[str]()
         for start in range(0, len(ids), _PAGE):
             part = list(ids[start : start + _PAGE])
-            get = partial(self._client.retrieve, collection, part, with_payload=False, with_vectors=False)
-            points = answered(get, WRITE_PATIENCE)
+            get = partial(
+                QdrantClient.retrieve, collection_name=collection, ids=part, with_payload=False, with_vectors=False
+            )
+            points = self._ask(collection, get, WRITE_PATIENCE)
             found += [str(point.id) for point in points]
         return found
 
@@ -55,7 +58,8 @@ class Erasing(Connection):
         """Remove points durably; removing what is not there is no error."""
         for start in range(0, len(ids), _PAGE):
             chosen = models.PointIdsList(points=list(ids[start : start + _PAGE]))
-            answered(partial(self._client.delete, collection, chosen, wait=True), WRITE_PATIENCE)
+            drop = partial(QdrantClient.delete, collection_name=collection, points_selector=chosen, wait=True)
+            self._ask(collection, drop, WRITE_PATIENCE)
 
     def purge(self, collection: str) -> None:
         """Have the engine rewrite the files that deleted points are in, and wait for it.
@@ -67,30 +71,35 @@ class Erasing(Connection):
             collection_name=collection,
             optimizers_config=wire.OptimizersConfigDiff(deleted_threshold=0.0, vacuum_min_vector_number=100),
         )
-        stub = self._client.grpc_collections
-        answered(lambda: stub.Update(asked, timeout=_PURGE_SECONDS), WRITE_PATIENCE)
+        self._ask(
+            collection, lambda engine: engine.grpc_collections.Update(asked, timeout=_PURGE_SECONDS), WRITE_PATIENCE
+        )
         deadline = time.monotonic() + _PURGE_SECONDS
         while time.monotonic() < deadline:
-            told = answered(lambda: self._client.get_collection(collection), WRITE_PATIENCE)
+            told = self._ask(collection, lambda engine: engine.get_collection(collection), WRITE_PATIENCE)
             if told.status == models.CollectionStatus.GREEN:
                 return
             time.sleep(0.5)
 
     def unindex_labels(self, collection: str, stated: Collection[str]) -> int:
         """Drop the indexes of findings that are not among `stated`: a name can tell of a film; how many there were."""
-        known = answered(lambda: self._client.get_collection(collection).payload_schema, WRITE_PATIENCE)
+        known = self._ask(collection, lambda engine: engine.get_collection(collection).payload_schema, WRITE_PATIENCE)
         fields = [name for name in known if name.startswith("labels.") and name.removeprefix("labels.") not in stated]
         for name in fields:
-            answered(partial(self._client.delete_payload_index, collection, name, wait=True), WRITE_PATIENCE)
+            drop = partial(QdrantClient.delete_payload_index, collection_name=collection, field_name=name, wait=True)
+            self._ask(collection, drop, WRITE_PATIENCE)
         return len(fields)
 
     def drop_snapshots(self, collection: str) -> int:
         """Delete the engine's own snapshots of a collection: copies of what it held; how many there were."""
-        found = answered(lambda: self._client.list_snapshots(collection), WRITE_PATIENCE)
+        found = self._ask(collection, lambda engine: engine.list_snapshots(collection), WRITE_PATIENCE)
         for snapshot in found:
-            answered(partial(self._client.delete_snapshot, collection, snapshot.name, wait=True), WRITE_PATIENCE)
+            drop = partial(
+                QdrantClient.delete_snapshot, collection_name=collection, snapshot_name=snapshot.name, wait=True
+            )
+            self._ask(collection, drop, WRITE_PATIENCE)
         return len(found)
 
     def snapshots(self, collection: str) -> int:
         """How many snapshots of a collection there are."""
-        return len(answered(lambda: self._client.list_snapshots(collection), READ_PATIENCE))
+        return len(self._ask(collection, lambda engine: engine.list_snapshots(collection), READ_PATIENCE))

@@ -7,14 +7,15 @@ and makes reading many vectors seven times slower.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from qdrant_client import QdrantClient, models
 from qdrant_client import grpc as wire
-from qdrant_client import models
 from qdrant_client.conversions.conversion import RestToGrpc
 
 from services.core.errors import ErrorCode, HilumError
@@ -22,7 +23,7 @@ from services.core.models import IMAGE_VECTOR, ModelSpec
 from services.core.store.checks import check_question
 from services.core.store.connection import Connection
 from services.core.store.effort import ef
-from services.core.store.retry import READ_PATIENCE, WRITE_PATIENCE, answered
+from services.core.store.retry import READ_PATIENCE, WRITE_PATIENCE
 
 _PAGE_POINTS = 2_000
 _PAGE_BYTES = 16 * 2**20  # of vectors in one message
@@ -44,10 +45,11 @@ class Reading(Connection):
 
     def held(self, spec: ModelSpec, ids: Sequence[str]) -> dict[str, str]:
         """image_id → pixel_sha256 of the film its vector was made from, for those that are stored."""
-        call = self._client.retrieve
-        points = answered(
-            lambda: call(spec.collection, list(ids), with_payload=["pixels"], with_vectors=False), WRITE_PATIENCE
-        )
+        get = partial(
+            QdrantClient.retrieve, collection_name=spec.collection, ids=list(ids), with_payload=["pixels"],
+            with_vectors=False,
+        )  # fmt: skip
+        points = self._ask(spec.collection, get, WRITE_PATIENCE)
         return {str(point.id): str((point.payload or {}).get("pixels", "")) for point in points}
 
     def vector(self, spec: ModelSpec, image_id: str) -> NDArray[np.float32]:
@@ -84,8 +86,7 @@ class Reading(Connection):
             for vector in vectors
         ]  # fmt: skip
         batch = wire.QueryBatchPoints(collection_name=spec.collection, query_points=asked)
-        stub = self._client.grpc_points
-        answers = answered(lambda: stub.QueryBatch(batch, timeout=self._timeout), READ_PATIENCE).result
+        answers = self._read(spec, lambda stub: stub.QueryBatch(batch, timeout=self._timeout)).result
         # Engines add up what each vector of the question finds; the mean is a cosine again.
         return [
             [Scored(point.id.uuid, point.score / np.atleast_2d(vector).shape[0]) for point in answer.result]
@@ -113,13 +114,13 @@ class Reading(Connection):
             collection_name=spec.collection, query=wire.Query(recommend=told), using=IMAGE_VECTOR,
             filter=_filter(where), limit=limit, params=_params(limit, exact, where), with_payload=_NO_PAYLOAD,
         )  # fmt: skip
-        stub = self._client.grpc_points
-        answer = answered(lambda: stub.Query(request, timeout=self._timeout), READ_PATIENCE).result
+        answer = self._read(spec, lambda stub: stub.Query(request, timeout=self._timeout)).result
         return [Scored(point.id.uuid, point.score) for point in answer]
 
     def count(self, spec: ModelSpec, where: models.Filter | None = None) -> int:
         """How many films pass `where`, exactly."""
-        return answered(lambda: self._client.count(spec.collection, where, exact=True), READ_PATIENCE).count
+        count = partial(QdrantClient.count, collection_name=spec.collection, count_filter=where, exact=True)
+        return self._ask(spec.collection, count, READ_PATIENCE).count
 
     def vectors(
         self, spec: ModelSpec, where: models.Filter | None = None, ids: Sequence[str] | None = None
@@ -142,8 +143,7 @@ class Reading(Connection):
             collection_name=spec.collection, filter=_filter(where), limit=most,
             with_vectors=wire.WithVectorsSelector(enable=False), with_payload=_NO_PAYLOAD,
         )  # fmt: skip
-        stub = self._client.grpc_points
-        answer = answered(lambda: stub.Scroll(scroll, timeout=_BULK_SECONDS), READ_PATIENCE)
+        answer = self._read(spec, lambda stub: stub.Scroll(scroll, timeout=_BULK_SECONDS))
         return [point.id.uuid for point in answer.result]
 
     def _pages(self, spec: ModelSpec, ids: Sequence[str]) -> Iterator[Sequence[wire.RetrievedPoint]]:
@@ -157,10 +157,9 @@ class Reading(Connection):
             collection_name=spec.collection, filter=_filter(where), limit=_page_points(spec),
             with_vectors=_IMAGE_VECTOR, with_payload=_NO_PAYLOAD,
         )  # fmt: skip
-        stub = self._client.grpc_points
         more = True
         while more:
-            answer = answered(lambda: stub.Scroll(scroll, timeout=_BULK_SECONDS), READ_PATIENCE)
+            answer = self._read(spec, lambda stub: stub.Scroll(scroll, timeout=_BULK_SECONDS))
             yield answer.result
             more = answer.HasField("next_page_offset")
             scroll.offset.CopyFrom(answer.next_page_offset)
@@ -170,10 +169,11 @@ class Reading(Connection):
             collection_name=spec.collection, ids=[wire.PointId(uuid=i) for i in ids],
             with_vectors=_IMAGE_VECTOR, with_payload=_NO_PAYLOAD,
         )  # fmt: skip
-        points: Sequence[wire.RetrievedPoint] = answered(
-            partial(self._client.grpc_points.Get, get, timeout=timeout), READ_PATIENCE
-        ).result
+        points: Sequence[wire.RetrievedPoint] = self._read(spec, lambda stub: stub.Get(get, timeout=timeout)).result
         return points
+
+    def _read(self, spec: ModelSpec, call: Callable[[wire.PointsStub], Any]) -> Any:
+        return self._ask(spec.collection, lambda engine: call(engine.grpc_points), READ_PATIENCE)
 
 
 def _params(limit: int, exact: bool, where: models.Filter | None) -> wire.SearchParams:

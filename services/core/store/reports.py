@@ -16,15 +16,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from qdrant_client import QdrantClient, models
 from qdrant_client import grpc as wire
-from qdrant_client import models
 from qdrant_client.conversions.conversion import RestToGrpc
 
 from services.core.errors import HilumError
 from services.core.ids import HILUM_NS
 from services.core.models import ModelSpec
 from services.core.store.connection import Connection
-from services.core.store.retry import READ_PATIENCE, WRITE_PATIENCE, answered
+from services.core.store.retry import READ_PATIENCE, WRITE_PATIENCE
 from services.core.text.bm25 import Sparse
 from services.core.types import ReportKey
 
@@ -61,27 +61,31 @@ class Reports(Connection):
 
     def report_collections(self) -> list[str]:
         """Those there are."""
-        found = answered(self._client.get_collections, READ_PATIENCE).collections
-        return sorted(c.name for c in found if c.name.startswith(PREFIX))
+        return [name for name in self._collections() if name.startswith(PREFIX)]
 
     def ensure_reports(self, collection: str, dim: int = 0) -> None:
         """Make a collection with its indexes, of words (no `dim`) or of vectors (dim,); no more than a look when it is
         there."""
-        if not answered(lambda: self._client.collection_exists(collection), WRITE_PATIENCE):
+        if not self._has(collection, WRITE_PATIENCE):
             dense = {_DENSE: models.VectorParams(size=dim, distance=models.Distance.COSINE)} if dim else {}
             idf = {_SPARSE: models.SparseVectorParams(modifier=models.Modifier.IDF)}
             create = partial(
-                self._client.create_collection, collection, dense, sparse_vectors_config=None if dim else idf
-            )
+                QdrantClient.create_collection, collection_name=collection, vectors_config=dense,
+                sparse_vectors_config=None if dim else idf,
+            )  # fmt: skip
             try:
-                answered(create, WRITE_PATIENCE)
+                self._ask(collection, create, WRITE_PATIENCE)
             except HilumError:
-                if not answered(lambda: self._client.collection_exists(collection), WRITE_PATIENCE):
+                if not self._has(collection, WRITE_PATIENCE):
                     raise
-        known = answered(lambda: self._client.get_collection(collection).payload_schema, WRITE_PATIENCE)
+        known = self._ask(collection, lambda engine: engine.get_collection(collection).payload_schema, WRITE_PATIENCE)
         for field in (name for name in _FIELDS if name not in known):
             kind = models.PayloadSchemaType.KEYWORD
-            answered(partial(self._client.create_payload_index, collection, field, kind, wait=True), WRITE_PATIENCE)
+            index = partial(
+                QdrantClient.create_payload_index, collection_name=collection, field_name=field, field_schema=kind,
+                wait=True,
+            )  # fmt: skip
+            self._ask(collection, index, WRITE_PATIENCE)
 
     def put_reports(
         self, collection: str, keys: Sequence[ReportKey], patients: Sequence[str | None], vectors: Sequence[Asked]
@@ -93,7 +97,8 @@ class Reports(Connection):
                 models.PointStruct(id=report_point(key), vector=_stored(vector), payload=_carried(key, patient))
                 for key, patient, vector in zip(keys[part], patients[part], vectors[part], strict=True)
             ]
-            answered(partial(self._client.upsert, collection, points, wait=True), WRITE_PATIENCE)
+            put = partial(QdrantClient.upsert, collection_name=collection, points=points, wait=True)
+            self._ask(collection, put, WRITE_PATIENCE)
 
     def find_reports(
         self, collection: str, asked: Sequence[Asked], limit: int, where: models.Filter | None = None
@@ -112,15 +117,19 @@ class Reports(Connection):
             for vector in asked
         ]  # fmt: skip
         batch = wire.QueryBatchPoints(collection_name=collection, query_points=questions)
-        stub = self._client.grpc_points
-        answers = answered(lambda: stub.QueryBatch(batch, timeout=self._timeout), READ_PATIENCE).result
+        answers = self._ask(
+            collection, lambda engine: engine.grpc_points.QueryBatch(batch, timeout=self._timeout), READ_PATIENCE
+        ).result
         return [[FoundReport(_key(point.payload), point.score) for point in answer.result] for answer in answers]
 
     def count_reports(self, collection: str) -> int:
         """How many sections it holds; 0 without the collection."""
-        if not answered(lambda: self._client.collection_exists(collection), READ_PATIENCE):
+        if not self._has(collection, READ_PATIENCE):
             return 0
-        return answered(lambda: self._client.count(collection, exact=True), READ_PATIENCE).count
+        return self._ask(collection, lambda engine: engine.count(collection, exact=True), READ_PATIENCE).count
+
+    def _has(self, collection: str, patience: float) -> bool:
+        return self._ask(collection, lambda engine: engine.collection_exists(collection), patience)
 
 
 def _carried(key: ReportKey, patient: str | None) -> dict[str, object]:

@@ -8,13 +8,13 @@ from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
-from qdrant_client import models
+from qdrant_client import QdrantClient, models
 
 from services.core.errors import invalid
 from services.core.models import IMAGE_VECTOR, ModelSpec
 from services.core.store.checks import check_vectors
 from services.core.store.connection import Connection
-from services.core.store.retry import WRITE_PATIENCE, answered
+from services.core.store.retry import WRITE_PATIENCE
 
 _UPSERT_POINTS = 256
 _UPSERT_NUMBERS = 2**20  # in one message: 4 MiB of float32
@@ -46,12 +46,16 @@ class Writing(Connection):
                 models.PointStruct(id=i, vector={IMAGE_VECTOR: v}, payload=dict(p))
                 for i, v, p in zip(ids[part], vectors[part].tolist(), payloads[part], strict=True)
             ]
-            answered(partial(self._client.upsert, spec.collection, points, wait=True), WRITE_PATIENCE)
+            put = partial(QdrantClient.upsert, collection_name=spec.collection, points=points, wait=True)
+            self._ask(spec.collection, put, WRITE_PATIENCE)
 
     def set_payload(self, spec: ModelSpec, image_id: str, carried: Mapping[str, object]) -> None:
         """Replace what a point carries; its vectors stay."""
-        call = self._client.overwrite_payload
-        answered(lambda: call(spec.collection, dict(carried), points=[image_id], wait=True), WRITE_PATIENCE)
+        put = partial(
+            QdrantClient.overwrite_payload, collection_name=spec.collection, payload=dict(carried), points=[image_id],
+            wait=True,
+        )  # fmt: skip
+        self._ask(spec.collection, put, WRITE_PATIENCE)
 
     def set_payloads(self, spec: ModelSpec, carried: Mapping[str, Mapping[str, object]]) -> None:
         """Replace what many points carry, by image id; those that are not stored are passed over."""
@@ -70,12 +74,16 @@ class Writing(Connection):
     def _carry(self, spec: ModelSpec, operations: Sequence[models.UpdateOperation]) -> None:
         for start in range(0, len(operations), _UPSERT_POINTS):
             part = list(operations[start : start + _UPSERT_POINTS])
-            answered(partial(self._client.batch_update_points, spec.collection, part, wait=True), WRITE_PATIENCE)
+            put = partial(
+                QdrantClient.batch_update_points, collection_name=spec.collection, update_operations=part, wait=True
+            )
+            self._ask(spec.collection, put, WRITE_PATIENCE)
 
     def delete(self, spec: ModelSpec, ids: Sequence[str]) -> None:
         """Remove points; removing what is not there is no error."""
         chosen = models.PointIdsList(points=list(ids))
-        answered(lambda: self._client.delete(spec.collection, chosen, wait=True), WRITE_PATIENCE)
+        drop = partial(QdrantClient.delete, collection_name=spec.collection, points_selector=chosen, wait=True)
+        self._ask(spec.collection, drop, WRITE_PATIENCE)
 
 
 def _payload(ids: Sequence[str], carried: Mapping[str, object]) -> models.SetPayload:
