@@ -34,7 +34,7 @@ TRIES = 2
 FILMS_PER_CHILD = 2_000  # then it is replaced, so that what a decoder leaks is bounded
 # Films come one after the other in much the same arrays: memory that is given back to the system and asked for again
 # each time was a fifth of all that decoding took (1.3 of 7.8 ms, films of 512 pixels).
-_MEMORY = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20), "MALLOC_TRIM_THRESHOLD_": str(64 * 2**20)}
+_MEMORY = {"ARENA_MAX": "2", "MMAP_THRESHOLD_": str(32 * 2**20), "TRIM_THRESHOLD_": str(64 * 2**20)}
 _ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -194,4 +194,4 @@ def _environment() -> dict[str, str]:
     """No more than Python needs: no keys, no proxies, one thread."""
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "LD_LIBRARY_PATH") if name in os.environ}
     one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    return {**kept, **one, **_MEMORY, "PYTHONPATH": str(_ROOT)}
+    return {**kept, **one, **{f"MALLOC_{name}": value for name, value in _MEMORY.items()}, "PYTHONPATH": str(_ROOT)}
