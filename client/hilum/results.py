@@ -122,6 +122,7 @@ class SearchResult(Sequence[Hit]):
 
     priors: the patient's own films, earliest study first.  nothing_comparable: no film is near enough to be called
     similar; hits are the nearest there are.  next_page_token: for `Client.page`, where pages were asked for.
+    warnings: what is strange about the films that were brought to ask with.
     """
 
     hits: list[Hit]
@@ -130,6 +131,7 @@ class SearchResult(Sequence[Hit]):
     understood: list[Understood] = field(default_factory=list)
     nothing_comparable: bool = False
     next_page_token: str = ""
+    warnings: list[str] = field(default_factory=list)
     _pictures: showing.Pictures = field(default_factory=showing.Pictures, repr=False, compare=False)
 
     @classmethod
@@ -149,6 +151,7 @@ class SearchResult(Sequence[Hit]):
             [Understood(u.finding, u.words, u.polarity, u.side, u.severity) for u in answer.understood],
             answer.nothing_comparable,
             answer.next_page_token,
+            list(answer.warnings),
             showing.Pictures(thumbnail),
         )
 
@@ -185,8 +188,7 @@ class SearchResult(Sequence[Hit]):
         return pyarrow.Table.from_pylist(self.rows(), pyarrow.schema(schema))
 
     def __str__(self) -> str:
-        lines = [showing.NOTHING_COMPARABLE] if self.nothing_comparable else []
-        return "\n".join([*lines, showing.text(self.rows())])
+        return "\n".join([*showing.head(self), showing.text(self.rows())])
 
     def _repr_html_(self) -> str:
         """A grid of films for notebooks; the pictures travel inside it. Those of an async answer come with

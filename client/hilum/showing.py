@@ -103,12 +103,17 @@ def pictured(result: SearchResult) -> list[str]:
     return [hit.image_id for hit in (*result.priors, *result.hits[:_MOST_PICTURES])]
 
 
+def head(result: SearchResult) -> list[str]:
+    """What is to be known before any hit is looked at."""
+    return [*([NOTHING_COMPARABLE] if result.nothing_comparable else []), *result.warnings]
+
+
 def grid(result: SearchResult, pictures: Pictures) -> str:
     """HTML: the films with their captions, priors first; the table where no pictures are here."""
     held = pictures.of(pictured(result))
     if result.hits and not held:
         return f"<pre>{html.escape(str(result))}</pre>"
-    head = f"<p><b>{html.escape(NOTHING_COMPARABLE)}</b></p>" if result.nothing_comparable else ""
+    top = "".join(f"<p><b>{html.escape(line)}</b></p>" for line in head(result))
     priors = "".join(_figure(_words("prior", hit), held.get(hit.image_id)) for hit in result.priors)
     figures = "".join(
         _figure(_words(str(rank), hit), held.get(hit.image_id))
@@ -116,7 +121,7 @@ def grid(result: SearchResult, pictures: Pictures) -> str:
     )
     more = len(result.hits) - _MOST_PICTURES
     tail = f"<p>… and {more} more</p>" if more > 0 else ""
-    return f"<div>{head}{f'<div>{priors}</div><hr>' if priors else ''}{figures}{tail}</div>"
+    return f"<div>{top}{f'<div>{priors}</div><hr>' if priors else ''}{figures}{tail}</div>"
 
 
 def _words(place: str, hit: Hit) -> str:

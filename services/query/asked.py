@@ -202,7 +202,10 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class SearchAnswer:
-    """Films, best first. `nothing_comparable`: none is near enough for what these models can tell apart."""
+    """Films, best first. `nothing_comparable`: none is near enough for what these models can tell apart.
+
+    warnings: what is strange about the films that were brought to ask with.
+    """
 
     hits: tuple[Hit, ...]
     provenance: Provenance
@@ -210,3 +213,4 @@ class SearchAnswer:
     understood: tuple[Mention, ...] = ()
     nothing_comparable: bool = False
     next_token: str = ""
+    warnings: tuple[str, ...] = ()

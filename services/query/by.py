@@ -15,8 +15,8 @@ from services.core.ids import parse_image_id
 from services.core.limits import MAX_TEXT_CHARS, MAX_UPLOAD_BYTES
 
 MAX_PARTS = 32
-# Rocchio's rule (1971) as text retrieval uses it: what relevant things weigh together where a question's own weight is 1,
-# and what those do that are not relevant. The only place that says so.
+# Rocchio's rule (1971) as text retrieval uses it: the weight of all that is relevant together, and of all that is not,
+# where a question's own weight is 1. The only place that says so.
 TOWARDS, AWAY = 0.75, 0.25
 
 

@@ -164,6 +164,7 @@ def search_response(answer: SearchAnswer) -> query_pb2.SearchResponse:
         nothing_comparable=answer.nothing_comparable,
         understood=map(words.message, answer.understood),
         models_asked=len(how.models),
+        warnings=answer.warnings,
         provenance=common_pb2.Provenance(
             models=[
                 common_pb2.ModelUse(name=spec.name, fingerprint=spec.fingerprint, collection=spec.collection)

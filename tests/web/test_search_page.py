@@ -77,6 +77,20 @@ def test_a_dropped_film_finds_films(browser: Browser, site: Site) -> None:
     assert "JANE" not in browser.run("return document.documentElement.outerHTML")
 
 
+def test_a_dropped_picture_of_something_else_is_told(browser: Browser, site: Site) -> None:
+    start(browser, site)
+    noise = np.random.default_rng(0).integers(0, 256, (96, 96), dtype=np.uint8)
+    browser.drop(png(noise), "noise.png", "image/png")
+    told = browser.wait("const n = document.querySelector('#nothing'); return !n.hidden && n.innerText")
+    assert "No comparable case here" in told and "The film brought looks like no film of this archive" in told
+    settle(browser)
+    browser.drop(png(255 - spot(0.5, 0.03, 96)), "inverted.png", "image/png")
+    browser.wait("return document.querySelector('#nothing').innerText.includes('would if it were inverted')")
+    settle(browser)
+    browser.drop(png(spot(0.5, 0.52, 96)), "film.png", "image/png")
+    browser.wait("return document.querySelector('#nothing').hidden && document.querySelector('#grid .card')")
+
+
 def test_a_dropped_dicom_file_is_shown(browser: Browser, site: Site) -> None:
     start(browser, site)
     film = chest_dataset((spot(0.5, 0.52, 96).astype(np.uint16)) << 4, ViewPosition="PA")
@@ -281,7 +295,7 @@ def test_every_control_has_a_name_and_every_picture_a_text(browser: Browser, sit
 
 
 def test_the_other_pages_answer(browser: Browser, site: Site) -> None:
-    for path, words in (("about", "Research use only"), ("jobs", "No jobs yet"), ("runs", "No maps yet")):
+    for path, words in (("about", "Research use only"), ("jobs", "No jobs yet"), ("runs", "No analyses yet")):
         browser.open(f"{site.url}/{path}")
         assert words in browser.find("main").text
     browser.open(f"{site.url}/images/00000000-0000-5000-8000-000000000000")

@@ -209,7 +209,7 @@ class Understood(_message.Message):
     def __init__(self, finding: _Optional[str] = ..., words: _Optional[str] = ..., polarity: _Optional[str] = ..., side: _Optional[str] = ..., severity: _Optional[str] = ...) -> None: ...
 
 class SearchResponse(_message.Message):
-    __slots__ = ("hits", "provenance", "priors", "next_page_token", "nothing_comparable", "understood", "models_asked")
+    __slots__ = ("hits", "provenance", "priors", "next_page_token", "nothing_comparable", "understood", "models_asked", "warnings")
     HITS_FIELD_NUMBER: _ClassVar[int]
     PROVENANCE_FIELD_NUMBER: _ClassVar[int]
     PRIORS_FIELD_NUMBER: _ClassVar[int]
@@ -217,6 +217,7 @@ class SearchResponse(_message.Message):
     NOTHING_COMPARABLE_FIELD_NUMBER: _ClassVar[int]
     UNDERSTOOD_FIELD_NUMBER: _ClassVar[int]
     MODELS_ASKED_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
     hits: _containers.RepeatedCompositeFieldContainer[Hit]
     provenance: _common_pb2.Provenance
     priors: _containers.RepeatedCompositeFieldContainer[Hit]
@@ -224,7 +225,8 @@ class SearchResponse(_message.Message):
     nothing_comparable: bool
     understood: _containers.RepeatedCompositeFieldContainer[Understood]
     models_asked: int
-    def __init__(self, hits: _Optional[_Iterable[_Union[Hit, _Mapping]]] = ..., provenance: _Optional[_Union[_common_pb2.Provenance, _Mapping]] = ..., priors: _Optional[_Iterable[_Union[Hit, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., nothing_comparable: _Optional[bool] = ..., understood: _Optional[_Iterable[_Union[Understood, _Mapping]]] = ..., models_asked: _Optional[int] = ...) -> None: ...
+    warnings: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, hits: _Optional[_Iterable[_Union[Hit, _Mapping]]] = ..., provenance: _Optional[_Union[_common_pb2.Provenance, _Mapping]] = ..., priors: _Optional[_Iterable[_Union[Hit, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., nothing_comparable: _Optional[bool] = ..., understood: _Optional[_Iterable[_Union[Understood, _Mapping]]] = ..., models_asked: _Optional[int] = ..., warnings: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class WhyNotRequest(_message.Message):
     __slots__ = ("search", "image_id")

@@ -25,6 +25,8 @@ def search(found: SearchResult) -> dict[str, Any]:
         answer["priors"] = [hit(place, one) for place, one in enumerate(found.priors, 1)]
     if found.nothing_comparable:
         answer["nothing_comparable"] = showing.NOTHING_COMPARABLE
+    if found.warnings:
+        answer["warnings"] = found.warnings
     if found.understood:
         answer["understood"] = [str(one) for one in found.understood]
     how = {name: value for name, value in found.provenance.items() if name != "versions"}

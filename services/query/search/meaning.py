@@ -32,13 +32,21 @@ class Meanings:
         self._facts = facts
 
     def __call__(
-        self, hits: Sequence[Hit], specs: Sequence[ModelSpec], query: SearchQuery, own: Sequence[ImageRecord]
+        self,
+        hits: Sequence[Hit],
+        specs: Sequence[ModelSpec],
+        query: SearchQuery,
+        own: Sequence[ImageRecord],
+        strange: bool = False,
     ) -> tuple[list[Hit], bool]:
         """The hits with what their scores mean, those below `at_least` left out; and: is none of them comparable?
 
-        Only cosines of one film or one finding's words with films have a meaning; others are left as they are. Raises
+        Only cosines of one film or one finding's words with films have a meaning; others are left as they are. Those of
+        a `strange` film have none, for curves were learned on films: nothing is comparable with it. Raises
         FAILED_PRECONDITION when a probability is asked for that nobody can tell.
         """
+        if strange:
+            return [] if query.ranking.at_least else list(hits), True
         read = self._curves(specs, query, own)
         if not read:
             if query.ranking.at_least:

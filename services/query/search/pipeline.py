@@ -32,6 +32,7 @@ from services.query.search.arrange import Shown, arrange
 from services.query.search.hubs import Crowding, corrected
 from services.query.search.meaning import Meanings
 from services.query.search.nearest import Nearest, Read
+from services.query.search.ordinary import Ordinary
 from services.query.search.questions import Ask, Questions, Vector
 from services.query.search.recall import RecallSampler
 from services.query.search.spread import spread
@@ -74,6 +75,7 @@ class Search:
         self._samples = Samples(facts, store)
         self._questions = Questions(facts, store, encode, self._samples, images)
         self._meanings, self._crowding = Meanings(facts), Crowding(facts)
+        self._ordinary = Ordinary(facts, images, encode)
         self._versions = _versions("hilum", "qdrant-client", "numpy")
 
     def __call__(self, query: SearchQuery, cancelled: Cancelled = _never, access: Expr | None = None) -> SearchAnswer:
@@ -87,7 +89,8 @@ class Search:
         _check(cancelled)
         shown, read = self._shown(asked, cancelled)
         hits = self._hits(asked, shown, read)
-        hits, none_near = self._meanings(hits, asked.specs, query, asked.own)
+        warnings = self._ordinary.warnings(query.by, access)
+        hits, none_near = self._meanings(hits, asked.specs, query, asked.own, bool(warnings))
         before = self._priors(asked, access) if query.showing.priors else ()
         return SearchAnswer(
             tuple(hits),
@@ -108,6 +111,7 @@ class Search:
             priors=before,
             understood=self._questions.understood(query),
             nothing_comparable=none_near,
+            warnings=warnings,
         )
 
     def close(self) -> None:

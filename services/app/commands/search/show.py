@@ -17,14 +17,15 @@ def whole(found: SearchResult) -> dict[str, Any]:
         "priors": [_hit(showing.row(place, hit), hit) for place, hit in enumerate(found.priors, 1)],
         "understood": [one._asdict() for one in found.understood],
         "nothing_comparable": found.nothing_comparable,
+        "warnings": found.warnings,
         "provenance": found.provenance,
     }
 
 
 def answer(found: SearchResult) -> None:
     """For people: films on stdout, what is to be known of them on stderr."""
-    if found.nothing_comparable:
-        output.err.print(f"[bold yellow]{showing.NOTHING_COMPARABLE}[/]", markup=True)
+    for line in showing.head(found):
+        output.err.print(line, style="bold yellow", markup=False, soft_wrap=True)
     if found.priors:
         rows = [(hit.film.study_date, f"{hit.score:.4f}", hit.film.view, ", ".join(hit.film.present), hit.image_id)
                 for hit in found.priors]  # fmt: skip
@@ -64,6 +65,8 @@ def stream(pieces: Iterator[SearchResult], as_json: bool) -> None:
             else:
                 output.line("\t".join("" if row[name] is None else str(row[name]) for name in showing.COLUMNS))
     if piece is not None:
+        for line in showing.head(piece):
+            output.err.print(line, style="bold yellow", markup=False, soft_wrap=True)
         told(piece)
 
 

@@ -9,6 +9,7 @@ import { reading } from "./reading.js";
 import { answer as kept, keep } from "./seen.js";
 
 const BROWSED = 48;
+const NONE_NEAR = "No film of this archive is near enough to be called similar: these are only the nearest there are.";
 const SAY_WHY = ["lookalike", "disagree"]; // modes that have something to say of each film
 const status = byId("status");
 const address = () => location.pathname + location.search;
@@ -53,13 +54,19 @@ export class Asking {
     const by = `by ${models.map((model) => model.name).join(" + ")} in ${took < 10 ? took.toFixed(1) : Math.round(took)} ms${exact ? ", compared with every film" : ""}`;
     status.textContent = answer.hits.length ? `${this.count(answer)} ${by}` : "No film passes.";
     if (!answer.hits.length) this.grid.empty(this.lack(notes));
-    show(byId("nothing"), answer.nothing_comparable && answer.hits.length > 0);
+    this.comparable(answer);
     priors(answer, own);
     reading(state, answer.understood, () => this.plain(!state.plain));
     provenance(answer.provenance, state, state.id || this.upload);
     this.tiles.ask(answer.hits.length && onFilms(sent?.query) ? { query: sent.query, model: models[0].name } : null);
     this.whyNot.about(sent);
     this.arrive();
+  }
+
+  // The film that was brought may look like none there is; else none of those found is near enough.
+  comparable({ nothing_comparable: none, hits, warnings }) {
+    byId("nothing-said").textContent = warnings.length ? warnings.map((said) => `${said[0].toUpperCase()}${said.slice(1)}.`).join(" ") : NONE_NEAR;
+    show(byId("nothing"), none && hits.length > 0);
   }
 
   lack(notes) {
