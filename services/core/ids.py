@@ -23,7 +23,8 @@ def image_id(dataset: str, key: str) -> str:
     `key` is the dataset's own unique image key (dicom_id, file name, SOPInstanceUID, else relative path), so the same
     film ingested twice gets the same id, and ids join across models for free.
     """
-    return str(uuid.uuid5(HILUM_NS, f"{dataset}/{key}"))
+    digest = hashlib.sha1(HILUM_NS.bytes + _bytes(f"{dataset}/{key}"), usedforsecurity=False).digest()
+    return str(uuid.UUID(bytes=digest[:16], version=5))
 
 
 def parse_image_id(text: str) -> str:
@@ -31,13 +32,18 @@ def parse_image_id(text: str) -> str:
     try:
         return str(uuid.UUID(text))
     except ValueError:
-        raise invalid("image_id must be a UUID, as search results and `images:query` return it") from None
+        raise invalid("an image id is a UUID, as the answer of a search shows it") from None
 
 
 def pseudonym(secret: bytes, kind: str, dataset: str, value: str) -> str:
     """A keyed, stable pseudonym such as ``p-k3v7…`` (80 bits). Without the secret it cannot be tied to `value`."""
-    digest = hmac.new(secret, f"{kind}\0{dataset}\0{value}".encode(), hashlib.sha256).digest()
+    digest = hmac.new(secret, _bytes(f"{kind}\0{dataset}\0{value}"), hashlib.sha256).digest()
     return f"{kind[0]}-{base64.b32encode(digest[:10]).decode().lower()}"
+
+
+def _bytes(text: str) -> bytes:
+    """UTF-8; a name of a file that is none keeps the bytes that it has on the disk."""
+    return text.encode("utf-8", "surrogateescape")
 
 
 def day_shift(secret: bytes, patient: str) -> int:

@@ -215,7 +215,7 @@ def test_what_models_of_phantoms_say_of_films_of_people_is_called_into_question(
     small, other = replace(archive.spec("tiny"), name="hilum-cxr-clip"), archive.spec("mute")
     assert notes.beyond([other], [person]) == notes.beyond([small], [phantom]) == notes.beyond([small], []) == ()
     (said,) = notes.beyond([small, other], [phantom, person])
-    assert said.startswith("hilum-cxr-clip was trained on phantoms alone") and "hilum models list" in said
+    assert "hilum-cxr-clip was trained on phantoms alone" in said and "hilum models list" in said
 
 
 def test_words_need_a_model_with_a_text_tower(archive: Archive, search: Ask) -> None:

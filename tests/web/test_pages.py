@@ -61,7 +61,7 @@ def test_only_the_pages_own_files_are_served(site: Site, name: str) -> None:
 def test_errors_are_pages_for_people(site: Site) -> None:
     answer = httpx.get(f"{site.url}/images/nonsense")
     assert answer.status_code == 400
-    assert "Image_id must be a UUID" in answer.text
+    assert "An image id is a UUID" in answer.text
     assert answer.headers["content-type"].startswith("text/html")
 
 

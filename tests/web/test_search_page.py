@@ -244,6 +244,31 @@ def test_window_and_level_move_and_come_back(browser: Browser, site: Site) -> No
     assert browser.run(mean) == first
 
 
+def test_a_film_is_looked_at_closely_and_moved(browser: Browser, site: Site) -> None:
+    where = "const r = document.querySelector('#view').getBoundingClientRect(); return [r.width, r.x + r.width / 2]"
+    browser.open(f"{site.url}/images/{site.row[4]}")
+    browser.wait("return document.querySelector('#size').textContent.includes('96')")
+    width, middle = browser.run(where)
+    browser.press("+", "+")
+    assert browser.find("#zoomed").text == "1.6×"
+    assert browser.run(where) == pytest.approx([width * 1.5625, middle], abs=1), "about its middle"
+    browser.run("""const c = document.querySelector('#view');
+        const r = document.querySelector('#sheet').getBoundingClientRect();
+        c.dispatchEvent(new WheelEvent('wheel', {deltaY: -300, ctrlKey: true, clientX: r.x, clientY: r.y + r.height / 2,
+        bubbles: true, cancelable: true}));""")
+    assert browser.run(where)[1] > middle + width / 2, "the edge under the pointer stays under it"
+    browser.run("document.querySelector('#view').focus()")
+    browser.run("document.querySelector('#view').dispatchEvent(new KeyboardEvent('keydown', "
+                "{key: 'ArrowRight', shiftKey: true, bubbles: true}))")  # fmt: skip
+    assert browser.find("#wl").text == "", "moving a film leaves its window alone"
+    for _ in range(60):
+        browser.run("document.querySelector('#closer').click()")
+    assert browser.find("#zoomed").text == "8.0×"
+    browser.press("0")
+    assert browser.run(where) == pytest.approx([width, middle], abs=1)
+    assert browser.find("#zoomed").text == ""
+
+
 def test_markup_in_films_words_is_shown_as_text(browser: Browser, site: Site) -> None:
     browser.open(f"{site.url}/images/{site.hostile}")
     browser.wait("return document.querySelectorAll('#near .card').length > 0")

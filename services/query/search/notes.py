@@ -47,6 +47,6 @@ def beyond(specs: Sequence[ModelSpec], hits: Sequence[Hit]) -> tuple[str, ...]:
         return ()
     were = "were" if len(small) > 1 else "was"
     return (
-        f"{' and '.join(small)} {were} trained on phantoms alone; of films of people this order says little: install a "
-        "model of theirs (`hilum models list --catalog`)",
+        f"of films of people this order says little: {' and '.join(small)} {were} trained on phantoms alone; install a "
+        "model for people (`hilum models list --catalog`)",
     )

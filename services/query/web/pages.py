@@ -54,7 +54,9 @@ def web_router(facts: Facts, query: QueryApi, access: Access = ALL) -> APIRouter
 
     @router.get("/runs")
     def maps() -> Response:
-        return pages.page("runs.html", here="runs", runs=runs.recent(facts, size=_LATEST))
+        work = {job.job_id: job for job in jobs.recent(facts, "analyze", size=2 * _LATEST)}
+        latest = [(run, work.get(run.job_id or "")) for run in runs.recent(facts, size=_LATEST)]
+        return pages.page("runs.html", here="runs", runs=latest)
 
     @router.get("/cohorts")
     def cohorts() -> Response:

@@ -12,6 +12,7 @@ const BROWSED = 48;
 const NONE_NEAR = "No film of this archive is near enough to be called similar: these are only the nearest there are.";
 const SAY_WHY = ["lookalike", "disagree"]; // modes that have something to say of each film
 const status = byId("status");
+const sentence = (note) => `${note[0].toUpperCase()}${note.slice(1)}.`.replaceAll("`", "");
 const address = () => location.pathname + location.search;
 
 // What can be shown on a film: one stored film, or words.
@@ -32,7 +33,7 @@ export class Asking {
     this.grid.busy = true;
     this.grid.start(SAY_WHY.includes(state.mode));
     this.filter.refuse("");
-    for (const id of ["alert", "nothing", "priors", "reading"]) show(byId(id), false);
+    for (const id of ["alert", "nothing", "notes", "priors", "reading"]) show(byId(id), false);
     this.whyNot.about(null);
     status.textContent = state.id || upload ? "Looking for similar films…" : "Looking…";
     try {
@@ -55,6 +56,8 @@ export class Asking {
     status.textContent = answer.hits.length ? `${this.count(answer)} ${by}` : "No film passes.";
     if (!answer.hits.length) this.grid.empty(this.lack(notes));
     this.comparable(answer);
+    byId("notes").textContent = notes.map(sentence).join(" ");
+    show(byId("notes"), answer.hits.length > 0 && notes.length > 0);
     priors(answer, own);
     reading(state, answer.understood, () => this.plain(!state.plain));
     provenance(answer.provenance, state, state.id || this.upload);
@@ -71,8 +74,8 @@ export class Asking {
 
   lack(notes) {
     if (Number(this.state.sure)) return "No film is that likely to share the finding. Ask for a lower probability.";
-    if (this.state.where) return ["No film is left by this filter. Take a condition away.", ...notes].join(" Note: ");
-    return "There is no other film to compare with. Leave out less, or ingest more films.";
+    const why = this.state.where ? "No film is left by this filter. Take a condition away." : ofFinding(this.state) ? "No film has this finding." : "There is no other film to compare with. Leave out less, or ingest more films.";
+    return [why, ...notes.map(sentence)].join(" ");
   }
 
   count(answer) { return `${answer.next_page_token ? "The first " : ""}${plural(this.shown, "film")}`; }

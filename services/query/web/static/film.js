@@ -8,6 +8,7 @@ import { Compare } from "./compare.js";
 import { Cut } from "./cut.js";
 import { Spot } from "./spot.js";
 import { Viewer } from "./viewer.js";
+import { Zoom } from "./zoom.js";
 import { answer as results, keep, look } from "./seen.js";
 import { walk } from "./walk.js";
 
@@ -29,6 +30,8 @@ look(id);
 const compare = new Compare(() => viewer);
 const cut = new Cut(canvas, id);
 const spot = new Spot(id, kept?.back ?? "");
+const zoom = new Zoom(byId("screen"), byId("zoomed"));
+const asShown = () => { viewer?.reset(); zoom.reset(); };
 
 const picture = new Image();
 picture.onload = () => {
@@ -45,7 +48,9 @@ picture.onload = () => {
 picture.onerror = () => { byId("size").textContent = "No picture of this film is kept. Ingest it again to have one."; };
 picture.src = page.dataset.picture;
 
-byId("reset").addEventListener("click", () => viewer?.reset());
+byId("reset").addEventListener("click", asShown);
+byId("closer").addEventListener("click", () => zoom.closer());
+byId("further").addEventListener("click", () => zoom.further());
 byId("invert").addEventListener("click", () => viewer?.invert());
 const strip = byId("relatives");
 const here = strip?.querySelector("[aria-current]");
@@ -64,8 +69,15 @@ addEventListener("keydown", (event) => {
   const key = event.key.toLowerCase();
   const onTile = document.activeElement?.closest?.("#near .card");
   if (onTile && event.key in steer) { if (walk(byId("near"), event)) event.preventDefault(); }
-  else if (event.key in steer && document.activeElement === canvas) { event.preventDefault(); viewer?.change(...steer[event.key]); }
-  else if (key === "0") viewer?.reset();
+  else if (event.key in steer && document.activeElement === canvas) {
+    event.preventDefault();
+    const [across, down] = steer[event.key];
+    if (event.shiftKey) zoom.pan(-6 * across, -12 * down); else viewer?.change(across, down);
+  }
+  else if (event.ctrlKey || event.metaKey || event.altKey) return;
+  else if (key === "0") asShown();
+  else if (key === "+" || key === "=") zoom.closer();
+  else if (key === "-") zoom.further();
   else if (key === "i") viewer?.invert();
   else if (key === "w") { event.preventDefault(); spot.toggle(); }
   else if (key === "c") compare.toggle();

@@ -5,6 +5,7 @@ import { apart, byId, el, show, thumbnail } from "./dom.js";
 export function priors(answer, own) {
   show(byId("priors"), answer.priors.length > 0);
   const day = own?.study_date;
+  byId("priors-order").textContent = answer.priors.some((hit) => hit.image.study_date) ? ", in time order" : ", undated";
   const strip = answer.priors.map((hit) => item(hit.image, apart(hit.image.study_date, day) || hit.image.study_date || "undated", `cosine ${hit.score.toFixed(3)}`));
   if (own) {
     const later = answer.priors.findIndex((hit) => day && (!hit.image.study_date || hit.image.study_date > day));

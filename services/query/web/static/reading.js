@@ -5,7 +5,8 @@ import { byId, el, show, words } from "./dom.js";
 function phrase({ finding, words: given, polarity, side, severity }) {
   const what = [severity, side, finding ? words(finding) : `“${given}”`].filter(Boolean).join(" ");
   if (!finding) return [el("span", { class: "plain" }, what)];
-  return [el("span", { class: `read ${polarity}` }, what), " — ", el("b", { class: polarity }, polarity)];
+  const said = given.toLowerCase().includes(words(finding)) ? "" : ` (“${given}”)`;
+  return [el("span", { class: `read ${polarity}` }, what), `${said} — `, el("b", { class: polarity }, polarity)];
 }
 
 // plain: were words taken as typed?  switched: ask the other way.
