@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from services.analytics import gpu, lists
+from services.analytics import gpu, lists, nearest
 from services.analytics.progress import Progress
 from services.core.errors import ErrorCode, HilumError
 
@@ -88,25 +88,17 @@ def exact(
     progress: object = None,
     patients: NDArray[np.int32] | None = None,
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Exact neighbours of `rows`: ids and cosine distances, (R, k) each. Films at equal distance come by their row."""
-    films = len(unit)
-    ids = np.empty((len(rows), k), dtype=np.int32)
-    distances = np.empty((len(rows), k), dtype=np.float32)
-    step = max(1, _BLOCK_NUMBERS // films)
+    """Exact neighbours of `rows`: ids and cosine distances, (R, k) each. Films at equal distance come by their row;
+    where there are fewer than k, the rest is infinitely far."""
+    ids, similar = nearest.nobody(len(rows), k)
+    every, step = np.arange(len(unit)), max(1, _BLOCK_NUMBERS // len(unit))
     for start in range(0, len(rows), step):
-        block = rows[start : start + step]
-        similar = unit[block] @ unit.T
-        similar[np.arange(len(block)), block] = -np.inf  # a film is no neighbour of itself; its duplicates are
-        if patients is not None:
-            similar[patients[block][:, None] == patients[None, :]] = -np.inf
-        top = np.argpartition(similar, films - k, axis=1)[:, films - k :]
-        near = np.take_along_axis(similar, top, axis=1)
-        order = np.lexsort((top, -near), axis=1)
-        ids[start : start + step] = np.take_along_axis(top, order, axis=1)
-        distances[start : start + step] = np.clip(1.0 - np.take_along_axis(near, order, axis=1), 0.0, 2.0)
+        at = np.arange(start, min(start + step, len(rows)))
+        block = unit[rows[at]] @ unit.T
+        nearest.offer(block, rows[at], at, every, nearest.ANYBODY if patients is None else patients, ids, similar)
         if callable(progress):
-            progress(start + len(block))
-    return ids, distances
+            progress(start + len(at))
+    return ids, nearest.distances(similar)
 
 
 def of_others(pool: Graph, unit: NDArray[np.float32], k: int, patients: NDArray[np.int32]) -> Graph:

@@ -9,7 +9,7 @@ from sklearn.manifold import trustworthiness as plain_trustworthiness
 from sklearn.metrics import adjusted_rand_score
 from sklearn.neighbors import NearestNeighbors
 
-from services.analytics import cluster, forces, fuzzy, graph, layout, lists, metrics
+from services.analytics import cluster, forces, fuzzy, graph, layout, lists, metrics, nearest
 from services.analytics.progress import Progress
 from services.core.errors import HilumError
 from tests.kit.clustered import KINDS, kind_of, vectors
@@ -64,6 +64,34 @@ def test_large_samples_get_inverted_lists_and_know_their_recall(people: bool) ->
     close = near.ids == true.ids
     assert close.mean() > 0.95
     assert np.allclose(near.distances[close], true.distances[close], atol=1e-5)
+
+
+def test_whoever_is_kept_does_not_depend_on_the_order_of_offers() -> None:
+    random, others = np.random.default_rng(4), 300
+    score = random.integers(0, 40, (5, others)).astype(np.float32) / 40  # many are equally near
+    films = np.arange(2, 7)
+    expected = [
+        [other for other in np.lexsort((np.arange(others), -score[row])) if other != film][:K]
+        for row, film in enumerate(films)
+    ]
+    for _ in range(3):
+        ids, similar = nearest.nobody(5, K)
+        for part in np.array_split(random.permutation(others), 7):
+            nearest.offer(score[:, part], films, np.arange(5), part, nearest.ANYBODY, ids, similar)
+        assert ids.tolist() == expected
+        assert np.array_equal(similar, np.take_along_axis(score, ids, axis=1))
+
+
+def test_cells_are_as_far_apart_either_way_and_compared_for_the_films_of_both() -> None:
+    unit = vectors(1_200, 24, 0.8)
+    cells = lists.sort(unit, 20, 0)
+    assert np.array_equal(cells.apart, cells.apart.T)
+    assert (np.diag(cells.apart) == 0).all()
+    everything = np.ones_like(cells.apart, dtype=bool)
+    ids, distances = lists._look(unit, K, cells.members, everything, lambda done, total: None, nearest.ANYBODY)
+    true = graph.build(unit, K, 0, Progress())
+    assert (ids == true.ids).mean() > 0.999  # to the last bit, products of other blocks differ
+    assert np.allclose(distances, true.distances, atol=1e-6)
 
 
 def test_films_that_lists_cannot_help_are_all_compared() -> None:
