@@ -30,6 +30,7 @@ EDGE = 32
 _FILMS = 256
 _FEWEST = 32  # patients; with fewer, nobody knows what is ordinary here
 _TAIL = 0.5  # per cent of these that are less like any other patient's film than what is let pass
+_ASKED_MOST = 0.9  # however alike an archive's films are: another window or a border is no other picture
 _KEPT_SECONDS = 3600.0  # what is ordinary hardly changes
 _MOST_KEPT = 16  # as many kinds of callers
 _WAYS = {
@@ -54,7 +55,7 @@ class Usual:
         alike = np.where(whose[:, None] == whose[None, :], -1.0, shapes @ shapes.T)
         if len(np.unique(whose)) < _FEWEST:
             return None
-        return cls(shapes, float(np.percentile(alike.max(axis=1), _TAIL)))
+        return cls(shapes, min(float(np.percentile(alike.max(axis=1), _TAIL)), _ASKED_MOST))
 
     def unlike(self, picture: NDArray[np.float32]) -> str:
         """What is to be said of a grey picture (EDGE, EDGE) that looks like none of them; nothing of one that does."""
