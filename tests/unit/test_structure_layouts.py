@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.spatial import procrustes
 from sklearn.manifold import trustworthiness
 
-from services.analytics import fuzzy, graph
+from services.analytics import fuzzy, graph, layout
 from services.analytics.progress import Progress
 from services.analytics.structure import distortion, layouts, together
 from tests.kit.clustered import KINDS, kind_of, vectors
@@ -138,3 +138,41 @@ def test_how_far_groups_go_between_maps_is_the_plain_formula() -> None:
     )
     turned = together.shifts(first, first * 4 - 9, {"some": group})["some"]
     assert turned[1:] == pytest.approx((0.0, 0.0), abs=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stranger", [False, True], ids=["seen twice", "a stranger"])
+def test_maps_drawn_together_are_as_true_and_as_near_as_aligned_umaps(stranger: bool) -> None:
+    """umap-learn's AlignedUMAP at its defaults, on the same vectors: trustworthiness by scikit-learn, and how far films
+    are apart after SciPy's Procrustes. Of a stranger's map neither makes the same."""
+    import umap
+
+    films, random = 500, np.random.default_rng(0)
+    centres, kind = random.standard_normal((30, 24)), random.integers(0, 30, 500)
+    turn = np.linalg.qr(random.standard_normal((48, 48)))[0][:24]
+    units = []
+    for axes, of in ((np.eye(24), kind), (turn, random.permutation(kind) if stranger else kind)):
+        raw = (centres[of] + 0.8 * random.standard_normal((films, 24))) @ axes
+        units.append(np.asarray(raw / np.linalg.norm(raw, axis=1, keepdims=True), np.float32))
+    near = [graph.build(unit, 15, 0, Progress()) for unit in units]
+    alone = [
+        layout.project(fuzzy.weights(one), unit, 0, lambda d, t: None) for one, unit in zip(near, units, strict=True)
+    ]
+    turned = [alone[0], layouts.onto(alone[0], alone[1]).place]
+    spaces = [together.Space(*one) for one in zip(units, near, turned, strict=True)]
+    ours = together.draw(spaces, np.arange(films, dtype=np.int32), 0, lambda d, t: None).together
+    made = umap.AlignedUMAP(n_neighbors=16, metric="cosine", random_state=0, n_epochs=200)
+    theirs = made.fit(units, relations=[{row: row for row in range(films)}]).embeddings_
+
+    def judged(places: list[NDArray[np.float32]]) -> tuple[list[float], float]:
+        trust = [trustworthiness(u, p, n_neighbors=15, metric="cosine") for u, p in zip(units, places, strict=True)]
+        one, other, _ = procrustes(np.asarray(places[0], float), np.asarray(places[1], float))
+        other = other / np.linalg.norm(other)
+        return trust, float(np.linalg.norm(one - other, axis=1).mean() * np.sqrt(films))
+
+    (our_trust, our_apart), (their_trust, their_apart) = judged(ours), judged(list(theirs))
+    assert min(our_trust) > min(their_trust) - 0.02
+    if stranger:
+        assert min(our_apart, their_apart) > 0.9
+    else:
+        assert our_apart < their_apart + 0.05 < 0.4

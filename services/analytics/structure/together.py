@@ -75,7 +75,7 @@ def draw(
     """Of spaces whose maps are turned onto the first."""
     alone = [space.place for space in spaces]
     graphs = [fuzzy.weights(space.near) for space in spaces]
-    found = layout.together(graphs, [_scaled(place, alone[0]) for place in alone], PULL, seed, progress)
+    found = layout.together(graphs, [scaled(place, alone[0]) for place in alone], PULL, seed, progress)
     rows = distortion.rows(len(patients), seed)
     bent = [
         distortion.measure(space.unit, [one, other], space.near, rows)
@@ -89,7 +89,7 @@ def draw(
     )
 
 
-def _scaled(place: Place, like: Place) -> Place:
+def scaled(place: Place, like: Place) -> Place:
     """As wide as `like`: turning one map onto another makes it the smaller the less they agree."""
     centred = place - place.mean(axis=0)
     wide = float(np.linalg.norm(like - like.mean(axis=0)))
@@ -100,14 +100,14 @@ def _kept(bent: Distortion, place: Place, first: Place, patients: NDArray[np.int
     values = np.stack([bent.trustworthiness, bent.continuity, bent.kept], axis=1)
     three = means(values, patients[bent.rows], 0)
     radius = float(np.sqrt(((first - first.mean(axis=0)) ** 2).sum(axis=1).mean()))
-    moved = float(np.linalg.norm(_scaled(place, first) - (first - first.mean(axis=0)), axis=1).mean())
+    moved = float(np.linalg.norm(scaled(place, first) - (first - first.mean(axis=0)), axis=1).mean())
     return Kept(*three, onto(first, place).disparity, moved / max(radius, 1e-12))
 
 
 def shifts(first: Place, place: Place, groups: Mapping[str, NDArray[np.bool_]]) -> dict[str, tuple[int, float, float]]:
     """Group → its films; how far its middle is from where it was on the first map, and its films on average, both in
     radii of the first map. Of maps drawn together: others have no places in common."""
-    here, there = first - first.mean(axis=0), _scaled(place, first)
+    here, there = first - first.mean(axis=0), scaled(place, first)
     radius = max(float(np.sqrt((here**2).sum(axis=1).mean())), 1e-12)
     gone = there - here
     return {
