@@ -48,7 +48,7 @@ from services.core.facts.images import Stored
 from services.core.ids import image_id
 from services.core.models import ModelSpec
 from services.core.store import VectorStore, payload
-from services.engine.supervisor import EngineProcess
+from services.engine.fleet import EngineFleet
 
 EFFORT = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 THREADS = 4
@@ -251,7 +251,7 @@ def run(args: argparse.Namespace, folder: Path) -> dict[str, list[dict[str, Any]
         other = base @ mix + 0.5 * np.random.default_rng(90 + number).normal(size=base.shape).astype(np.float32)
         spaces[f"bench-{number}"] = other / np.linalg.norm(other, axis=1, keepdims=True)
     facts = open_facts(f"sqlite:///{folder / 'facts.db'}")
-    with EngineProcess(folder / "data", log_file=folder / "engine.log", index_after=args.n) as engine:
+    with EngineFleet(folder / "data", index_after=args.n, log_file=folder / "engine.log") as engine:
         store = VectorStore(engine.url, timeout=300)
         fill(store, facts, spaces)
         for name, space in spaces.items():

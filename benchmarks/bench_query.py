@@ -30,8 +30,8 @@ from typing import Any
 import grpc
 import numpy as np
 import qdrant_edge as edge
-from qdrant_client import QdrantClient, models
 from qdrant_client import grpc as wire
+from qdrant_client import models
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[1] / "client")]
 
@@ -107,16 +107,14 @@ def fill(store: VectorStore, facts: Facts, base: np.ndarray) -> None:
 
 
 def wait_for_graph(url: str, model: ModelSpec) -> None:
-    host, port = url.split(":")
-    client = QdrantClient(host=host, grpc_port=int(port), prefer_grpc=True, check_compatibility=False, timeout=300)
-    quiet = 0.0
+    store, quiet = VectorStore(url, timeout=300), 0.0
     while quiet < 15:  # a small collection gets no graph: then every search is exact
-        info = client.get_collection(model.collection)
+        info = store._at(model.collection).get_collection(model.collection)
         if info.status == models.CollectionStatus.GREEN and info.indexed_vectors_count:
             break
         quiet = quiet + 0.5 if info.status == models.CollectionStatus.GREEN else 0.0
         time.sleep(0.5)
-    client.close()
+    store.close()
 
 
 def serve(folder: Path, engine_url: str) -> None:

@@ -10,7 +10,7 @@ from services.core.facts import Facts, images, models
 from services.core.models import ModelSpec
 from services.core.types import ImageRecord
 
-_AHEAD = 24  # records read together with one that is looked at
+_AHEAD = 24  # records read together with one that is looked at, once those that are surely looked at are through
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +25,12 @@ class Committed:
     """The films behind some ids whose facts are committed. Their ledger is read at once; records when they are looked
     at, in the order in which that is expected: of many candidates few are shown."""
 
-    def __init__(self, facts: Facts, held: dict[str, set[str]]) -> None:
+    def __init__(self, facts: Facts, held: Mapping[str, frozenset[str]]) -> None:
         self._facts, self._held = facts, held
         self._records: dict[str, ImageRecord] = {}
         self._order: list[str] = []
         self._place: dict[str, int] = {}
+        self._ahead = _AHEAD
 
     @classmethod
     def read(cls, facts: Facts, ids: Collection[str]) -> Committed:
@@ -39,15 +40,17 @@ class Committed:
         """Is the film's vector of this model committed?"""
         return spec.fingerprint in self._held.get(image_id, ())
 
-    def expect(self, ids: Sequence[str]) -> None:
-        """Records will be looked at in this order."""
+    def expect(self, ids: Sequence[str], surely: int) -> None:
+        """Records will be looked at in this order, `surely` so many of them."""
         self._order, self._place = list(ids), {image_id: place for place, image_id in enumerate(ids)}
+        self._ahead = max(surely, 1)
 
     def record(self, image_id: str) -> ImageRecord:
         """One of these films; those expected next are read with it. Raises NOT_FOUND for one that has gone since."""
         if image_id not in self._records:
             start = self._place.get(image_id)
-            self.fetch([image_id] if start is None else self._order[start : start + _AHEAD])
+            self.fetch([image_id] if start is None else self._order[start : start + self._ahead])
+            self._ahead = _AHEAD
         if image_id not in self._records:
             raise HilumError(ErrorCode.NOT_FOUND, "a film was removed while it was looked for; ask again")
         return self._records[image_id]

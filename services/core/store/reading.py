@@ -56,9 +56,7 @@ class Reading(Connection):
         """The stored vector of a film: spec.shape float32. Raises NOT_FOUND."""
         points = self._get(spec, [image_id], self._timeout)
         if not points:
-            raise HilumError(
-                ErrorCode.NOT_FOUND, "this film is not stored with this model; choose another model or film"
-            )
+            raise _not_stored()
         return _numbers(points).reshape(spec.shape)
 
     def query(
@@ -92,6 +90,31 @@ class Reading(Connection):
             [Scored(point.id.uuid, point.score / np.atleast_2d(vector).shape[0]) for point in answer.result]
             for vector, answer in zip(vectors, answers, strict=True)
         ]
+
+    def nearest(
+        self,
+        spec: ModelSpec,
+        by: NDArray[np.float32] | str,
+        limit: int,
+        where: models.Filter | None = None,
+        exact: bool = False,
+    ) -> list[Scored]:
+        """The `limit` films nearest to one vector, or to a stored film, which itself is not among them. Raises
+        NOT_FOUND for a film that is not stored with this model."""
+        if not isinstance(by, str):
+            return self.query(spec, [by], limit, where, exact)[0]
+        request = wire.QueryPoints(
+            collection_name=spec.collection, query=wire.Query(nearest=wire.VectorInput(id=wire.PointId(uuid=by))),
+            using=IMAGE_VECTOR, filter=_filter(where), limit=limit, params=_params(limit, exact, where),
+            with_payload=_NO_PAYLOAD,
+        )  # fmt: skip
+        try:
+            answer = self._read(spec, lambda stub: stub.Query(request, timeout=self._timeout)).result
+        except HilumError as error:
+            if error.code is ErrorCode.NOT_FOUND:
+                raise _not_stored() from error
+            raise
+        return [Scored(point.id.uuid, point.score / spec.tokens) for point in answer]
 
     def recommend(
         self,
@@ -174,6 +197,10 @@ class Reading(Connection):
 
     def _read(self, spec: ModelSpec, call: Callable[[wire.PointsStub], Any]) -> Any:
         return self._ask(spec.collection, lambda engine: call(engine.grpc_points), READ_PATIENCE)
+
+
+def _not_stored() -> HilumError:
+    return HilumError(ErrorCode.NOT_FOUND, "this film is not stored with this model; choose another model or film")
 
 
 def _params(limit: int, exact: bool, where: models.Filter | None) -> wire.SearchParams:

@@ -90,8 +90,10 @@ def fill_value(target: json_with_int_pb2.Value, item: Any) -> None:
 def scored_point(hit: Any) -> points_pb2.ScoredPoint:
     """The answer for one hit of an Edge query."""
     out = points_pb2.ScoredPoint(id=id_message(hit.id), score=hit.score, version=hit.version)
-    fill_payload(out.payload, hit.payload)
-    fill_vectors(out, hit.vector)
+    if payload := hit.payload:
+        fill_payload(out.payload, payload)
+    if (vector := hit.vector) is not None:
+        fill_vectors(out, vector)
     _fill_order(out, hit.order_value)
     return out
 

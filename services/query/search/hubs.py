@@ -11,7 +11,8 @@ from services.core.facts.densities import Density
 from services.core.store import Scored
 from services.query.asked import Hubs
 
-_FRESH = 30.0  # seconds that the mean over an archive is taken for its present one
+# Seconds that the mean over an archive is taken for its present one; and where none was measured, that it is for that.
+_FRESH, _NONE_YET = 30.0, 1.0
 
 
 class Crowding:
@@ -30,7 +31,7 @@ class Crowding:
 
     def _mean(self, fingerprint: str) -> float:
         read, mean = self._means.get(fingerprint, (-_FRESH, 0.0))
-        if not mean or time.monotonic() - read > _FRESH:  # it reads every film that was measured
+        if time.monotonic() - read > (_FRESH if mean else _NONE_YET):  # it reads every film that was measured
             mean = densities.usual(self._facts, fingerprint)[2]
             self._means[fingerprint] = time.monotonic(), mean
         return mean

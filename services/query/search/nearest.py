@@ -70,9 +70,9 @@ class Nearest:
         condition = filters.to_qdrant(filters.all_of(where, ask.where))
         if ask.liked is not None and ask.disliked is not None:
             return self._store.recommend(spec, ask.liked, ask.disliked, depth, condition, exact)
-        found = self._store.query(spec, [ask.vector], depth, condition, exact)[0]
+        found = self._store.nearest(spec, ask.by, depth, condition, exact)
         if not exact:
-            self._sampler.saw(spec, ask.vector, condition, found)
+            self._sampler.saw(spec, ask.by, condition, found)
         return found
 
 

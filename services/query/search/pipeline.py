@@ -140,7 +140,7 @@ class Search:
             read = self._read(asked, where, depth)
             _check(cancelled)
             ranked = self._ranked(asked, read)
-            read.committed.expect([film.image_id for film in ranked])
+            read.committed.expect([film.image_id for film in ranked], self._pool(query) + _SPARE)
             shown, enough = arrange(
                 ranked, read.committed.record, query.showing,
                 self._pool(query), self._same(asked.specs[0]),

@@ -43,12 +43,13 @@ LATERAL = equals("view", "LATERAL")
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One vector to search with: (D,), or (T, D) with several tokens. `where`: which films may answer it besides.
+    """One vector to search with: (D,), or (T, D) with several tokens; or the id of a stored film, which the engine then
+    looks up itself. `where`: which films may answer it besides.
 
-    liked, disliked: (N, D) vectors to recommend by instead; `vector` is then the mean of those liked.
+    liked, disliked: (N, D) vectors to recommend by instead; `by` is then the mean of those liked.
     """
 
-    vector: Vector
+    by: Vector | str
     where: Expr | None = None
     liked: Vector | None = None
     disliked: Vector | None = None
@@ -72,7 +73,9 @@ class Questions:
             case None:
                 return []
             case StudyFilms() as study:
-                return self._study(study, spec)
+                return [Ask(vector, where) for vector, where in self._views(study, spec)]
+            case StoredFilm(image_id):
+                return [Ask(image_id)]
             case Liked() as marked:
                 return [self._recommended(marked, spec)]
             case Mixture(several):
@@ -108,8 +111,7 @@ class Questions:
                 text = report_query(self._facts, dataset, study_id, section)
                 return self._words(text, spec, query.ranking.reading)
             case StudyFilms():
-                asks = self._study(one, spec)
-                return asks[0].vector
+                return self._views(one, spec)[0][0]
 
     def _words(self, text: str, spec: ModelSpec, reading: Reading) -> Vector:
         if reading is Reading.PLAIN:
@@ -118,21 +120,22 @@ class Questions:
         found = encoded(spec, lambda: self._encode.encode_prompts(plan.request(spec.name), spec.fingerprint))
         return found[0] if len(found) == 1 and plan.parts[0].weight > 0 else plan.vector(found)
 
-    def _study(self, study: StudyFilms, spec: ModelSpec) -> list[Ask]:
-        """Frontal films by their mean, lateral films by theirs: a mean over both is near neither."""
+    def _views(self, study: StudyFilms, spec: ModelSpec) -> list[tuple[Vector, Expr]]:
+        """Frontal films by their mean, lateral films by theirs, and what such films are: a mean over both is near
+        neither."""
         if spec.tokens > 1:
             raise HilumError(
                 ErrorCode.FAILED_PRECONDITION, f"{spec.name} compares films by several vectors; ask by one film"
             )
-        asks = []
+        found = []
         records = own.of(self._facts, study)
         for where, those in ((not_(LATERAL), _of(records, False)), (LATERAL, _of(records, True))):
             _, vectors = self._store.vectors(spec, ids=those)
             if len(vectors):
-                asks.append(Ask(unit(unit(vectors).mean(0)), where))
-        if not asks:
+                found.append((unit(unit(vectors).mean(0)), where))
+        if not found:
             raise HilumError(ErrorCode.NOT_FOUND, "this study is not stored with this model; choose another model")
-        return asks
+        return found
 
     def _recommended(self, marked: Liked, spec: ModelSpec) -> Ask:
         """Marked films that the model does not hold say nothing to it."""

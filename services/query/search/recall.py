@@ -28,7 +28,7 @@ log = get_logger("query")
 @dataclass(frozen=True, slots=True)
 class _Asked:
     spec: ModelSpec
-    vector: Vector
+    by: Vector | str
     where: qdrant.Filter | None
     found: tuple[str, ...]
 
@@ -43,11 +43,11 @@ class RecallSampler:
         if share:
             self._thread.start()
 
-    def saw(self, spec: ModelSpec, vector: Vector, where: qdrant.Filter | None, found: Sequence[Scored]) -> None:
+    def saw(self, spec: ModelSpec, by: Vector | str, where: qdrant.Filter | None, found: Sequence[Scored]) -> None:
         """Perhaps compare this answer of the index, best first, with the exact one."""
         if len(found) >= _K and random.random() < self._share:
             with contextlib.suppress(queue.Full):
-                self._waiting.put_nowait(_Asked(spec, vector, where, tuple(one.image_id for one in found[:_K])))
+                self._waiting.put_nowait(_Asked(spec, by, where, tuple(one.image_id for one in found[:_K])))
 
     def close(self) -> None:
         if self._thread.is_alive():
@@ -57,7 +57,7 @@ class RecallSampler:
     def _work(self) -> None:
         while (asked := self._waiting.get()) is not None:
             try:
-                exact = self._store.query(asked.spec, [asked.vector], _K, asked.where, exact=True)[0]
+                exact = self._store.nearest(asked.spec, asked.by, _K, asked.where, exact=True)
                 recall = recall_of(asked.found, exact)
                 recalls.save(self._facts, asked.spec.fingerprint, _K, recall, asked.where is not None)
                 metrics.ANN_RECALL.labels(str(asked.where is not None).lower()).observe(recall)
