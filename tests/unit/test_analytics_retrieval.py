@@ -22,9 +22,13 @@ from services.core.blobs import Blobs
 from services.core.errors import HilumError
 from services.core.facts import Facts, searches
 from services.core.store import VectorStore
+from services.engine.supervisor import EngineProcess
 from tests.kit import clustered
 from tests.kit.analyses import make
+from tests.kit.archive import Archive, spot
+from tests.kit.places import PlacesEncoder
 from tests.kit.records import make_record, make_spec
+from tests.kit.served import served
 
 
 @st.composite
@@ -227,6 +231,52 @@ def test_what_people_marked_is_relevant(archive: Path, facts: Facts, store: Vect
     assert 20 <= run.json("manifest.json")["queries"] <= 30
 
 
+def test_words_whose_answers_were_marked_ask_too(facts: Facts, engine: EngineProcess, tmp_path: Path) -> None:
+    """Marks of searches in words: an encoder that reads them puts the bright left before the right, one that reads none
+    leaves them out."""
+    store = VectorStore(engine.url)
+    archive = Archive(
+        facts, store, Blobs(tmp_path / "blobs"), [PlacesEncoder("reads"), PlacesEncoder("mute", 24, 1, False)]
+    )
+    archive.open()
+    films = [archive.add(f"f{n}", spot(0.5, (n + 1) / 21), patient_id=f"p{n}", phash="").image_id for n in range(20)]
+    archive.settle()
+    for text, right in (("left", films[:6]), ("right", films[-6:])):
+        kept = searches.save(facts, "local", text, {"query": {"text": text}})
+        searches.mark(facts, "local", kept.search_id, dict.fromkeys(films, 0) | dict.fromkeys(right, 2))
+    by_film = searches.save(facts, "local", "film", {"query": {"image_id": films[3]}})
+    searches.mark(facts, "local", by_film.search_id, {films[4]: 1, films[2]: 1, films[15]: 0})
+    assert searches.judged(facts, "local", "text")["left", films[0]] == 2
+    asked = {"k": 5, "retrieval": {"relevance": "marks", "depths": [5], "correct": True}}
+    with served([archive.encode_api]) as where:
+        run = make(tmp_path, facts, store, encode=where.grpc, models=["reads"], **asked)
+        with pytest.raises(HilumError, match="words that all these models read"):
+            make(tmp_path, facts, store, encode=where.grpc, models=["reads", "mute"], **asked)
+    manifest = run.json("manifest.json")
+    assert (manifest["queries"], manifest["words"], manifest["asking_patients"]) == (3, 2, 1)
+    assert "1 films of 1 patients and 2 questions in words asked" in run.report
+    table = pq.read_table(run.folder / "queries.parquet").to_pydict()
+    found = {
+        asks: value
+        for asks, name, value in zip(table["image_id"], table["retriever"], table["nDCG@5"], strict=True)
+        if name == "reads"
+    }
+    expected = {}
+    for text, right in (("left", films[:6]), ("right", films[-6:])):
+        [vector] = archive.encoders[0].encode_texts([text])
+        ids, unit = store.vectors(archive.encoders[0].spec, ids=films)
+        ranked = [ids[n] for n in np.argsort(-(unit @ vector), kind="stable")]
+        [value] = ir_measures.iter_calc(
+            [nDCG @ 5], {"q": {film: 2 * (film in right) for film in films}},
+            {"q": {film: float(-place) for place, film in enumerate(ranked)}},
+        )  # fmt: skip
+        expected[text] = value.value
+    assert {text: found[text] for text in expected} == pytest.approx(expected, abs=1e-6)
+    assert expected["left"] == 1
+    archive.close()
+    store.close()
+
+
 def test_what_cannot_be_asked_says_why(archive: Path, facts: Facts, store: VectorStore) -> None:
     for asked, says in (
         ({"relevance": "colour"}, "findings, view, patient, marks"),
@@ -239,3 +289,7 @@ def test_what_cannot_be_asked_says_why(archive: Path, facts: Facts, store: Vecto
             make(archive, facts, store, models=["sharp"], k=5, retrieval=asked)
     with pytest.raises(HilumError, match="no finding is stated"):
         make(archive, facts, store, models=["sharp"], k=5, filter="labels.pneumothorax = uncertain", retrieval={})
+    with pytest.raises(HilumError, match=r"1 finding is stated present and never absent: .*`universe`"):
+        make(archive, facts, store, models=["sharp"], k=5, filter="labels.edema = present", retrieval={})
+    with pytest.raises(HilumError, match="no film states 1 of these labels; did you mean edema"):
+        make(archive, facts, store, models=["sharp"], k=5, labels=["edemma"], retrieval={})

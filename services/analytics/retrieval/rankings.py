@@ -23,11 +23,20 @@ _REACH = 64  # times the films wanted: how far down a ranking they are looked fo
 @dataclass(frozen=True)
 class Space:
     """A model's films. unit: (N, D) float32, L2-normalised.  density: (N,) mean cosine with the neighbours, for
-    correction."""
+    correction.  words: (M, D) of texts that ask, too."""
 
     name: str
     unit: NDArray[np.float32]
     density: NDArray[np.float32] | None = None
+    words: NDArray[np.float32] | None = None
+
+    def asking(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """(B, D): films, and behind them words."""
+        mine = self.unit[np.minimum(rows, len(self.unit) - 1)]
+        texts = rows >= len(self.unit)
+        if self.words is not None and texts.any():
+            mine[texts] = self.words[rows[texts] - len(self.unit)]
+        return mine
 
 
 @dataclass
@@ -51,12 +60,14 @@ def evaluate(
     seed: int,
     progress: Progress,
 ) -> dict[str, Scores]:
-    """Question → its scores, for those of the films `rows` that can ask it.
+    """Question → its scores, for those of the films (and words, behind them) `rows` that can ask it.
 
+    patients: (N + M,) of the films, and one apiece of the words.
     methods: corrections beside none ("").  fuse: also the reciprocal-rank fusion of all spaces, for each method.
     """
     random, parts = np.random.default_rng(seed), {question.name: _Parts() for question in questions}
-    step = max(1, _BLOCK // len(patients))
+    films = len(spaces[0].unit)
+    step = max(1, _BLOCK // films)
     progress("rankings", 0, len(rows))
     for start in range(0, len(rows), step):
         block = rows[start : start + step]
@@ -65,8 +76,9 @@ def evaluate(
         for question, mine in asking:
             parts[question.name].begin(block[mine], graded[question.name], depths)
         own = any(question.own for question in questions)
-        barred = np.zeros((len(block), len(patients)), dtype=bool) if own else patients[block][:, None] == patients
-        barred[np.arange(len(block)), block] = True
+        barred = np.zeros((len(block), films), dtype=bool) if own else patients[block][:, None] == patients[:films]
+        itself = np.flatnonzero(block < films)
+        barred[itself, block[itself]] = True
         for name, order in _orders(spaces, block, barred, methods, fuse, random):
             for question, mine in asking:
                 parts[question.name].add(name, order[mine], depths)
@@ -85,7 +97,7 @@ def _orders(
     """Retriever → (B, N) films, best first; equal scores in the order of rows, barred films last."""
     fused = {method: np.zeros(barred.shape, dtype=np.float64) for method in methods} if fuse else {}
     for space in spaces:
-        cosine = space.unit[block] @ space.unit.T
+        cosine = space.asking(block) @ space.unit.T
         for method in methods:
             score = corrected(method, cosine, space.density) if space.density is not None else cosine
             order = _order(score, barred)

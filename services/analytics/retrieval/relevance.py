@@ -22,7 +22,8 @@ ALL = "any"
 class Question:
     """One notion of relevance over N films.
 
-    asks: (N,) films that can ask.  has, known: (N, C) what each film has of C classes, and where that is known.
+    asks: (N,) films that can ask, and behind them, where words ask, too, (N + M,) those.  has, known: (N, C) what each
+    film has of C classes, and where that is known.
     own: what is relevant is the patient's own other films, and everybody's films are judged.
     """
 
@@ -35,6 +36,7 @@ class Question:
     def grades(self, rows: NDArray[np.int64], patients: NDArray[np.int32]) -> NDArray[np.float32]:
         """(B, N) float32 for the films `rows` that ask: how many classes each film shares with it, 0 for none.
 
+        patients: (N,) of the films, and of words behind them, which are nobody's.
         OUT where none of the asking film's classes is known, and for films that are no answer: its own patient's.
         """
         same = patients[rows][:, None] == patients[None, :]
@@ -55,20 +57,27 @@ class Marked(Question):
 
     def grades(self, rows: NDArray[np.int64], patients: NDArray[np.int32]) -> NDArray[np.float32]:
         """(B, N): the grades given, OUT where nobody said anything."""
-        grades = np.full((len(rows), len(patients)), OUT, dtype=np.float32)
-        place = np.full(len(patients), -1, dtype=np.int64)
+        grades = np.full((len(rows), len(self.has)), OUT, dtype=np.float32)
+        place = np.full(len(self.asks), -1, dtype=np.int64)
         place[rows] = np.arange(len(rows))
         mine = place[self.pairs[:, 0]] >= 0
         grades[place[self.pairs[mine, 0]], self.pairs[mine, 1]] = self.given[mine]
-        return np.where(patients[rows][:, None] == patients[None, :], np.float32(OUT), grades)
+        return np.where(patients[rows][:, None] == patients[None, : len(self.has)], np.float32(OUT), grades)
 
 
-def by_marks(films: Sample, judged: Mapping[tuple[str, str], int]) -> list[Question]:
-    """Films that people marked as relevant to one that asks, as far as both are in the sample."""
+def by_marks(
+    films: Sample, judged: Mapping[tuple[str, str], int], texts: Sequence[str], of_texts: Mapping[tuple[str, str], int]
+) -> list[Question]:
+    """Films that people marked as relevant to a film or to words that ask, as far as films are in the sample.
+
+    of_texts: (text, film) → grade.  texts: these texts; they ask behind the films.
+    """
     row = {image_id: number for number, image_id in enumerate(films.ids)}
-    there = [(row[one], row[other], grade) for (one, other), grade in judged.items() if one in row and other in row]
+    asking = row | {text: len(films) + number for number, text in enumerate(texts)}
+    every = [*judged.items(), *of_texts.items()]
+    there = [(asking[one], row[other], grade) for (one, other), grade in every if one in asking and other in row]
     told = np.array(there, dtype=np.int64).reshape(-1, 3)
-    asks = np.zeros(len(films), dtype=bool)
+    asks = np.zeros(len(films) + len(texts), dtype=bool)
     asks[told[told[:, 2] > 0, 0]] = True
     nothing = np.zeros((len(films), 0), dtype=np.float32)
     return [Marked(ALL, asks, nothing, nothing, pairs=told[:, :2], given=told[:, 2].astype(np.float32))]
@@ -101,12 +110,13 @@ def by_patient(films: Sample) -> list[Question]:
 
 
 def subgroups(films: Sample, rows: NDArray[np.int64]) -> dict[str, NDArray[np.bool_]]:
-    """Name → which of the asking films `rows` belong to it: by sex, decade pairs of age, view and dataset."""
+    """Name → which of the asking films `rows` belong to it: by sex, decade pairs of age, view, dataset; and words."""
     found: dict[str, NDArray[np.bool_]] = {}
     for name, values in (("sex", films.sex), ("view", films.view), ("dataset", films.dataset)):
-        mine = np.array([values[row] for row in rows], dtype=object)
+        mine = np.array([values[row] if row < len(films) else "" for row in rows], dtype=object)
         found |= {f"{name} {value}": mine == value for value in sorted(set(mine) - {""})}
-    age = films.age[rows]
+    found["questions in words"] = rows >= len(films)
+    age = np.append(films.age, np.nan)[np.minimum(rows, len(films))]
     for low, high in ((0, 20), (20, 40), (40, 60), (60, 80), (80, 200)):
         found[f"age {low}–{high}" if high < 200 else f"age {low} and over"] = (age >= low) & (age < high)
     return {name: inside for name, inside in found.items() if inside.any()}

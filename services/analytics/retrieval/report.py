@@ -22,8 +22,9 @@ _ABOUT = {
     "shares a finding with the one that asks, and counts for as much as they share. Films of which nothing is stated "
     "on those findings are taken out of the answer before measuring.",
     "view": "Each film asks; films of its own patient are left out of the answer. Relevant are films of the same view.",
-    "marks": "The films of saved searches ask; relevant is what people marked so, by grade, as reader studies keep it. "
-    "Films that nobody marked are taken out of the answer before measuring.",
+    "marks": "The films and the words of saved searches ask; relevant is what people marked so, by grade, as reader "
+    "studies keep it. Words are read as they stand, and ask where all the models read words. Films that nobody marked "
+    "are taken out of the answer before measuring.",
     "patient": "Each film of a patient with several asks; relevant are the patient's other films, among everybody's.",
 }
 
@@ -73,14 +74,19 @@ def headlines(depths: Sequence[int]) -> list[str]:
 
 
 def page(
-    asked: RetrievalAsked, groups: Sequence[Group], tests: Mapping[str, Mapping[str, Any]], headline: Sequence[str]
+    asked: RetrievalAsked,
+    groups: Sequence[Group],
+    tests: Mapping[str, Mapping[str, Any]],
+    headline: Sequence[str],
+    words: int = 0,
 ) -> Page:
-    """The whole report."""
+    """The whole report. words: so many of those who asked."""
     whole, deepest = groups[0], asked.depths[-1]
     page = Page(f"Retrieval by {asked.relevance}", _ABOUT[asked.relevance])
     page.heading(
         "All queries",
-        f"{len(whole.patients):,} films of {len(np.unique(whole.patients)):,} patients asked. mAP@k is over the "
+        f"{len(whole.patients) - words:,} films of {len(np.unique(whole.patients)) - words:,} patients"
+        f"{f' and {words:,} questions in words' if words else ''} asked. mAP@k is over the "
         "relevant films there is room for among k; nDCG counts shared findings, its binary form any of them. The last "
         "row is what a retriever of random films is expected to get.",
     )

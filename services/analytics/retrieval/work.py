@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from services.analytics import graph, thumbnails
+from services.analytics import encoding, graph, thumbnails
 from services.analytics.bench import Bench
 from services.analytics.hubs.measures import density
 from services.analytics.page import Page
@@ -31,8 +31,10 @@ LEAST = 10  # films of a finding or subgroup that ask; fewer are not reported ap
 def run(bench: Bench[RetrievalAsked]) -> None:
     """Make the run in the bench's folder."""
     asked, films = bench.asked, bench.films
-    questions = _questions(bench)
+    texts = _texts(bench)
+    questions = _questions(bench, list(texts))
     rows = _asking(questions[0], asked)
+    people = np.append(films.patients, np.arange(len(texts), dtype=np.int32) + films.patients.max(initial=0) + 1)
     methods = ["", *METHODS] if asked.correct else [""]
     with ExitStack() as opened:
         spaces = []
@@ -44,23 +46,26 @@ def run(bench: Bench[RetrievalAsked]) -> None:
                 build = partial(graph.build, unit, asked.k, asked.seed, bench.progress, stage, patients=films.patients)
                 near = bench.once(stage, build)
                 dense = density(near, asked.k)
-            spaces.append(Space(spec.name, unit, dense))
+            words = encoding.texts(bench.encode, spec, list(texts), bench.progress) if texts else None
+            spaces.append(Space(spec.name, unit, dense, words))
         evaluate = partial(
-            rankings.evaluate, spaces, questions, rows, films.patients, asked.depths, methods, asked.fuse, asked.seed,
+            rankings.evaluate, spaces, questions, rows, people, asked.depths, methods, asked.fuse, asked.seed,
             bench.progress,
         )  # fmt: skip
-        scores = bench.once("rankings", evaluate, questions)
+        scores = bench.once("rankings", evaluate, questions, list(texts))
     bench.progress("intervals", 0, len(scores))
-    groups = _groups(bench, scores)
+    groups = _groups(bench, scores, people)
     for done, group in enumerate(groups, 1):
         group.measure(asked.seed)
         bench.progress("intervals", done, len(groups))
     whole, headline = groups[0], report.headlines(asked.depths)
     tests = {name: _tests(whole, name, headline, asked.seed) for name in whole.retrievers if name != RANDOM}
-    page = report.page(asked, groups, tests, headline)
+    by_films = rows[rows < len(films)]
+    words = len(rows) - len(by_films)
+    page = report.page(asked, groups, tests, headline, words)
     _cases(bench, page, scores[ALL], headline[0])
     bench.table("figures", report.columns(groups))
-    bench.table("queries", _queries(bench, scores[ALL]))
+    bench.table("queries", _queries(bench, scores[ALL], people, list(texts)))
     metrics = {
         name: {
             "against": {
@@ -73,18 +78,29 @@ def run(bench: Bench[RetrievalAsked]) -> None:
         }
         for name in whole.retrievers
     }
-    asking = len(np.unique(films.patients[rows]))
-    bench.finish(metrics, page, queries=len(rows), asking_patients=asking, relevance=asked.relevance)
+    asking = len(np.unique(films.patients[by_films]))
+    bench.finish(metrics, page, queries=len(rows), asking_patients=asking, words=words, relevance=asked.relevance)
 
 
-def _questions(bench: Bench[RetrievalAsked]) -> list[Question]:
+def _texts(bench: Bench[RetrievalAsked]) -> dict[str, None]:
+    """Questions in words whose answers were marked, where all models read words and somebody encodes them."""
+    if bench.asked.relevance != "marks" or not all(spec.text_space for spec in bench.specs):
+        return {}
+    if not bench.settings.encode:
+        return {}
+    marked = searches.judged(bench.facts, OWNER, "text")
+    return dict.fromkeys(text for (text, _), grade in sorted(marked.items()) if grade > 0)
+
+
+def _questions(bench: Bench[RetrievalAsked], texts: list[str]) -> list[Question]:
     films = bench.films
     if bench.asked.relevance == "patient":
         return relevance.by_patient(films)
     if bench.asked.relevance == "view":
         return relevance.by_view(films)
     if bench.asked.relevance == "marks":
-        return relevance.by_marks(films, searches.judged(bench.facts, OWNER))
+        of_texts = searches.judged(bench.facts, OWNER, "text")
+        return relevance.by_marks(films, searches.judged(bench.facts, OWNER), texts, of_texts)
     if not bench.labels:
         raise HilumError(
             ErrorCode.FAILED_PRECONDITION,
@@ -101,24 +117,26 @@ def _asking(question: Question, asked: RetrievalAsked) -> NDArray[np.int64]:
         raise HilumError(
             ErrorCode.FAILED_PRECONDITION,
             "fewer than two films can ask: none of the sample has something in common to look for (of marks: none was "
-            "marked as relevant to one of them); widen the filter",
+            "marked as relevant to one of them, or to words that all these models read); widen the filter",
         )
     if len(able) > asked.queries:
         able = np.sort(np.random.default_rng(asked.seed).choice(able, asked.queries, replace=False))
     return able
 
 
-def _groups(bench: Bench[RetrievalAsked], scores: Mapping[str, Scores]) -> list[report.Group]:
+def _groups(
+    bench: Bench[RetrievalAsked], scores: Mapping[str, Scores], people: NDArray[np.int32]
+) -> list[report.Group]:
     """Everything with intervals of its own: all queries, each finding or view, each subgroup of those who ask."""
     films = bench.films
-    found = [report.Group("", ALL, scores[ALL], films.patients[scores[ALL].rows])]
+    found = [report.Group("", ALL, scores[ALL], people[scores[ALL].rows])]
     for name, one in scores.items():
         if name != ALL and len(one.rows) >= LEAST:
-            found.append(report.Group("by", name, one, films.patients[one.rows]))
+            found.append(report.Group("by", name, one, people[one.rows]))
     rows = scores[ALL].rows
     for name, inside in relevance.subgroups(films, rows).items():
         if LEAST <= inside.sum() < len(rows):
-            found.append(report.Group("of", name, scores[ALL], films.patients[rows], inside))
+            found.append(report.Group("of", name, scores[ALL], people[rows], inside))
     return found
 
 
@@ -140,13 +158,16 @@ def _tests(whole: report.Group, name: str, headline: Sequence[str], seed: int) -
     }
 
 
-def _queries(bench: Bench[RetrievalAsked], scores: Scores) -> dict[str, Any]:
-    """One row for each film that asked and each retriever: its value of every measure."""
+def _queries(
+    bench: Bench[RetrievalAsked], scores: Scores, people: NDArray[np.int32], texts: list[str]
+) -> dict[str, Any]:
+    """One row for each film (or words) that asked and each retriever: its value of every measure."""
     names = list(next(iter(scores.values.values())))
-    ids = [bench.films.ids[row] for row in scores.rows]
+    every = [*bench.films.ids, *texts]
+    ids = [every[row] for row in scores.rows]
     table: dict[str, Any] = {
         "retriever": [name for name in names for _ in ids], "image_id": ids * len(names),
-        "patient": np.tile(bench.films.patients[scores.rows], len(names)),
+        "patient": np.tile(people[scores.rows], len(names)),
     }  # fmt: skip
     for measure, by in scores.values.items():
         table[measure] = np.concatenate([by[name] for name in names])
@@ -157,14 +178,14 @@ def _cases(bench: Bench[RetrievalAsked], page: Page, scores: Scores, measure: st
     """Pictures of the films answered worst by the first model, each with what was found first: for a reader to judge
     whether the label, the film or the model is wrong."""
     name = bench.specs[0].name
-    value = scores.values[measure][name]
+    value = np.where(scores.rows < len(bench.films), scores.values[measure][name], np.nan)  # words have no picture
     worst = np.argsort(np.where(np.isfinite(value), value, np.inf), kind="stable")[:most]
     page.heading(
         f"Answered worst by {name}",
         "A film that asked, then what was found first. A reader tells whether its label is wrong, it shows something "
         "else in common, or the model is mistaken.",
     )
-    for query in worst:
+    for query in worst[np.isfinite(value[worst])]:
         shown = [scores.rows[query], *(row for row in scores.first[name][query] if row >= 0)]
         ids = [bench.films.ids[row] for row in shown]
         pictures = thumbnails.thumbnails(bench.facts, bench.blobs, ids, bench.progress)

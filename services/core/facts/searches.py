@@ -97,16 +97,19 @@ def marked(facts: Facts, owner: str, search_id: str) -> dict[str, int]:
         return dict(db.execute(query.order_by(marks.c.created_at.desc(), marks.c.image_id)).tuples().all())
 
 
-def judged(facts: Facts, owner: str) -> dict[tuple[str, str], int]:
-    """(film asked with, film marked) → grade, over all of `owner`'s questions that ask with a stored film; where
-    several of them mark a film, the last word counts."""
+def judged(facts: Facts, owner: str, by: str = "image_id") -> dict[tuple[str, str], int]:
+    """(film asked with, film marked) → grade, over all of `owner`'s questions that ask with a stored film and nothing
+    else; where several of them mark a film, the last word counts.
+
+    by: ``text`` for questions in words, which then stand in the film's place.
+    """
     query = select(searches.c.request, marks.c.image_id, marks.c.grade)
     query = query.join(marks, marks.c.search_id == searches.c.search_id)
     mine = query.where(searches.c.owner == owner, marks.c.owner == owner)
     found: dict[tuple[str, str], int] = {}
     with facts.read() as db:
         for request, image_id, grade in db.execute(mine.order_by(marks.c.created_at, marks.c.search_id)):
-            asked = request.get("query", {}).get("image_id")
+            asked = request.get("query", {}).get(by)
             if asked:
                 found[asked, image_id] = grade
     return found
