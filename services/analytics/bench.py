@@ -100,6 +100,18 @@ class Bench(Generic[A]):
         stated = {name: np.bincount(codes[codes >= 0], minlength=2)[:2] for name, codes in self.films.labels.items()}
         return [name for name, (absent, present) in stated.items() if min(absent, present) >= MIN_STATED]
 
+    @property
+    def one_sided(self) -> str:
+        """Why no finding can be measured, where sources list what is present and nothing says what is absent."""
+        codes = self.films.labels.values()
+        only = sum(bool((one == 1).sum() >= MIN_STATED and not (one == 0).any()) for one in codes)
+        if not only:
+            return ""
+        return (
+            f" ({only} {'finding is' if only == 1 else 'findings are'} stated present and never absent: where a table "
+            "lists what there is, a column map says with `universe` what was looked for; see docs/guide/layouts.md)"
+        )
+
     def held(self, spec: ModelSpec) -> NDArray[np.int64]:
         """Rows of the films that a model holds: every one, but in analyses of each model's own films."""
         if self.asked.together:

@@ -65,7 +65,9 @@ def folder(runs: Path, run_id: str) -> Path:
     except ValueError:
         path = None
     if path is None or not (path / "manifest.json").is_file():
-        raise HilumError(ErrorCode.NOT_FOUND, "no such run, or it is not finished; GET /v1/runs shows those there are")
+        raise HilumError(
+            ErrorCode.NOT_FOUND, "no such run, or it is not finished; `hilum analyze list` shows those there are"
+        )
     return path
 
 

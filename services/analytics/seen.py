@@ -30,5 +30,7 @@ def folder(runs: Path, run_id: str, access: Access) -> Path:
     """Where a finished run lies that may be seen. Raises NOT_FOUND."""
     home = manifest.folder(runs, run_id)
     if access.datasets is not None and not sees(access, json.loads((home / "manifest.json").read_text())):
-        raise HilumError(ErrorCode.NOT_FOUND, "no such run, or it is not finished; GET /v1/runs shows those there are")
+        raise HilumError(
+            ErrorCode.NOT_FOUND, "no such run, or it is not finished; `hilum analyze list` shows those there are"
+        )
     return home

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 from hilum import Client, locate
+from services.app import output
 from services.core.config import Settings, from_environment
 from services.core.errors import invalid
 
@@ -37,10 +38,9 @@ def client(data: str | None, ray: str = "") -> Iterator[Client]:
         with Client(endpoint=found) as running:
             yield running
         return
-    from services.app.stack import Stack  # heavy: only when there is something to start
+    with ExitStack() as held:
+        with output.busy("starting Hilum on the data folder; `hilum up` keeps one running"):
+            from services.app.stack import Stack  # heavy: only when there is something to start
 
-    with (
-        Stack(replace(chosen, grpc_bind="127.0.0.1:0"), http=False) as stack,
-        Client(endpoint=locate.Endpoint(stack.grpc, token=stack.token)) as own,
-    ):
-        yield own
+            stack = held.enter_context(Stack(replace(chosen, grpc_bind="127.0.0.1:0"), http=False))
+        yield held.enter_context(Client(endpoint=locate.Endpoint(stack.grpc, token=stack.token)))

@@ -43,8 +43,12 @@ def line(text: str) -> None:
     sys.stdout.write(text + "\n")
 
 
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a small table for people."""
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], none: str = "") -> None:
+    """Print a small table for people; where it has no rows, what is said then."""
+    rows = list(rows)
+    if none and not rows:
+        err.print(none, markup=False, soft_wrap=True)
+        return
     shown = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for column in columns:
         shown.add_column(column, overflow="fold")
@@ -76,6 +80,16 @@ def fail(message: str, code: int = FAILED) -> NoReturn:
     """End the command with a message on stderr."""
     err.print(f"[red]error:[/] {message}", markup=True, soft_wrap=True)
     raise typer.Exit(code)
+
+
+@contextmanager
+def busy(what: str) -> Iterator[None]:
+    """Say on a terminal what is under way, where nobody can tell how long it takes."""
+    if not err.is_terminal:
+        yield
+        return
+    with err.status(what, spinner="line"):
+        yield
 
 
 @contextmanager

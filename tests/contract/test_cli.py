@@ -174,6 +174,24 @@ def test_commands_use_the_one_that_is_up(up: subprocess.Popen[str], data: Path) 
         assert found._repr_html_().count("<img") == 4
 
 
+def test_a_search_is_kept_and_asked_again_by_its_name(up: subprocess.Popen[str], data: Path) -> None:
+    assert "no searches kept yet" in hilum("searches", "list", data=data).stderr
+    kept = hilum("searches", "save", "left side", "--text", "left pleural effusion", data=data).stdout.strip()
+    again = [hilum("searches", "run", said, "--json", data=data) for said in ("left side", kept)]
+    one, other = (json.loads(answer.stdout)["hits"] for answer in again)
+    assert [hit["image_id"] for hit in one] == [hit["image_id"] for hit in other] and one
+    misspelt = hilum("searches", "run", "left sdie", data=data)
+    assert misspelt.returncode == 1 and "did you mean left side?" in misspelt.stderr
+
+
+def test_nothing_found_is_said_and_is_no_table(up: subprocess.Popen[str], data: Path) -> None:
+    none = hilum("search", "--text", "edema", "--where", "labels.edemma = present", data=data)
+    assert (none.returncode, none.stdout) == (0, "") and "no film passes" in none.stderr
+    assert "closest that films state is labels.edema" in none.stderr
+    lost = hilum("analyze", "report", "nothing", data=data)
+    assert lost.returncode == 1 and "hilum analyze list" in lost.stderr
+
+
 def test_where_a_model_sees_words_and_another_film(up: subprocess.Popen[str], data: Path, tmp_path: Path) -> None:
     with Client(data=data) as client:
         one, other = (hit.image_id for hit in client.search(text="right pleural effusion", limit=2))

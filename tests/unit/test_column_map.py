@@ -105,6 +105,7 @@ def test_a_proposal_can_be_read_as_it_stands(tmp_path: Path) -> None:
         "Image Index,Patient ID,Gender,Edema,Pleural Effusion,Fracture,Nonsense,Finding Labels,study_id,impression\n"
         "one.png,1,F,1,,-1,x,Edema|Mass,s1,Clear.\ntwo.png,2,M,0,1,maybe so,y,No Finding,s2,\n")  # fmt: skip
     proposed = propose(tmp_path)
+    assert "universe: [" in proposed, "whoever lists what there is must learn how to say what there is not"
     assert "films.csv" in proposed and "not used: Fracture, Nonsense" in proposed, "a column of prose is no finding"
     source = opened(tmp_path, proposed)
     first, second = source.find([film.name for film in source.films()])

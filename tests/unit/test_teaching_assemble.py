@@ -133,6 +133,11 @@ def test_a_licence_that_forbids_is_refused_or_named(served: SimpleNamespace) -> 
     assert len(named) == 1 and len(whole.files[0].document.images) == 8
 
 
+def test_a_misspelt_finding_is_told_what_it_is_like(served: SimpleNamespace) -> None:
+    with pytest.raises(HilumError, match=r"no film states labels\.pleural_efusion.*labels\.pleural_effusion"):
+        assemble(served, finding="pleural_efusion")
+
+
 def test_words_films_examples_and_kept_searches_say_what_it_is_about(served: SimpleNamespace) -> None:
     film = next(iter(assemble(served).files[0].document.images)).image_id
     by_words = query_pb2.Query(text="left pleural effusion")

@@ -105,8 +105,8 @@ def _study(bench: Bench[ProbeAsked]) -> Study:
         why = f": {refused[0].label}, {refused[0].reason}" if refused else ""
         raise HilumError(
             ErrorCode.FAILED_PRECONDITION,
-            f"no finding is stated, present and absent, of enough films and patients of one dataset{why}; ingest "
-            "labels, name others, or ask for all datasets pooled",
+            f"no finding is stated, present and absent, of enough films and patients of one dataset{why}"
+            f"{bench.one_sided}; ingest labels, name others, or ask for all datasets pooled",
         )
     people = 1 + max(int(task.people.max()) for task in tasks)
     study = Study(tasks, refused, rows, records, shared, resample.weights(people, resample.DRAWS, asked.seed))

@@ -104,8 +104,8 @@ def _questions(bench: Bench[RetrievalAsked], texts: list[str]) -> list[Question]
     if not bench.labels:
         raise HilumError(
             ErrorCode.FAILED_PRECONDITION,
-            "no finding is stated, present and absent, of enough films to be measured; name labels, or measure "
-            "relevance by view or patient",
+            f"no finding is stated, present and absent, of enough films to be measured{bench.one_sided}; name labels, "
+            "or measure relevance by view or patient",
         )
     return relevance.by_findings(films, bench.labels)
 

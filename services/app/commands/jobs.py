@@ -7,7 +7,9 @@ import typer
 from services.app import local, output
 from services.app.commands import Data, Json
 
-app = typer.Typer(no_args_is_help=True, help="Jobs.", rich_markup_mode=None)
+app = typer.Typer(
+    no_args_is_help=True, help="Work under way and done: list it, follow it, stop it.", rich_markup_mode=None
+)
 
 
 @app.command("list")
@@ -22,7 +24,7 @@ def list_jobs(data: Data = None, json: Json = False) -> None:
         if json:
             output.emit([dict(zip(names, row, strict=True)) for row in rows])
         else:
-            output.table("", names, rows)
+            output.table("", names, rows, none="no jobs yet: `hilum ingest FOLDER --dataset NAME` starts one")
 
 
 @app.command()

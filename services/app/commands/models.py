@@ -14,7 +14,9 @@ from services.app import local, output
 from services.app.commands import Data, Json, promote, tune
 from services.core.errors import ErrorCode, HilumError, invalid
 
-app = typer.Typer(no_args_is_help=True, help="Encoders.", rich_markup_mode=None)
+app = typer.Typer(
+    no_args_is_help=True, help="Encoders: what is here, what can be had, install, verify.", rich_markup_mode=None
+)
 app.command("tune")(tune.tune)
 promote.attach(app)
 

@@ -10,7 +10,9 @@ import typer
 from services.app import local, output
 from services.app.commands import Data, Json, Where
 
-app = typer.Typer(no_args_is_help=True, help="Reports.", rich_markup_mode=None)
+app = typer.Typer(
+    no_args_is_help=True, help="Reports: find them by words, by meaning, by a film.", rich_markup_mode=None
+)
 
 
 @app.command()

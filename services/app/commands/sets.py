@@ -77,4 +77,4 @@ def _show(found: list[sets_pb2.FilmSet], json: bool) -> None:
         output.emit([json_format.MessageToDict(one, preserving_proto_field_name=True) for one in found])
         return
     rows = [(one.set_id, one.films, one.state, one.title or one.filter) for one in found]
-    output.table("", ("set", "films", "state", "what"), rows)
+    output.table("", ("set", "films", "state", "what"), rows, none="no sets yet: maps and cohorts make them")

@@ -52,7 +52,7 @@ def list_tables(data: Data = None, json: Json = False) -> None:
             for table in found
             for column in table.columns
         ]
-        output.table("", ("filter by", "kind", "column", "level", "dataset", "rows"), rows)
+        output.table("", ("filter by", "kind", "column", "level", "dataset", "rows"), rows, none="no side tables yet")
 
 
 @app.command("delete")

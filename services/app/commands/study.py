@@ -91,7 +91,7 @@ def list_studies(data: Data = None, json: Json = False) -> None:
         (one.study_id, one.title, one.design.kind, one.sets, len(one.readers), one.state, one.created_at[:10])
         for one in found
     ]
-    output.table("", ("study", "title", "kind", "sets", "readers", "state", "made"), rows)
+    output.table("", ("study", "title", "kind", "sets", "readers", "state", "made"), rows, none="no studies yet")
 
 
 @app.command()

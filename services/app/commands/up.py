@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -28,8 +29,12 @@ def up(
 
     logs.configure()
     stop = told_to_stop()
-    with output.errors(), Stack(configured(local.settings(data), http, grpc, ingest_root)) as stack:
-        output.err.print(f"Hilum is up: {stack.url}  (gRPC {stack.grpc})  Ctrl-C stops it. Research use only.")
+    with output.errors(), ExitStack() as held:
+        with output.busy("starting"):
+            stack = held.enter_context(Stack(configured(local.settings(data), http, grpc, ingest_root)))
+        output.err.print(
+            f"Hilum is up: {stack.url}  (gRPC {stack.grpc})  Ctrl-C stops it. Research use only.", soft_wrap=True
+        )
         stop.wait()
 
 

@@ -21,6 +21,10 @@ from services.ingest.sources.tables import SECTIONS, finding_columns, mapped_col
 _ROWS = 200
 _MOST_TABLES = 50
 _PATHS = ("path", "key")
+_LISTED = (
+    "# beside `listed`, `universe: [edema, fracture]` names the findings that were looked for: a film that does not\n"
+    "# list them is then without them; else that is unknown, and analyses have no films without a finding.\n"
+)
 
 
 def propose(source: Path) -> str:
@@ -54,6 +58,7 @@ def propose(source: Path) -> str:
         "# A guess from the names of columns: read it, mend it, then `hilum ingest SOURCE --map THIS_FILE`.\n"
         "# keep_ids: true only when the dataset is already de-identified: its ids and dates are then kept.\n"
         f"{yaml.safe_dump(map_, sort_keys=False, allow_unicode=True)}keep_ids: false\n"
+        + (_LISTED if "labels" in known else "")
         + (f"# not used: {', '.join(left)}\n" if left else "")
     )
 

@@ -12,7 +12,7 @@ from services.core.filters import describe, equals
 from services.core.filters.fields import LABELS
 from services.core.filters.fields import field as filter_field
 from services.core.labels import LabelState
-from services.query import convert
+from services.query import convert, hints
 from services.query.by import By, ReportWords, StoredFilm, Words, parts
 from services.query.facets import facets
 from services.query.saved import Saved
@@ -59,6 +59,7 @@ def wanted(
     notes: list[str] = []
     if not finding and by is not None:
         finding, notes = _said(facts, access, by)
+    notes += hints.unstated(facts, None, finding)
     if not finding and by is None:
         raise invalid("say what to assemble: a finding, words, an index film, examples or a saved search")
     layout = request.layout or FILE

@@ -41,7 +41,9 @@ def list_runs(data: Data = None, json: Json = False) -> None:
             output.emit(found)
         else:
             rows = [(r["run_id"], r["kind"], r["state"], r["created_at"]) for r in found]
-            output.table("", ("run", "kind", "state", "created"), rows)
+            output.table(
+                "", ("run", "kind", "state", "created"), rows, none="no analyses yet: see `hilum analyze --help`"
+            )
 
 
 def show_run(run_id: str, data: Data = None, json: Json = False) -> None:
@@ -61,6 +63,7 @@ def report(
             out.write_bytes(client.run_file(run_id, "report.html"))
             output.out.print(str(out))
             return
+        client.run(run_id)
     from hilum import locate
 
     running = locate.running(local.settings(data).data_dir)

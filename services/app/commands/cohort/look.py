@@ -19,7 +19,12 @@ def list_cohorts(data: Data = None, json: Json = False) -> None:
             output.emit([told.plain(one) for one in found])
             return
         rows = [(one.name, one.films.images, one.frozen.images, one.created_at, one.title) for one in found]
-        output.table("", ("cohort", "films", "frozen", "built", "title"), rows)
+        output.table(
+            "",
+            ("cohort", "films", "frozen", "built", "title"),
+            rows,
+            none="no cohorts yet: `hilum cohort build FILE.yaml` makes one",
+        )
 
 
 def show(name: str, data: Data = None, json: Json = False) -> None:

@@ -47,7 +47,8 @@ def search(
         if all:
             show.stream(client.search_stream(**{"limit": _MOST, **asked}), json)
             return
-        found = client.search(**asked)
+        with output.busy("asking; the first question waits for its model to load"):
+            found = client.search(**asked)
         if report_json is not None:
             report_json.write_text(jsons.dumps(show.whole(found), ensure_ascii=False, indent=2))
         if json:

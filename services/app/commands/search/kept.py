@@ -6,16 +6,18 @@ from typing import Annotated
 
 import typer
 
-from hilum import Asked, SearchResult
+from hilum import Asked, Client, SearchResult
 from services.app import local, output
 from services.app.commands import Data, Json
 from services.app.commands.search import show
 from services.app.commands.search.options import Panelled, asking, changing
+from services.core.errors import ErrorCode, HilumError, invalid
+from services.core.spelling import meant
 
 app = typer.Typer(
     no_args_is_help=True, help="Searches kept by name, and marks on their answers.", rich_markup_mode=None
 )
-Search = Annotated[str, typer.Argument(metavar="SEARCH", help="Its id, as `hilum searches list` shows it.")]
+Search = Annotated[str, typer.Argument(metavar="SEARCH", help="Its name, or its id.")]
 
 
 @app.command(cls=Panelled)
@@ -46,14 +48,14 @@ def list_searches(data: Data = None, json: Json = False) -> None:
     if json:
         output.emit([dict(zip(columns, row, strict=True)) for row in rows])
     else:
-        output.table("", columns, rows)
+        output.table("", columns, rows, none="no searches kept yet: `hilum searches save NAME --text WORDS` keeps one")
 
 
 @app.command()
 def run(search: Search, data: Data = None, json: Json = False) -> None:
     """Ask again."""
     with output.errors(), local.client(data) as client:
-        _answer(client.run_search(search), json)
+        _answer(client.run_search(_id(client, search)), json)
 
 
 @app.command()
@@ -67,7 +69,8 @@ def mark(
 ) -> None:
     """Say which films are relevant (--grade 0: which are not)."""
     with output.errors(), local.client(data) as client:
-        marks = client.unmark(search, *films) if undo else client.mark(search, *films, grade=grade)
+        kept = _id(client, search)
+        marks = client.unmark(kept, *films) if undo else client.mark(kept, *films, grade=grade)
     _marks(marks, json)
 
 
@@ -75,7 +78,7 @@ def mark(
 def marks(search: Search, data: Data = None, json: Json = False) -> None:
     """What was said of films."""
     with output.errors(), local.client(data) as client:
-        _marks(client.marks(search), json)
+        _marks(client.marks(_id(client, search)), json)
 
 
 @app.command(cls=Panelled)
@@ -90,14 +93,26 @@ def refine(
     """Ask again, moved towards what is relevant and away from what is not. Options that are given count in place of
     those kept."""
     with output.errors(), local.client(data) as client:
-        _answer(client.refine(search, method=method, **asked), json)
+        _answer(client.refine(_id(client, search), method=method, **asked), json)
 
 
 @app.command()
 def delete(search: Search, data: Data = None) -> None:
     """Forget a search and its marks."""
     with output.errors(), local.client(data) as client:
-        output.out.print(f"forgotten: {client.delete_search(search).title}", markup=False)
+        output.out.print(f"forgotten: {client.delete_search(_id(client, search)).title}", markup=False)
+
+
+def _id(client: Client, said: str) -> str:
+    """Of the search of this name, else what was said: an id."""
+    kept = list(client.searches())
+    called = [one.search_id for one in kept if one.title == said]
+    if len(called) > 1:
+        raise invalid(f"{len(called)} searches have this name; give the id, as `hilum searches list` shows it")
+    if not called and not any(one.search_id == said for one in kept):
+        hint = meant(said, [one.title for one in kept]) or ";"
+        raise HilumError(ErrorCode.NOT_FOUND, f"no such saved search{hint} `hilum searches list` shows those there are")
+    return called[0] if called else said
 
 
 def _answer(found: SearchResult, json: bool) -> None:

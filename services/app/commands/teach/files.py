@@ -32,7 +32,12 @@ def list_files(
         output.emit([json_format.MessageToDict(one, preserving_proto_field_name=True) for one in found])
         return
     rows = [(one.file_id, one.title, one.state, one.version, one.films, one.updated_at) for one in found]
-    output.table("", ("file", "title", "state", "version", "films", "changed"), rows)
+    none = (
+        "no such teaching files"
+        if words or state
+        else "no teaching files yet: `hilum teach assemble FINDING` drafts one"
+    )
+    output.table("", ("file", "title", "state", "version", "films", "changed"), rows, none)
 
 
 def show(
