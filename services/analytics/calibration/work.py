@@ -37,8 +37,8 @@ def run(bench: Bench[CalibrationAsked]) -> None:
     if not bench.labels:
         raise HilumError(
             ErrorCode.FAILED_PRECONDITION,
-            f"no finding is stated, present and absent, of enough films to calibrate on{bench.one_sided}: ingest labels, "
-            "or name some",
+            f"no finding is stated, present and absent, of enough films to calibrate on{bench.one_sided}: ingest "
+            "labels, or name some",
         )
     page = Page("What scores mean", ABOUT)
     metrics: dict[str, Any] = {}

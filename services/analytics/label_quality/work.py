@@ -65,8 +65,8 @@ def run(bench: Bench[LabelQualityAsked]) -> None:
     if not found:
         raise HilumError(
             ErrorCode.FAILED_PRECONDITION,
-            f"no finding is stated, present and absent, of {asked.folds} patients each{bench.one_sided}; name labels or "
-            "ask fewer folds",
+            f"no finding is stated, present and absent, of {asked.folds} patients each{bench.one_sided}; name labels "
+            "or ask fewer folds",
         )
     suspects = _suspects(found, len(films))
     page = report.page(bench, found, suspects, by, flipped)
