@@ -11,8 +11,10 @@ from typing import Any, NoReturn
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from hilum import HilumError as ClientError
 from hilum import Job
@@ -35,12 +37,12 @@ _USAGE_CODES = {
 
 def emit(value: Any) -> None:
     """Print JSON for machines."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n")
+    line(json.dumps(value, ensure_ascii=False, indent=2, default=str))
 
 
 def line(text: str) -> None:
-    """Print one line of data, as it is."""
-    sys.stdout.write(text + "\n")
+    """Print one line of data, as it is; what no UTF-8 can say, an odd file's name, as JSON escapes it."""
+    sys.stdout.write(text.encode("utf-8", "backslashreplace").decode() + "\n")
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], none: str = "") -> None:
@@ -57,10 +59,10 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], 
     out.print(shown)
 
 
-def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    return f"{value:g}" if isinstance(value, float) else str(value)
+def _cell(value: object) -> Text:
+    """Text as it is, with no mark-up and nothing that a terminal would obey: names of files say what they like."""
+    text = "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+    return Text("".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text))
 
 
 @contextmanager
@@ -78,7 +80,7 @@ def errors() -> Iterator[None]:
 
 def fail(message: str, code: int = FAILED) -> NoReturn:
     """End the command with a message on stderr."""
-    err.print(f"[red]error:[/] {message}", markup=True, soft_wrap=True)
+    err.print(f"[red]error:[/] {escape(message)}", markup=True, soft_wrap=True)
     raise typer.Exit(code)
 
 

@@ -7,7 +7,9 @@ elements and overlays never enter memory as values.
 
 from __future__ import annotations
 
+import logging
 import sys
+import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -73,6 +75,10 @@ _WANTED = [
     )
 ] + [Tag(0x6000 + 2 * n, 0x0102) for n in range(16)]  # OverlayBitPosition: do overlays share the pixels' high bits?
 _FIRST_INFLATED = 2**20
+# What pydicom warns of, it quotes: values of headers are nothing for a terminal or a log. Decode children are silent
+# altogether; other processes read headers, too, to list CT series, to reconcile, to explain, to de-identify.
+warnings.filterwarnings("ignore", module=r"pydicom|services\.ingest")
+logging.getLogger("pydicom").setLevel(logging.CRITICAL)
 _SLACK = 2**16  # what may follow the pixels: padding and a trailing element
 _FRAMES_PER_LEVEL, _FRAMES_BESIDE = 4, 32  # what pydicom spends on a nested sequence, and before the first
 _DEEPEST = 32

@@ -166,4 +166,6 @@ class _Heart:
 def _disk(error: OSError) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "the disk with the data folder is full; free some room and submit the job again to go on"
-    return "a file of the data folder cannot be written; check the disk and submit the job again to go on"
+    return (
+        "a file cannot be read or written; check the disks of source and data folder, and submit the job again to go on"
+    )

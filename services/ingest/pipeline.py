@@ -182,6 +182,7 @@ class Pipeline:
             "paths": {e.spec.name: e.path for e in encoders if hasattr(e, "path")},
             "waiting": waiting,
             "table_rows": source.rows,
+            "passed_over": dict(source.passed),
             "reports": reports,
             "reports_without": unread,
             "cursor": source.cursor if isinstance(source, DicomWeb) and nothing_open(self.facts, job_id) else "",

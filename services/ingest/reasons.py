@@ -12,6 +12,7 @@ class Reason(StrEnum):
     EMPTY = "EMPTY"
     FILE_TOO_LARGE = "FILE_TOO_LARGE"
     UNREADABLE_FILE = "UNREADABLE_FILE"
+    UNREADABLE_FOLDER = "UNREADABLE_FOLDER"
     OUTSIDE_SOURCE = "OUTSIDE_SOURCE"
     BROKEN_HEADER = "BROKEN_HEADER"
     NESTED_TOO_DEEP = "NESTED_TOO_DEEP"
@@ -75,6 +76,8 @@ _MESSAGES = {
     Reason.EMPTY: "the file is empty; copy it again",
     Reason.FILE_TOO_LARGE: "the file is larger than 64 MiB, more than one radiograph needs",
     Reason.UNREADABLE_FILE: "the file cannot be opened; check its permissions and the disk",
+    Reason.UNREADABLE_FOLDER: "the folder cannot be opened, and nobody knows what is in it; check its permissions and "
+    "the disk, and ingest again",
     Reason.OUTSIDE_SOURCE: "the file is a link that leads outside the source folder; copy the file itself",
     Reason.BROKEN_HEADER: "the header cannot be read: cut off or damaged; export the film again",
     Reason.NESTED_TOO_DEEP: "the header nests sequences deeper than any radiograph does",

@@ -26,11 +26,11 @@ from services.encoders.slices import LAYOUT as CT
 from services.ingest.claim import claimed
 from services.ingest.header import is_dicom, read_header
 from services.ingest.pipeline import Plan
-from services.ingest.reasons import BadFilm
+from services.ingest.reasons import BadFilm, Reason
 from services.ingest.removal import Removal
 from services.ingest.sources.dicom import series_uid, sop_uid
 from services.ingest.sources.dicomweb import DicomWeb, Instance
-from services.ingest.sources.files import Listed
+from services.ingest.sources.files import Listed, Refused
 from services.ingest.sources.refs import ref_of
 from services.ingest.sources.source import Published, Source, open_source
 
@@ -67,7 +67,7 @@ class _Found:
     stray: set[str] = field(default_factory=set)  # vectors without facts
     lacking: dict[str, set[str]] = field(default_factory=dict)  # fingerprint → films without their vector
     blind: set[str] = field(default_factory=set)  # without their picture
-    withheld: bool = False  # does the source tell of films that it does not list?
+    withheld: str = ""  # why the source does not list all the films that it has
 
 
 def reconcile(
@@ -76,8 +76,8 @@ def reconcile(
 ) -> Iterator[JobProgress | Difference | Reconciled]:  # fmt: skip
     """Progress and every difference; with `apply` also remove what is gone and have `requeue` restore what lacks.
 
-    Nothing is removed where more than half of the films seem to be gone, or where a server holds films back that it
-    says it has: FAILED_PRECONDITION.
+    Nothing is removed where more than half of the films seem to be gone, where a server holds films back that it says
+    it has, or where a folder cannot be opened: FAILED_PRECONDITION.
     """
     with claimed(facts, settings.data_dir, plan.dataset, lambda: True) as held:
         if not held:
@@ -92,8 +92,7 @@ def reconcile(
             if found.withheld:
                 raise HilumError(
                     ErrorCode.FAILED_PRECONDITION,
-                    "the server lists fewer films than it says it has, so that nobody can tell which are gone; raise "
-                    "its bound on results. Nothing was removed",
+                    f"{found.withheld}, so that nobody can tell which films are gone. Nothing was removed",
                 )
             if len(found.gone) > _MOST * len(found.stored):
                 raise HilumError(
@@ -120,7 +119,11 @@ def _differences(
     yield JobProgress("reading tables")
     with closing(_opened(settings, plan, identify)) as source:
         files = source.films(everything=True) if isinstance(source, DicomWeb) else source.films()
-        found.withheld = any(isinstance(file, Instance) and not file.found.uid for file in files)
+        if any(isinstance(file, Instance) and not file.found.uid for file in files):
+            found.withheld = "the server lists fewer films than it says it has (raise its bound on results)"
+        if any(map(_closed, files)):
+            found.withheld = "a folder of the source cannot be opened (check its permissions and the disk)"
+            files = [file for file in files if not _closed(file)]
         for start in range(0, len(files), _BATCH):
             yield JobProgress("reading headers", start, len(files))
             part = files[start : start + _BATCH]
@@ -149,6 +152,11 @@ def _differences(
             if digest and not blobs.holds(digest):
                 found.blind.add(film)
                 yield Difference("no_thumbnail", "", film)
+
+
+def _closed(file: Listed) -> bool:
+    """Is it a folder that cannot be opened?"""
+    return isinstance(file, Refused) and file.reason is Reason.UNREADABLE_FOLDER
 
 
 def _opened(settings: Settings, plan: Plan, identify: Callable[[str], str]) -> Source:

@@ -8,6 +8,7 @@ import logging
 import os
 import random
 import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -28,7 +29,7 @@ from services.ingest.decode_pool import DecodePool
 from services.ingest.reasons import BadFilm, Reason
 from services.ingest.sources.refs import resolve_refs
 from tests.kit.films import chest_dataset, ramp, saved, stored_bytes, write_dicom
-from tests.kit.ingesting import FIXTURES, Room, room, status_kib
+from tests.kit.ingesting import FIXTURES, Room, room, status_kib, too_deep, write_pictures
 
 REFUSED = {
     "bad_1x1": "TOO_SMALL", "bad_constant": "CONSTANT", "bad_corrupt_j2k": "CORRUPT_PIXELS",
@@ -241,6 +242,48 @@ def test_truncation_at_any_place_is_refused_never_half_read() -> None:
                 pool.decode(film[:cut])
     finally:
         pool.close()
+
+
+def test_names_that_are_no_text_links_to_themselves_and_folders_that_cannot_be_opened(
+    tmp_path: Path, engine: EngineProcess, store: object
+) -> None:
+    source = tmp_path / "source"
+    [film] = write_pictures(source, 1)
+    odd = os.fsencode(source) + b"/caf\xe9 \xff.png"
+    Path(os.fsdecode(odd)).write_bytes((source / film).read_bytes())
+    (source / "self.png").symlink_to("self.png")
+    (source / "round").symlink_to(".", target_is_directory=True)
+    for name in ("scan.tiff", "second.TIF", "films.zip", "films.tar.gz", "labels.csv"):
+        (source / name).write_bytes(b"x")
+    too_deep(source)
+    try:
+        with room(tmp_path / "data", engine.url) as opened:
+            for outcome in ("stored", "unchanged"):
+                job = opened.ingest(source)
+                assert job.state is JobState.SUCCEEDED and job.result["passed_over"] == {
+                    ".tiff": 1, ".tif": 1, ".zip": 1, ".tar.gz": 1
+                }  # fmt: skip
+                items = opened.items(job)
+                names = resolve_refs(source, opened.secret, {item.ref for item in items})
+                [folder] = [name for name in names.values() if name.endswith("/")]
+                assert {names[item.ref]: (item.outcome.value, item.reason) for item in items} == {
+                    film: (outcome, ""), os.fsdecode(b"caf\xe9 \xff.png"): (outcome, ""),
+                    "self.png": ("quarantined", "UNREADABLE_FILE"), folder: ("quarantined", "UNREADABLE_FOLDER"),
+                }  # fmt: skip
+            assert len(opened.everywhere()) == 2
+    finally:
+        shutil.rmtree(source)
+
+
+def test_a_header_that_is_read_says_nothing_to_terminal_or_log(tmp_path: Path) -> None:
+    film = tmp_path / "film.dcm"
+    film.write_bytes(stored_bytes(ramp(), StudyInstanceUID="1.2.3.4.5.6").replace(b"1.2.3.4.5.6", b"DOE^JANE^Q."))
+    code = (
+        "import logging, pathlib, sys; logging.basicConfig(level=20); from services.ingest.header import read_header; "
+        "print(read_header(pathlib.Path(sys.argv[1]).read_bytes()).elements.StudyInstanceUID)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, film], capture_output=True, text=True, timeout=60, check=True)
+    assert "DOE" in done.stdout and not done.stderr
 
 
 def test_links_out_of_the_source_and_strange_files(tmp_path: Path, engine: EngineProcess, store: object) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -105,6 +106,16 @@ def write_pictures(folder: Path, count: int, seed: int = 0, side: int = 96) -> l
         coarse = np.random.default_rng([seed, i]).integers(0, 256, (12, 12), dtype=np.uint8)
         Image.fromarray(coarse).resize((side, side), Image.Resampling.BICUBIC).save(folder / name)
     return names
+
+
+def too_deep(folder: Path) -> None:
+    """Folders in folders until no path names them: nobody can open them, whoever he is."""
+    name, at = "d" * 250, os.open(folder, os.O_RDONLY)
+    for _ in range(17):
+        os.mkdir(name, dir_fd=at)
+        at, above = os.open(name, os.O_RDONLY, dir_fd=at), at
+        os.close(above)
+    os.close(at)
 
 
 def status_kib(pid: int, name: str) -> int:

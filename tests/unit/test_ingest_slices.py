@@ -25,8 +25,8 @@ from services.ingest.decode import decode
 from services.ingest.decode_pool import DecodePool
 from services.ingest.encode_api import EncodeApi
 from services.ingest.reasons import BadFilm, Reason
-from services.ingest.sources.files import list_films
-from services.ingest.sources.series import Refused, middles
+from services.ingest.sources.files import Refused, list_films
+from services.ingest.sources.series import middles
 from services.ingest.sources.source import open_source
 from services.query.asked import SearchQuery
 from services.query.by import UploadedFilm, Words

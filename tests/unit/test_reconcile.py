@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import uuid
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from services.ingest.reconcile import Difference, Reconciled, reconcile
 from services.ingest.sources.refs import ref_of
 from tests.kit.encoders import TinyEncoder, tiny_registry
 from tests.kit.films import ramp, stored_bytes
-from tests.kit.ingesting import Room, room, write_pictures
+from tests.kit.ingesting import Room, room, too_deep, write_pictures
 from tests.kit.records import unit_vectors
 
 
@@ -83,6 +84,22 @@ def test_it_finds_every_difference_and_settles_them(own_engine: EngineProcess, t
 def write_elsewhere(tmp_path: Path) -> Path:
     write_pictures(tmp_path / "elsewhere", 2, seed=9)
     return tmp_path / "elsewhere"
+
+
+def test_a_folder_that_cannot_be_opened_removes_nothing(own_engine: EngineProcess, tmp_path: Path) -> None:
+    films = tmp_path / "films"
+    names = write_pictures(films, 5)
+    with room(tmp_path / "data", own_engine.url, tiny_registry(TinyEncoder())) as opened:
+        opened.ingest(films)
+        (films / names[0]).unlink()
+        too_deep(films)
+        try:
+            assert held(opened, films)[0].counts == {"gone": 1, "agree": 4}
+            with pytest.raises(HilumError, match="cannot be opened"):
+                held(opened, films, apply=True)
+            assert len(opened.everywhere()) == 5
+        finally:
+            shutil.rmtree(films)
 
 
 def test_a_source_that_is_not_there_removes_nothing(own_engine: EngineProcess, tmp_path: Path) -> None:

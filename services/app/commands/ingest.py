@@ -150,13 +150,19 @@ def waits(job: Job) -> None:
 def _tell(job: Job, refused: list[dict[str, str]], json: bool) -> None:
     if not json:
         return _show(job, refused)
-    told = {"job_id": job.job_id, "state": job.state, "counts": job.counts, "quarantined": refused, "error": job.error}
+    told = {
+        "job_id": job.job_id, "state": job.state, "counts": job.counts, "quarantined": refused,
+        "passed_over": job.result.get("passed_over", {}), "error": job.error,
+    }  # fmt: skip
     output.emit(told)
 
 
 def _show(job: Job, refused: list[dict[str, str]]) -> None:
     output.out.print(f"{job.state}: {output.counts(job.counts) or 'nothing to do'}")
     waits(job)
+    if passed := job.result.get("passed_over"):
+        others = ", ".join(f"{count:g} {ending}" for ending, count in sorted(passed.items()))
+        output.out.print(f"passed over: {others}. Hilum reads DICOM, PNG and JPEG; convert or unpack what holds films")
     if refused:
         rows = [(row["file"], row["outcome"], row["reason"], row["message"]) for row in refused]
         output.table("Not stored", ("file", "outcome", "reason", "what it means"), rows)

@@ -5,6 +5,7 @@ A film's key is its SOPInstanceUID, which the listing already tells: a film that
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from email.message import Message
@@ -85,6 +86,7 @@ class DicomWeb:
         self._table = read_films(Path(labels), Path("/")) if labels else FilmTable()
         self._table.identify(image_id)
         self.rows, self.findings = self._table.rows, self._table.findings
+        self.passed = Counter[str]()
         self.cursor = ""  # how far the feed of changes was when `films` listed
         self._web = Web(server, stopped, PATIENCE)
 

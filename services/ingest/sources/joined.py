@@ -18,6 +18,7 @@ import duckdb
 from services.core.errors import invalid
 from services.core.labels import Box, Label, LabelState, label_key, label_state
 from services.ingest import stated
+from services.ingest.sources.files import matching
 from services.ingest.sources.layout import MAP, Csv, Layout, Listed, Made, Said, StudyReports, Told, Wide
 from services.ingest.sources.tables import Row
 from services.ingest.stated import Stated
@@ -78,7 +79,10 @@ class JoinedRows:
     def find(self, names: Sequence[str], uids: Sequence[str | None] = ()) -> list[Row | None]:
         """The row of each film, by its path below the source; by SOPInstanceUID where a path names none."""
         spell = self._layout.keys or (lambda name: (self._layout.key(name),))
-        spellings = [(*spell(name), uid) for name, uid in zip(names, uids or [None] * len(names), strict=True)]
+        told = [
+            name.encode("utf-8", "backslashreplace").decode() for name in names
+        ]  # tables are UTF-8, names need not be
+        spellings = [(*spell(name), uid) for name, uid in zip(told, uids or [None] * len(names), strict=True)]
         found = self._by_key({key for keys in spellings for key in keys if key})
         return [next((found[key] for key in keys if key in found), None) for keys in spellings]
 
@@ -126,7 +130,7 @@ class JoinedRows:
 
     def _load(self, name: str, table: Csv, folder: Path) -> None:
         """One table into the scratch file, every cell as text."""
-        paths = sorted(str(path) for glob in _globs(table.glob) for path in folder.glob(glob) if path.is_file())
+        paths = sorted(str(path) for glob in _globs(table.glob) for path in matching(folder, glob) if path.is_file())
         if not paths:
             if table.required:
                 raise invalid(_missing(self._layout, name, table))

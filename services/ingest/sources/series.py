@@ -18,22 +18,12 @@ from services.ingest import gate
 from services.ingest.header import Header, read_header
 from services.ingest.reasons import BadFilm, Reason
 from services.ingest.sources.dicom import series_uid
-from services.ingest.sources.files import Listed
+from services.ingest.sources.files import Listed, Refused
 
 FEWEST = 10  # a chest is 25 cm high and slices are at most 1 cm apart; what is shorter is a scout or a fragment
 STEEPEST = 0.85  # cosine between an axial slice's normal and the body's axis; a gantry tilts by 30 degrees at most
 _HEAD = 64 * 2**10  # bytes in which a slice's header ends, as a rule
 _SAME = 0.01  # millimetres
-
-
-@dataclass(frozen=True, slots=True)
-class Refused(Listed):
-    """A file that stands for what is not taken, and why."""
-
-    reason: Reason
-
-    def read(self, first: int = 0) -> bytes:
-        raise BadFilm(self.reason)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -23,11 +24,13 @@ Named = Callable[[str], str]  # a film's own key → image_id
 
 
 class Source(Protocol):
-    """keep_ids: its ids and dates are already those of a de-identified dataset.  rows: of its tables."""
+    """keep_ids: its ids and dates are already those of a de-identified dataset.  rows: of its tables.  passed: files
+    that `films` passed over and that may hold films, by ending."""
 
     keep_ids: bool
     rows: int
     findings: set[str]
+    passed: Counter[str]
 
     def films(self) -> list[Listed]:
         """Every file that may be a film, in a fixed order."""
@@ -83,9 +86,11 @@ class Folder:
         self._table = read_films(Path(labels), source) if labels else FilmTable()
         self._table.identify(image_id)
         self.rows, self.findings = self._table.rows, self._table.findings
+        self.passed = Counter[str]()
 
     def films(self) -> list[Listed]:
-        return list_films(self._source, self._layout)
+        self.passed.clear()
+        return list_films(self._source, self._layout, self.passed)
 
     def find(self, names: Sequence[str], uids: Sequence[str | None] = ()) -> list[Row | None]:
         return [self._table.find(*pair) for pair in zip(names, uids or [None] * len(names), strict=True)]
@@ -152,9 +157,11 @@ class Published:
         self.keep_ids = layout.keep_ids
         self._rows = JoinedRows(layout, tables, image_id)
         self.rows, self.findings = self._rows.rows, self._rows.findings()
+        self.passed = Counter[str]()
 
     def films(self) -> list[Listed]:
-        return list_endings(self._source, self._layout.films)
+        self.passed.clear()
+        return list_endings(self._source, self._layout.films, self.passed)
 
     def find(self, names: Sequence[str], uids: Sequence[str | None] = ()) -> list[Row | None]:
         return self._rows.find(names, uids)

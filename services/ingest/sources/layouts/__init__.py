@@ -8,6 +8,7 @@ from pathlib import Path
 
 from services.core.errors import invalid
 from services.core.spelling import meant
+from services.ingest.sources.files import matching
 from services.ingest.sources.layout import Layout
 
 MODULES = {
@@ -43,5 +44,5 @@ def named(name: str) -> Layout:
 
 def recognised(source: Path) -> Layout | None:
     """The layout whose marks are all found below `source`: the one with the most of them; None when there is none."""
-    fitting = [layout for layout in map(named, names()) if all(any(source.glob(mark)) for mark in layout.marks)]
+    fitting = [layout for layout in map(named, names()) if all(any(matching(source, mark)) for mark in layout.marks)]
     return max(fitting, key=lambda layout: len(layout.marks), default=None)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
+from services.ingest.sources.files import matching
 from services.ingest.sources.layout import Layout, Listed, Made, Told, stem
 
 _LARGEST = 2**20
@@ -19,7 +20,7 @@ _NORMAL = "normal"
 
 def _reports(folder: Path) -> Iterator[dict[str, str | None]]:
     """One row per film: its report's id, the coded findings joined by ``|``, and the sections."""
-    for path in sorted(folder.glob("**/*.xml")):
+    for path in sorted(matching(folder, "**/*.xml")):
         if path.stat().st_size > _LARGEST:
             continue
         try:
