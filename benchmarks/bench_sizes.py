@@ -159,7 +159,7 @@ def compare(count: int, dim: int) -> dict[str, object]:
     told = sizing.disk(count, [sizing.Vectors("synthetic", dim)], LABELS, len(FINDINGS))
     rows = {name: [real.get(name, 0), told[name]] for name in sizing.MEASURED}
     beside = {
-        "atlas": [real["atlas"], sizing.atlas(count, 1)], "memory": [real["memory"], sizing.memory(told)[1]],
+        "atlas": [real["atlas"], sizing.atlas(count, 1)], "memory": [real["memory"], sizing.memory(told, engines=1)[1]],
     }  # fmt: skip
     whole = [sum(row[side] for row in rows.values()) for side in (0, 1)]
     return {"films": count, "dim": dim, **rows, "together": whole, **beside}

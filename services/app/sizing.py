@@ -11,6 +11,7 @@ from math import log2
 
 from services.core.store import INDEXES
 from services.core.store.payload import LISTS
+from services.engine.fleet import LANES
 
 # The embedded engine (Qdrant Edge 0.9.0), films with six stated findings of seven: `bench_sizes.py`. Payloads, log and
 # memory at 1,000 and 5,000 films, the rest at 300 to 20,000.
@@ -26,9 +27,9 @@ _ROWS = {
 _THUMBNAIL = 33_400  # 120 public films of 512 pixels and more, in blocks of 4 KiB
 # An atlas (Parquet): a film's picture of 112 pixels, of 64, of 48; how much all may take; and a film's other columns.
 _PICTURES, _ATLAS_PICTURES, _ATLAS_ROW = (2_207, 917, 532), 96 * 2**20, 240
-# Resident without a film: of an engine process, code included; of each collection, the pages that its two segments keep
-# for payloads; of each index, those of the segment that takes new films.
-_ENGINE, _COLLECTION, _FIELD = 75 * 2**20, 64 * 2**20, 3 * 2**20
+# Resident without a film: of an engine process, code included; of each further one; of each collection, the pages that
+# its two segments keep for payloads; of each index, those of the segment that takes new films.
+_ENGINE, _LANE, _COLLECTION, _FIELD = 75 * 2**20, 32 * 2**20, 64 * 2**20, 3 * 2**20
 # Seconds of CPU that a film of 512 pixels takes beside its encoders: `bench_ingest.py`, 23 ms less 7.
 _AROUND = 0.016
 
@@ -99,12 +100,15 @@ def picture(films: int) -> int:
     return next((size for size in _PICTURES if films * size <= _ATLAS_PICTURES), _ATLAS_PICTURES // max(films, 1))
 
 
-def memory(parts: Mapping[str, int], models: int = 1, findings: int = 7, several: int = 0) -> tuple[int, int]:
+def memory(
+    parts: Mapping[str, int], models: int = 1, findings: int = 7, several: int = 0, engines: int = LANES
+) -> tuple[int, int]:
     """Resident bytes of the engine: so that a search reads no disk but for rescoring, and with everything cached.
 
-    models: collections.  findings: different ones.  several: bytes of vectors that are never quantised.
+    models: collections.  findings: different ones.  several: bytes of vectors that are never quantised.  engines: its
+    processes.
     """
-    empty = _ENGINE + models * (_COLLECTION + _fields(findings) * _FIELD)
+    empty = _ENGINE + (engines - 1) * _LANE + models * (_COLLECTION + _fields(findings) * _FIELD)
     compared = parts["quantised"] + several if parts["quantised"] else parts["vectors"]
     least = empty + compared + parts["graph"] + parts["indexes"]
     return least, least + (parts["vectors"] - several if parts["quantised"] else 0) + parts["payloads"] + parts["log"]
