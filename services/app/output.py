@@ -20,6 +20,7 @@ from hilum import HilumError as ClientError
 from hilum import Job
 from services.core.errors import ErrorCode, HilumError
 
+_WHOLE = ("image_id", "run", "job_id", "search_id")  # to be copied: other columns make room
 DONE, FAILED, USAGE, QUARANTINED = 0, 1, 2, 3
 
 out = Console(highlight=False, soft_wrap=True)
@@ -53,7 +54,7 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], 
         return
     shown = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        shown.add_column(column, overflow="fold")
+        shown.add_column(column, overflow="fold", no_wrap=column in _WHOLE)
     for row in rows:
         shown.add_row(*map(_cell, row))
     out.print(shown)

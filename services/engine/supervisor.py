@@ -89,6 +89,7 @@ class EngineProcess:
                 stderr=errors,
                 text=True,
                 env={**os.environ, "PYTHONPATH": path},
+                process_group=0,  # Ctrl-C on a terminal is for us: we stop it when nobody needs it any more
             )
         finally:
             if errors is not None:
@@ -152,7 +153,9 @@ def _port_when_ready(process: subprocess.Popen[str]) -> int:
             raise EngineFailedError(f"not ready within {READY_SECONDS:.0f} s")
     line = process.stdout.readline()
     if not line:
-        raise EngineFailedError(f"it ended with code {process.wait()}; its log says why")
+        if (code := process.wait()) == -signal.SIGBUS:  # a page of a mapped file found no room
+            raise EngineFailedError("its disk is full: free some space, or move the data directory, and try again")
+        raise EngineFailedError(f"it ended with code {code}; its log says why")
     ready = json.loads(line)
     if "error" in ready:
         raise EngineFailedError(ready["error"])

@@ -157,6 +157,11 @@ def test_it_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     Catalog(tmp_path / "data").close()
 
 
+def test_an_interrupt_at_the_terminal_is_for_its_parent_alone(engine: EngineProcess) -> None:
+    assert engine.pid is not None
+    assert os.getpgid(engine.pid) != os.getpgid(0), "it would end, and be started again, while commands still need it"
+
+
 def test_sigterm_ends_it_cleanly(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "services.engine", "--dir", str(tmp_path / "data")]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
