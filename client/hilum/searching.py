@@ -10,6 +10,7 @@ from hilum import explanation, queries, showing
 from hilum.connection import AsyncConnection, Connection
 from hilum.errors import HilumError
 from hilum.explanation import Explanation
+from hilum.quality import ModelQuality
 from hilum.queries import Asked
 from hilum.results import Reason, SearchResult
 from hilum.v1 import common_pb2, query_pb2
@@ -53,6 +54,11 @@ class Searching(Connection):
         """Why a film that was expected is not among the answers of a search."""
         answer = self._call(self._to.query.WhyNot, _why_not(image_id, asked))
         return [Reason.of(reason) for reason in answer.reasons]
+
+    def quality(self) -> list[ModelQuality]:
+        """How far each model's answers can be trusted on this archive: what was measured of its index, hubs, scores."""
+        answer = self._call(self._to.query.GetQuality, query_pb2.GetQualityRequest())
+        return [ModelQuality.of(one) for one in answer.models]
 
     def explain(self, id: str, **asked: Any) -> Explanation:
         """Where in a stored film a model sees words or another film; the arguments are those of
@@ -106,6 +112,11 @@ class AsyncSearching(AsyncConnection):
         """As `Client.why_not`."""
         answer = await self._call(self._to.query.WhyNot, _why_not(image_id, asked))
         return [Reason.of(reason) for reason in answer.reasons]
+
+    async def quality(self) -> list[ModelQuality]:
+        """As `Client.quality`."""
+        answer = await self._call(self._to.query.GetQuality, query_pb2.GetQualityRequest())
+        return [ModelQuality.of(one) for one in answer.models]
 
     async def explain(self, id: str, **asked: Any) -> Explanation:
         """As `Client.explain`."""

@@ -22,6 +22,7 @@ from services.app.commands import (
     models,
     phantom,
     plan,
+    quality,
     reports,
     search,
     serve,
@@ -48,6 +49,7 @@ app.command("embeddings")(embeddings.embeddings)
 app.command("search", cls=Panelled)(search.search)
 app.add_typer(search.kept.app, name="searches")
 app.command("deidentify")(deidentify.deidentify)
+app.command("quality")(quality.quality)
 app.command("explain")(explain.explain)
 app.command("classify")(classify.classify)
 app.add_typer(analyze.app, name="analyze")

@@ -5,12 +5,13 @@ saved = Saved(facts)
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from google.protobuf import json_format
 
 from hilum.v1 import query_pb2
+from services.core.access import ALL, Access
 from services.core.errors import ErrorCode, HilumError, invalid
 from services.core.facts import Facts, images, searches
 from services.core.facts.searches import MOST_GRADE, Kept
@@ -24,12 +25,14 @@ _MOST_MARKS = 1_000
 
 
 class Saved:
-    """Safe to share between threads. owner: whose questions."""
+    """Safe to share between threads. owner: whose questions.  access: the films that the caller may know of."""
 
     def __init__(self, facts: Facts) -> None:
         self._facts = facts
 
-    def save(self, owner: str, title: str, request: query_pb2.SearchRequest, search_id: str = "") -> Kept:
+    def save(
+        self, owner: str, title: str, request: query_pb2.SearchRequest, search_id: str = "", access: Access = ALL
+    ) -> Kept:
         """Keep a question that can be asked. Raises INVALID_ARGUMENT; FAILED_PRECONDITION for an uploaded film that
         the archive does not hold: films are kept by ingest, not by questions."""
         if not title.strip() or len(title) > _MOST_TITLE:
@@ -40,7 +43,7 @@ class Saved:
         kept.ClearField("request_id")
         convert.search_query(kept)  # raises what asking would
         for leaf in _leaves(kept.query):
-            self._without_upload(leaf)
+            self._without_upload(leaf, access)
         told = json_format.MessageToDict(kept, preserving_proto_field_name=True)
         return searches.save(self._facts, owner, title.strip(), told, search_id)
 
@@ -48,27 +51,38 @@ class Saved:
         """The question as it was asked. Raises NOT_FOUND."""
         return request_of(searches.get(self._facts, owner, search_id))
 
-    def mark(self, owner: str, search_id: str, grades: Mapping[str, int], unmark: Sequence[str]) -> dict[str, int]:
+    def mark(
+        self, owner: str, search_id: str, grades: Mapping[str, int], unmark: Sequence[str], access: Access = ALL
+    ) -> dict[str, int]:
         """Say what films are worth; all marks as they stand then. Raises INVALID_ARGUMENT, NOT_FOUND."""
         if len(grades) + len(unmark) > _MOST_MARKS:
             raise invalid(f"at most {_MOST_MARKS} films are marked at once")
         if not all(0 <= grade <= MOST_GRADE for grade in grades.values()):
             raise invalid(f"a grade is 0 (not relevant), 1 (relevant), up to {MOST_GRADE}")
         wanted = {parse_image_id(image_id): grade for image_id, grade in grades.items()}
-        if len(images.get(self._facts, wanted)) < len(wanted):
+        if len(self._seen(wanted, access)) < len(wanted):
             raise HilumError(ErrorCode.NOT_FOUND, "a film that is marked is not in the archive")
         searches.mark(self._facts, owner, search_id, wanted, [parse_image_id(one) for one in unmark])
-        return self.marks(owner, search_id)
+        return self.marks(owner, search_id, access)
 
-    def marks(self, owner: str, search_id: str) -> dict[str, int]:
+    def marks(self, owner: str, search_id: str, access: Access = ALL) -> dict[str, int]:
         """image_id → grade, newest first. Raises NOT_FOUND."""
-        return searches.marked(self._facts, owner, search_id)
+        found = searches.marked(self._facts, owner, search_id)
+        seen = found if access == ALL else self._seen(found, access)
+        return {image_id: grade for image_id, grade in found.items() if image_id in seen}
 
-    def refined(self, owner: str, search_id: str, method: str, changes: query_pb2.SearchRequest | None) -> SearchQuery:
+    def refined(
+        self,
+        owner: str,
+        search_id: str,
+        method: str,
+        changes: query_pb2.SearchRequest | None,
+        access: Access = ALL,
+    ) -> SearchQuery:
         """The question moved by its marks, asked with the options that `changes` says and the saved ones else. Raises
         FAILED_PRECONDITION while no film is marked relevant."""
         query = convert.search_query(_changed(self.question(owner, search_id), changes))
-        marks = self.marks(owner, search_id)
+        marks = self.marks(owner, search_id, access)
         liked = [(StoredFilm(image_id), float(grade)) for image_id, grade in marks.items() if grade > 0]
         disliked = [StoredFilm(image_id) for image_id, grade in marks.items() if grade == 0]
         if not liked:
@@ -83,10 +97,14 @@ class Saved:
                 raise invalid("method is rocchio or recommend")
         return replace(query, by=by)
 
-    def _without_upload(self, leaf: query_pb2.Query) -> None:
+    def _seen(self, ids: Collection[str], access: Access) -> set[str]:
+        """Those of `ids` that are films which may be known of."""
+        return {image_id for image_id, record in images.get(self._facts, ids).items() if access.allows(record)}
+
+    def _without_upload(self, leaf: query_pb2.Query, access: Access) -> None:
         if leaf.WhichOneof("by") == "image" or leaf.region.image:
             data = leaf.image or leaf.region.image
-            known = own.of(self._facts, UploadedFilm(data))
+            known = [record for record in own.of(self._facts, UploadedFilm(data)) if access.allows(record)]
             if not known:
                 raise HilumError(
                     ErrorCode.FAILED_PRECONDITION,

@@ -35,7 +35,7 @@ class SearchesApi:
         self._facts, self._pages, self._saved = facts, pages, Saved(facts)
 
     def save_search(self, request: searches_pb2.SaveSearchRequest, call: Call) -> searches_pb2.SavedSearch:
-        return _message(self._saved.save(OWNER, request.title, request.request, request.search_id))
+        return _message(self._saved.save(OWNER, request.title, request.request, request.search_id, call.access))
 
     def list_searches(self, request: searches_pb2.ListSearchesRequest, call: Call) -> searches_pb2.ListSearchesResponse:
         return searches_pb2.ListSearchesResponse(searches=map(_message, searches.listed(self._facts, OWNER)))
@@ -52,14 +52,14 @@ class SearchesApi:
 
     def mark_hits(self, request: searches_pb2.MarkRequest, call: Call) -> searches_pb2.Marks:
         grades = {mark.image_id: mark.grade for mark in request.marks}
-        return _marks(self._saved.mark(OWNER, request.search_id, grades, request.unmark))
+        return _marks(self._saved.mark(OWNER, request.search_id, grades, request.unmark, call.access))
 
     def list_marks(self, request: searches_pb2.SearchIdRequest, call: Call) -> searches_pb2.Marks:
-        return _marks(self._saved.marks(OWNER, request.search_id))
+        return _marks(self._saved.marks(OWNER, request.search_id, call.access))
 
     def refine_search(self, request: searches_pb2.RefineRequest, call: Call) -> query_pb2.SearchResponse:
         changes = request.request if request.HasField("request") else None
-        question = self._saved.refined(OWNER, request.search_id, request.method, changes)
+        question = self._saved.refined(OWNER, request.search_id, request.method, changes, call.access)
         return convert.search_response(self._pages(question, call.cancelled, call.access.condition()))
 
 

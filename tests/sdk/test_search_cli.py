@@ -16,6 +16,7 @@ from typer.testing import CliRunner, Result
 from hilum import Client
 from hilum.queries import Asked, By
 from services.app.cli import app
+from services.core.facts import recalls
 from tests.sdk.conftest import FILMS, Library
 
 Hilum = Callable[..., Result]
@@ -107,6 +108,14 @@ def test_why_not_and_the_whole_answer_in_a_file(hilum: Hilum, library: Library, 
     assert re.match(r"below-limit: .*\(rank [12]\d, -?0\.\d+\)", why.stdout)
     [reason] = json.loads(hilum("search", "--text", "left", "--model", "sdk", "--why-not", missing, "--json").stdout)
     assert 10 < reason["rank"] <= FILMS
+
+
+def test_recall_is_shown(hilum: Hilum, library: Library) -> None:
+    recalls.save(library.archive.facts, library.archive.spec("sdk-mute").fingerprint, 10, 0.9, True)
+    told = hilum("quality").stdout
+    assert "0.9000 of 1 questions" in told and "not calibrated: hilum analyze calibrate" in told
+    by = {one["model"]: one for one in json.loads(hilum("quality", "--json").stdout)}
+    assert (by["sdk-mute"]["filtered_recall"], by["sdk-mute"]["recall"]) == (0.9, None)
 
 
 def test_searches_are_kept_judged_and_refined(hilum: Hilum, library: Library) -> None:

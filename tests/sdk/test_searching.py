@@ -10,6 +10,7 @@ import pytest
 
 from hilum import AsyncClient, Client, HilumError, SearchResult, Stored, Words
 from hilum.locate import Endpoint
+from services.core.facts import recalls
 from tests.sdk.conftest import FILMS, Library
 
 SDK = {"models": ["sdk"]}
@@ -76,6 +77,21 @@ def test_why_a_film_is_missing(library: Library, client: Client) -> None:
     assert (below.code, below.rank, below.model) == ("below-limit", 16, "sdk")
     reasons = client.why_not(library.films[1], id=library.films[0], where="view = PA", limit=1, **SDK)
     assert {"excluded", "filter"} <= {reason.code for reason in reasons}
+
+
+def test_how_far_answers_can_be_trusted(library: Library, client: Client) -> None:
+    """Nothing is claimed that was not measured; what was is told with how often."""
+    spec, facts = library.archive.spec("sdk"), library.archive.facts
+    before = {one.model: one for one in client.quality()}
+    assert set(before) == {"sdk", "sdk-mute"} and before["sdk"].fingerprint == spec.fingerprint
+    assert (before["sdk"].recall, before["sdk"].filtered_recall, before["sdk"].least_recall) == (None, None, None)
+    for recall, filtered in ((1.0, False), (0.9, False), (0.8, True)):
+        recalls.save(facts, spec.fingerprint, 10, recall, filtered)
+    after = {one.model: one for one in client.quality()}
+    assert after["sdk-mute"] == before["sdk-mute"]
+    told = after["sdk"]
+    assert (told.questions, told.recall, told.filtered_questions, told.filtered_recall) == (2, 0.95, 1, 0.8)
+    assert told.least_recall == 0.8
 
 
 def test_a_kept_search_is_judged_and_refined(library: Library, client: Client) -> None:

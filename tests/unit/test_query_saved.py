@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from hilum.v1 import query_pb2, searches_pb2
+from services.core.access import Access
 from services.core.blobs import Blobs
 from services.core.errors import ErrorCode, HilumError
 from services.core.facts import Facts
@@ -135,6 +136,27 @@ def test_no_uploaded_film_is_kept(served: SimpleNamespace) -> None:
     with pytest.raises(HilumError) as strange:
         keep(served.api, image=png(spot(0.9, 0.9)))
     assert strange.value.code is ErrorCode.FAILED_PRECONDITION
+
+
+def test_who_may_not_see_a_film_learns_nothing_of_it(served: SimpleNamespace) -> None:
+    """Neither by marking it, nor by what others marked, nor by bringing its file."""
+    nobody = Call("test", access=Access(frozenset({"elsewhere"})))
+    kept = keep(served.api, text="left")
+    mark = searches_pb2.Mark(image_id=served.films[1], grade=1)
+    request = searches_pb2.MarkRequest(search_id=kept.search_id, marks=[mark])
+    with pytest.raises(HilumError) as hidden:
+        served.api.mark_hits(request, nobody)
+    missing = searches_pb2.Mark(image_id="00000000-0000-5000-8000-000000000000", grade=1)
+    with pytest.raises(HilumError) as nowhere:
+        served.api.mark_hits(searches_pb2.MarkRequest(search_id=kept.search_id, marks=[missing]), nobody)
+    assert (hidden.value.code, str(hidden.value)) == (nowhere.value.code, str(nowhere.value))
+    served.api.mark_hits(request, CALL)
+    assert not served.api.list_marks(by_id(kept.search_id), nobody).marks
+    with pytest.raises(HilumError, match="mark at least one"):
+        served.api.refine_search(searches_pb2.RefineRequest(search_id=kept.search_id), nobody)
+    theirs = query_pb2.SearchRequest(query={"image": png(spot(0.5, 0.1))})
+    with pytest.raises(HilumError, match="does not hold this film"):
+        served.api.save_search(searches_pb2.SaveSearchRequest(title="t", request=theirs), nobody)
 
 
 @pytest.mark.parametrize(

@@ -319,6 +319,13 @@ def test_every_control_has_a_name_and_every_picture_a_text(browser: Browser, sit
         assert browser.run("return document.querySelectorAll('h1').length") == 1
 
 
+def test_what_was_measured_of_answers_is_shown(browser: Browser, site: Site) -> None:
+    browser.open(f"{site.url}/about")
+    rows = {line.split()[0]: line for line in browser.find("#quality tbody").text.splitlines()}
+    assert "not calibrated" in rows["web"] and "40 films" in rows["web"]
+    assert "film" in rows["web-mute"] and "not measured" in rows["web-mute"]
+
+
 def test_the_other_pages_answer(browser: Browser, site: Site) -> None:
     for path, words in (("about", "Research use only"), ("jobs", "No jobs yet"), ("runs", "No analyses yet")):
         browser.open(f"{site.url}/{path}")

@@ -13,6 +13,7 @@ from services.core.facts import Facts, jobs, runs, sets
 from services.core.labels import LabelState, merge
 from services.core.types import ImageRecord
 from services.query.api import QueryApi
+from services.query.quality import quality
 from services.query.web.render import Pages
 from services.transport.errors import TABLE
 
@@ -100,7 +101,7 @@ def web_router(facts: Facts, query: QueryApi, access: Access = ALL) -> APIRouter
 
     @router.get("/about")
     def about() -> Response:
-        return pages.page("about.html", here="about", models=query.models())
+        return pages.page("about.html", here="about", models=query.models(), quality=quality(facts).models)
 
     @router.get("/static/{name}")
     def static(name: str, request: Request) -> Response:
