@@ -69,7 +69,8 @@ def look(
     progress(stage, 0, 4)
     found = once(stage, partial(scores.score, unit, others, count, asked.trees, asked.seed))
     progress(stage, 1, 4)
-    members = cluster.leiden(fuzzy.weights(near), regions.FINE, asked.seed).members
+    cut = partial(cluster.leiden, fuzzy.weights(near), regions.FINE, asked.seed)
+    members = once(f"clusters of {spec.name}", cut).members
     away = regions.apart(unit, members, odd, asked.seed)
     progress(stage, 2, 4)
     sets = [("All outliers", found.flagged)]

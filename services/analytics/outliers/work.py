@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -32,19 +33,21 @@ def run(bench: Bench[OutliersAsked]) -> None:
     asked, films = bench.asked, bench.films
     region = _region(bench)
     terms = fields.collect(bench.facts, films)
-    looks, seen = _look(bench)
+    looks, some = _looks(bench)
+    seen = bench.once("looks", lambda: _seen(bench, looks(), some))
     odd = np.full(len(films), -1, dtype=np.int8)
-    odd[list(seen)] = [bool(looks.odd(words)) for words in seen.values()]
+    odd[list(seen)] = [bool(Looks.odd(words)) for words in seen.values()]
     views: list[View] = []
     for spec in bench.specs:
         with bench.vectors(spec) as unit:
             views.append(look(unit, spec, asked, films, terms, region, odd, bench.progress, bench.once))
     flagged = {int(row) for view in views for row in view.scores.flagged}
     new = sorted(flagged - set(seen))
-    seen |= {row: looks.says(picture) for row, picture in zip(new, _pictures(bench, new), strict=True)}
-    why = {row: words + rarities(row, terms) for row, words in seen.items() if row in flagged or looks.odd(words)}
+    more = bench.once("looks of outliers", lambda: _seen(bench, looks(), new), new) if new else {}
+    seen |= {row: more.get(row, []) for row in new}
+    why = {row: words + rarities(row, terms) for row, words in seen.items() if row in flagged or Looks.odd(words)}
     told = {view.spec.name: _told(bench, view.twins) for view in views}
-    strangers = [row for row, words in sorted(seen.items()) if looks.odd(words)]
+    strangers = [row for row, words in sorted(seen.items()) if Looks.odd(words)]
     shown = sorted(
         {*strangers[: report.PICTURED], *(r for view in views for r in report.shown(view, told[view.spec.name]))}
     )
@@ -74,14 +77,19 @@ def _region(bench: Bench[OutliersAsked]) -> NDArray[np.int64]:
     return rows
 
 
-def _look(bench: Bench[OutliersAsked]) -> tuple[Looks, dict[int, list[str]]]:
-    """What ordinary films look like; and row → what is strange about a film's picture, of many films or of all."""
+def _looks(bench: Bench[OutliersAsked]) -> tuple[Callable[[], Looks], NDArray[np.int64]]:
+    """What ordinary films look like, asked for where it is needed; and the rows of the films to look at."""
     random = np.random.default_rng(bench.asked.seed)
     rows = np.sort(random.permutation(len(bench.films))[:_LOOKED])
-    pictures = dict(zip(map(int, rows), _pictures(bench, rows), strict=True))
-    some = [int(row) for row in random.permutation(rows)[:_ORDINARY]]
-    looks = Looks([pictures[row] for row in some], [bench.films.view[row] for row in some])
-    return looks, {row: looks.says(picture) for row, picture in pictures.items() if picture}
+    some = random.permutation(rows)[:_ORDINARY]
+    return cache(lambda: Looks(_pictures(bench, some), [bench.films.view[row] for row in some])), rows
+
+
+def _seen(bench: Bench[OutliersAsked], looks: Looks, rows: Iterable[int]) -> dict[int, list[str]]:
+    """Row → what is strange about a film's picture, of those that have one."""
+    rows = [int(row) for row in rows]
+    pictures = zip(rows, _pictures(bench, rows), strict=True)
+    return {row: looks.says(picture) for row, picture in pictures if picture}
 
 
 def _told(bench: Bench[OutliersAsked], twins: list[Twins]) -> list[Told]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -160,25 +160,37 @@ def _whole(bench: Bench[ProbeAsked], study: Study, found: Found, vectors: NDArra
             if not others and not asked.save:
                 continue
             mine = vectors[study.place(task)]
-            fitted = cross.whole(mine, task, asked.seed)
+            fitted = cache(partial(cross.whole, mine, task, asked.seed))
             for other in others:
                 bench.progress(f"external tests of {found.spec.name}", 0, 0)
-                met = np.intersect1d(task.people, other.people)
-                asks = cross.whole(mine, task, asked.seed, met) if len(met) else fitted
-                promise = asks.promise(vectors[study.place(other)])
+                stage = f"{task.label} of {task.dataset} asked in {other.dataset} by {found.spec.name}"
+                ask = partial(_elsewhere, fitted, mine, vectors[study.place(other)], task, other, asked.seed)
+                promise = bench.once(stage, ask, task, other)
                 figures = by_fold(other.y, promise, other.fold, study.drawn(other))
                 home = found.probed[other.key].figures["logistic"]
                 found.external[task.label, task.dataset, other.dataset] = (
                     figures, {name: figures[name].less(home[name]) for name in figures}
                 )  # fmt: skip
+            if not asked.save:
+                continue
             told = {
                 "label": task.label, "dataset": task.dataset, "films": len(task.y), "patients": task.patients,
                 "run_id": bench.run_id,
                 "cross_validated_auroc": found.probed[task.key].figures["logistic"][AUROC].as_json(),
             }  # fmt: skip
-            saved[f"{task.dataset}/{task.label}"] = (fitted, told)
+            saved[f"{task.dataset}/{task.label}"] = (fitted(), told)
     if asked.save:
         keep.write(bench.part / f"probe-{found.spec.name}.safetensors", found.spec.name, found.spec.fingerprint, saved)
+
+
+def _elsewhere(
+    fitted: Callable[[], Linear], mine: NDArray[np.float32], theirs: NDArray[np.float32], task: Task, other: Task,
+    seed: int,
+) -> NDArray[np.float64]:  # fmt: skip
+    """(n,) what a task's probe promises of another's films, learned without the patients of both."""
+    met = np.intersect1d(task.people, other.people)
+    asks = cross.whole(mine, task, seed, met) if len(met) else fitted()
+    return asks.promise(theirs)
 
 
 def _augmented(bench: Bench[ProbeAsked], study: Study, found: Found, vectors: NDArray[np.float32]) -> None:
@@ -189,7 +201,8 @@ def _augmented(bench: Bench[ProbeAsked], study: Study, found: Found, vectors: ND
         return
     try:
         ids = [bench.films.ids[row] for row in study.rows]
-        varied = augment.encode(bench.encode, found.spec, bench.facts, bench.blobs, ids, vectors, bench.progress)
+        name, told = found.spec.name, (bench.facts, bench.blobs, ids, vectors, bench.progress)
+        varied = bench.once(f"augmented films of {name}", lambda: augment.encode(bench.encode, found.spec, *told), ids)
     except HilumError as error:
         if asked.augment == ON:
             raise
@@ -199,7 +212,8 @@ def _augmented(bench: Bench[ProbeAsked], study: Study, found: Found, vectors: ND
     stage = f"augmented probes of {found.spec.name}"
     for done, task in enumerate(study.tasks, 1):
         bench.progress(stage, done - 1, len(study.tasks))
-        one = robust.evaluate(found.probed[task.key], varied, study.place(task), study.drawn(task))
+        ask = partial(robust.evaluate, found.probed[task.key], varied, study.place(task), study.drawn(task))
+        one = bench.once(f"{task.label} of {task.dataset} augmented in {found.spec.name}", ask, task, varied.there)
         if one:
             found.robust.append(one)
         bench.progress(stage, done, len(study.tasks))

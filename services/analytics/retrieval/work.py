@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from services.analytics import encoding, graph, thumbnails
 from services.analytics.bench import Bench
+from services.analytics.estimate import Estimate
 from services.analytics.hubs.measures import density
 from services.analytics.page import Page
 from services.analytics.retrieval import rankings, relevance, report
@@ -53,13 +54,19 @@ def run(bench: Bench[RetrievalAsked]) -> None:
             bench.progress,
         )  # fmt: skip
         scores = bench.once("rankings", evaluate, questions, list(texts))
-    bench.progress("intervals", 0, len(scores))
     groups = _groups(bench, scores, people)
-    for done, group in enumerate(groups, 1):
-        group.measure(asked.seed)
-        bench.progress("intervals", done, len(groups))
+    for group, estimates in zip(
+        groups, bench.once("intervals", partial(_measured, bench, groups), questions, list(texts)), strict=True
+    ):
+        group.estimates = estimates
     whole, headline = groups[0], report.headlines(asked.depths)
-    tests = {name: _tests(whole, name, headline, asked.seed) for name in whole.retrievers if name != RANDOM}
+    retrievers = [name for name in whole.retrievers if name != RANDOM]
+    bench.progress("tests", 0, 1)
+    tests = bench.once(
+        "tests",
+        lambda: {name: _tests(whole, name, headline, asked.seed) for name in retrievers},
+        questions, list(texts),
+    )  # fmt: skip
     by_films = rows[rows < len(films)]
     words = len(rows) - len(by_films)
     page = report.page(asked, groups, tests, headline, words)
@@ -138,6 +145,15 @@ def _groups(
         if LEAST <= inside.sum() < len(rows):
             found.append(report.Group("of", name, scores[ALL], people[rows], inside))
     return found
+
+
+def _measured(bench: Bench[RetrievalAsked], groups: Sequence[report.Group]) -> list[dict[str, dict[str, Estimate]]]:
+    """Every group's figures with their intervals."""
+    bench.progress("intervals", 0, len(groups))
+    for done, group in enumerate(groups, 1):
+        group.measure(bench.asked.seed)
+        bench.progress("intervals", done, len(groups))
+    return [group.estimates for group in groups]
 
 
 def _tests(whole: report.Group, name: str, headline: Sequence[str], seed: int) -> dict[str, dict[str, Any]]:

@@ -124,25 +124,41 @@ def look(
     classed = None
     if classes is not None:
         classed = kept("classes", partial(structure, unit, near, classes, films, drawn, asked), classes)
+    silhouettes = once(
+        f"silhouettes of {name}", lambda: [metrics.silhouette(unit, level.partition.members) for level in levels]
+    )
+    sortings = kept("sorting", partial(_sortings, levels, asking, films.patients, terms), list(terms))
+    shown = partial(describe.exemplars, unit, near, edges, members, films.patients, SHOWN, EACH)
     return View(
         spec=spec,
         near=near,
         levels=levels,
-        silhouettes=[metrics.silhouette(unit, level.partition.members) for level in levels],
+        silhouettes=silhouettes,
         chosen=chosen,
         reason=reason,
         layouts=drawn,
         distortions=bent,
         everywhere=everywhere,
-        sortings=[
-            enrichment.sorting(level.partition.members, films.patients, terms) if level in asking else []
-            for level in levels
-        ],
+        sortings=sortings,
         lines=[describe.describe(number, enriched, films, members) for number in clusters],
         verdicts=[describe.verdict(number, enriched) for number in clusters],
-        exemplars=describe.exemplars(unit, near, edges, members, films.patients, SHOWN, EACH),
+        exemplars=once(f"prototypes of {name}", shown),
         classes=classed,
     )
+
+
+def _sortings(
+    levels: Sequence[Level],
+    asking: Sequence[Level],
+    patients: NDArray[np.int32],
+    terms: Sequence[Term],
+    progress: Callable[[int, int], None],
+) -> list[list[Sorted]]:
+    found = []
+    for done, level in enumerate(levels, 1):
+        found.append(enrichment.sorting(level.partition.members, patients, terms) if level in asking else [])
+        progress(done, len(levels))
+    return found
 
 
 def structure(
