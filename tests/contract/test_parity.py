@@ -21,9 +21,10 @@ from google.protobuf.message import Message
 from hilum.v1 import common_pb2, query_pb2, query_pb2_grpc
 from services.core.blobs import Blobs
 from services.core.errors import ErrorCode
-from services.core.facts import open_facts
+from services.core.facts import images, open_facts
 from services.core.limits import MAX_HTTP_BODY_BYTES, MAX_MESSAGE_BYTES, MAX_UPLOAD_BYTES
 from services.core.store import VectorStore
+from services.core.types import Report
 from services.engine.supervisor import EngineProcess
 from services.query.api import QueryApi
 from services.transport.errors import ERROR_METADATA, TABLE
@@ -31,6 +32,7 @@ from tests.kit.archive import Archive, png, spot
 from tests.kit.places import PlacesEncoder
 from tests.kit.served import Served, served
 
+STUDY = {"dataset": "demo", "study_id": "s-3"}
 NO_FILM = "00000000-0000-5000-8000-000000000000"
 ROUTES = {
     "Search": "search",
@@ -127,12 +129,14 @@ def edges(engine: EngineProcess, tmp_path_factory: pytest.TempPathFactory) -> It
             f"film-{i}", spot(0.5, i / 12), patient_id=f"p-{i // 2}", study_id=f"s-{i}",
             view=["PA", "AP", "LATERAL"][i % 3],
             sex="FM"[i % 2], age=30.5 + i, study_date=f"2020-01-{i + 1:02}", modality="DX", licence="CC0-1.0",
-            labels={"edema": ["present", "absent", "uncertain"][i % 3]} if i % 4 else {},
+            labels=({"edema": ["present", "absent", "uncertain"][i % 3]} if i % 4 else {})
+            | ({"mass": "present"} if i == 7 else {}),
         ).image_id
         for i in range(12)
     ]  # fmt: skip
     archive.add("bare", spot(0.9, 0.9))
     archive.settle()
+    images.save_reports(facts, [Report("demo", "s-3", "findings", "Bright on the left.")])
     api = QueryApi(facts, store, archive.encode, archive.blobs)
     with served([api]) as where:
         yield Edges(where, films)
@@ -166,7 +170,45 @@ QUESTIONS: dict[str, Callable[[Edges], query_pb2.SearchRequest]] = {
     "by two models": lambda e: ask(image_id=e.films[5], models=["parity", "parity-mute"], limit=4),
     "filtered": lambda e: ask(text="right", filter="view = PA AND age >= 33 AND NOT labels.edema = absent"),
     "nothing left": lambda e: ask(text="right", filter="age > 89"),
-}
+    "by study": lambda e: ask(study=STUDY),
+    "by report": lambda e: ask(report=STUDY, limit=3),
+    "by part": lambda e: ask(region={"image_id": e.films[3], "x": 0, "y": 0.2, "width": 0.5, "height": 0.6}, limit=3),
+    "by part of an upload": lambda e: ask(
+        region={"image": image_of(0.31), "x": 0.1, "y": 0.2, "width": 0.5, "height": 0.6}, limit=3
+    ),
+    "by examples": lambda e: ask(
+        examples={"positive": [{"image_id": e.films[3]}, {"text": "left"}], "negative": [{"image": image_of(0.9)}]}
+    ),
+    "by examples beside words": lambda e: ask(
+        examples={"question": {"text": "left"}, "positive": [{"image_id": e.films[8]}]}, limit=4
+    ),
+    "by a mixture": lambda e: ask(mixture={"parts": [
+        {"query": {"text": "left"}, "weight": 0.5}, {"query": {"image_id": e.films[9]}},
+        {"query": {"image": image_of(0.6)}, "weight": -0.2}, {"query": ask(study=STUDY).query},
+    ]}),
+    "typical": lambda e: query_pb2.SearchRequest(mode="typical", finding="edema"),
+    "atypical": lambda e: ask(text="right", mode="atypical", finding="edema"),
+    "look-alikes": lambda e: ask(image_id=e.films[3], mode="lookalike", finding="edema"),
+    "disputed": lambda e: ask(image_id=e.films[3], mode="disagree", models=["parity", "parity-mute"]),
+    "fused by weight": lambda e: ask(
+        image_id=e.films[5], models=["parity", "parity-mute"], fusion="weighted", weights={"parity": 3}
+    ),
+    "fused by distribution": lambda e: ask(image_id=e.films[5], models=["parity", "parity-mute"], fusion="dbsf"),
+    "grouped, capped, with priors": lambda e: ask(
+        image_id=e.films[5], group_by="patient", group_size=1, per_patient=1, priors=True
+    ),
+    "varied": lambda e: ask(image_id=e.films[5], diversity=0.6, limit=4, keep_duplicates=True, reading="plain"),
+}  # fmt: skip
+
+
+def test_every_kind_of_question_is_asked_here(edges: Edges) -> None:
+    """So that whatever the contract can ask is tried on both edges, and in a batch."""
+    asked = [request(edges) for request in QUESTIONS.values()]
+    kinds = {field.name for field in query_pb2.Query.DESCRIPTOR.oneofs_by_name["by"].fields}
+    assert {request.query.WhichOneof("by") for request in asked} == kinds | {None}
+    said = {field.name for request in asked for field, _ in request.ListFields()}
+    every = set(query_pb2.SearchRequest.DESCRIPTOR.fields_by_name)
+    assert every - said == {"request_id", "hubs", "at_least", "page_size", "page_token"}, "these need what is measured"
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
@@ -223,6 +265,37 @@ def test_a_batch_answers_each_question_by_itself(edges: Edges) -> None:
     assert [outcome.HasField("error") for outcome in answer.outcomes] == [True, False] * 8
     alone = _timeless(edges.over_grpc("Search", mixed[1]))
     assert answer.outcomes[1].response == alone
+
+
+def test_a_batch_takes_every_kind_of_question(edges: Edges) -> None:
+    asked = {name: request(edges) for name, request in QUESTIONS.items()}
+    answer = edges.both("SearchBatch", query_pb2.SearchBatchRequest(requests=asked.values()))
+    assert len(answer.outcomes) == len(asked)
+    for (name, request), outcome in zip(asked.items(), answer.outcomes, strict=True):
+        assert not outcome.HasField("error"), (name, outcome.error.message)
+        assert outcome.response == _timeless(edges.over_grpc("Search", request)), name
+
+
+def test_pages_streams_and_reasons_are_alike(edges: Edges) -> None:
+    request = ask(text="left", limit=9, page_size=4)
+    pages: list[list[str]] = []
+    for ask_page in (edges.over_grpc, edges.over_http):  # each edge its own answer: tokens are drawn at random
+        page, found = ask_page("Search", request), []
+        while isinstance(page, query_pb2.SearchResponse):
+            found += [hit.image_id for hit in page.hits]
+            if not page.next_page_token:
+                break
+            page = ask_page("Search", query_pb2.SearchRequest(page_token=page.next_page_token))
+        pages.append(found)
+    streamed = [hit.image_id for piece in edges.stub.SearchStream(request) for hit in piece.hits]
+    body = json_format.MessageToDict(request, preserving_proto_field_name=True)
+    lines = edges.http.post("/v1/search:stream", json=body).text.splitlines()
+    events = [json.loads(line.removeprefix("data:")) for line in lines if line.startswith("data:")]
+    told = [hit["image_id"] for event in events for hit in event["hits"]]
+    assert pages[0] == pages[1] == streamed == told and len(told) == len(set(told)) == 9
+    for missing in (edges.films[3], next(film for film in edges.films if film not in told), NO_FILM):
+        why = query_pb2.WhyNotRequest(search=ask(image_id=edges.films[3], limit=2), image_id=missing)
+        assert edges.both("WhyNot", why).reasons
 
 
 @pytest.mark.parametrize("count", [0, 257])
