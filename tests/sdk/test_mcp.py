@@ -142,6 +142,16 @@ def test_an_assistant_names_no_file_of_this_machine(library: Library, heard: Hea
         Tools(heard).search(text="left", film=library.films[0])
 
 
+def test_examples_move_what_an_assistant_asks(library: Library, heard: Heard) -> None:
+    def found(**asked: object) -> list[str]:
+        return [hit["image_id"] for hit in Tools(heard).search(models=["sdk"], limit=5, **asked)["hits"]]
+
+    plain, moved = found(text="left"), found(text="left", like=[library.films[-1]])
+    assert plain != moved and found(film=library.films[3], unlike=[library.films[4]])
+    with pytest.raises(HilumError, match="one of text or a film"):
+        found(text="left", film=library.films[3])
+
+
 def test_errors_are_safe_and_pictures_can_be_kept_back(library: Library, heard: Heard) -> None:
     def call(server: Any, name: str, given: dict[str, Any]) -> Any:
         return asyncio.run(server.call_tool(name, given))

@@ -59,6 +59,7 @@ class Tools:
         priors: Annotated[bool, Field(description="Also the patient's own films in time order.")] = False,
     ) -> Answer:
         """Find chest X-rays by words (text), similar to a stored one (film), or like and unlike examples: give one.
+        Examples beside a text or a film move what it finds.
 
         Scores are cosines, or fused scores of several models; probability is given where scores were calibrated. When
         nothing_comparable is there, no film is near enough to be called similar. Modes: typical and atypical films of a
@@ -128,8 +129,8 @@ class Tools:
 
 def _asked(text: str, film: str, like: list[str], unlike: list[str]) -> Asked:
     """What was given. Strings are ids or words, never files: an assistant reads none of this machine's."""
-    if sum(map(bool, (text, film, like or unlike))) > 1:
-        raise HilumError("INVALID_ARGUMENT", "give one of text, a film, or like; words can be among like")
+    if text and film:
+        raise HilumError("INVALID_ARGUMENT", "give one of text or a film; films can be among like, beside the text")
     asked: Asked = {}
     if text:
         asked["text"] = text
