@@ -26,9 +26,8 @@ from services.core.types import ImageRecord, JobProgress
 from services.ingest import looks
 
 KINDS = ("byte", "pixel", "perceptual", "embedding")  # from the strongest link to the weakest
-# Bits and likeness are measured (docs/guide/duplicates.md). What embeddings are near depends on the model: this is
-# a place to begin.
-BITS, LIKENESS, DISTANCE = 4, 0.985, 0.01
+# Measured (docs/guide/duplicates.md), the distance with the bundled encoders: other models need another.
+BITS, LIKENESS, DISTANCE = 4, 0.985, 0.003
 NEIGHBOURS = 10  # of a film that the engine is asked for
 _BATCH = 64
 _PICTURES = 50_000  # small pictures kept at a time: 100 MB

@@ -167,7 +167,7 @@ class Pipeline:
         )  # fmt: skip
         self._prepare(tools)
         done, seen = self._already(job_id, tally)
-        todo = [Work(ref, film) for film in films if (ref := ref_of(self.secret, film.name)) not in done]
+        todo = (Work(ref, film) for film in films if (ref := ref_of(self.secret, film.name)) not in done)
         self.reached("listed")
         tally.start("films")
         self._line(plan, tools, job_id, todo, seen, None if plan.recheck else before.refused, tally, stopped)
@@ -189,7 +189,7 @@ class Pipeline:
         }
 
     def _line(
-        self, plan: Plan, tools: Tools, job_id: str, todo: list[Work], seen: dict[str, tuple[str, str]],
+        self, plan: Plan, tools: Tools, job_id: str, todo: Iterator[Work], seen: dict[str, tuple[str, str]],
         refused: Mapping[str, Reason] | None, tally: Tally, stopped: Callable[[], bool],
     ) -> None:  # fmt: skip
         if self.settings.ray and not plan.remote:
@@ -271,12 +271,11 @@ class Pipeline:
         return sorted(away)
 
 
-def _batches(todo: list[Work]) -> Iterator[list[Work]]:
-    """So many films, or so many bytes, whichever is less. Work is handed over, not kept."""
+def _batches(todo: Iterator[Work]) -> Iterator[list[Work]]:
+    """So many films, or so many bytes, whichever is less. Work begins to exist when its turn comes, and is handed
+    over, not kept: an archive has millions of films."""
     batch, size = list[Work](), 0
-    todo.reverse()
-    while todo:
-        work = todo.pop()
+    for work in todo:
         weight = work.listed.size()
         if batch and (len(batch) == BATCH_FILMS or size + weight > BATCH_BYTES):
             yield batch

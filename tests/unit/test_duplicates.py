@@ -22,10 +22,11 @@ from services.core.facts.images import Stored
 from services.core.near_hashes import near
 from services.core.store import VectorStore, payload
 from services.core.types import JobProgress
+from services.encoders.registry import Registry
 from services.ingest import duplicates
 from services.ingest.api import IngestApi
 from services.ingest.decode import decode
-from services.ingest.duplicates import Found, Group, Wanted
+from services.ingest.duplicates import DISTANCE, Found, Group, Wanted
 from tests.kit.encoders import tiny_registry
 from tests.kit.ingesting import REAL_CXR
 from tests.kit.records import make_record, make_spec, unit_vectors
@@ -88,6 +89,27 @@ def test_the_same_film_at_two_sizes_is_found_and_no_other(facts: Facts, store: V
     # Without pictures nothing is claimed.
     nothing, blind = told(facts, store, Blobs(tmp_path / "empty"), Wanted())
     assert not nothing and blind.unconfirmed >= 7
+
+
+@pytest.mark.parametrize(("model", "found"), [("hilum-cxr-clip", 7), ("hilum-cxr-dino", 5)])
+def test_the_distance_of_embeddings_is_the_one_that_was_measured(model: str, found: int) -> None:
+    """The seven films at two sizes, and others: of those pairs as many are near as the guide says, of others none."""
+    if not REAL_CXR.is_dir():
+        pytest.skip("the set of real films is not here")
+    with (REAL_CXR / "labels.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["dataset"] in NIH]
+    twice = {row["study_id"] for row in rows if row["dataset"] == NIH[1]}
+    rows = [row for row in rows if row["study_id"] in twice or row["dataset"] == NIH[1]] + rows[:30]
+    encoder = Registry.bundled().get(model)
+    films = {row["file"]: decode((REAL_CXR / row["file"]).read_bytes()).film for row in rows}
+    vectors = encoder.encode_images(np.stack([encoder.preprocess(film) for film in films.values()]))
+    study = {row["file"]: row["study_id"] for row in rows}
+    near = [
+        study[one] == study[other]
+        for (one, a), (other, b) in itertools.combinations(zip(films, vectors, strict=True), 2)
+        if 1 - float(a @ b) <= DISTANCE
+    ]
+    assert near == [True] * found
 
 
 @pytest.fixture
