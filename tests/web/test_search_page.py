@@ -100,6 +100,21 @@ def test_a_dropped_dicom_file_is_shown(browser: Browser, site: Site) -> None:
     assert "JANE" not in browser.run("return document.documentElement.outerHTML")
 
 
+def test_an_opened_film_is_seen_large_with_its_window_and_zoom(browser: Browser, site: Site) -> None:
+    start(browser, site)
+    browser.drop(png(spot(0.5, 0.52, 96)), "film.png", "image/png")
+    settle(browser)
+    assert browser.run("return [...document.querySelectorAll('.pill.answers input')].map((i) => i.value)") == ["web"]
+    browser.find("#open-asked").click()
+    browser.wait("return document.querySelector('dialog.large canvas')?.width === 96")
+    browser.press(UP, "+")
+    told = browser.wait("const t = document.querySelector('.large .tools').innerText; return t.includes('×') && t")
+    assert "L 124" in told and "1.3×" in told
+    browser.press(ESCAPE)
+    browser.wait("return !document.querySelector('dialog.large')")
+    assert browser.find("#status").text, "the answer stands behind it"
+
+
 def test_a_file_that_is_no_film_is_explained(browser: Browser, site: Site) -> None:
     start(browser, site)
     browser.drop(b"this is no picture", "notes.txt", "text/plain")

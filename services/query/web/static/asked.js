@@ -1,6 +1,7 @@
 // The film that is asked with: in the line of words, large beside the results, and any part of it to search by.
 
 import { byId, el, show, thumbnail } from "./dom.js";
+import { large } from "./large.js";
 import { boxOf, boxText } from "./state.js";
 import { Region } from "./region.js";
 
@@ -34,7 +35,9 @@ export class Asked {
     const holder = el("div", { class: "part" }, picture && el("img", { src: picture, alt: "The film asked with", draggable: "false" }));
     byId("asked-film").replaceChildren(holder);
     if (picture) this.region = new Region(holder, (box) => this.changes.part(box ? boxText(box) : ""), (said) => { byId("part-said").textContent = said; });
-    show(byId("open-asked"), !upload);
-    if (!upload) byId("open-asked").href = `/images/${encodeURIComponent(state.id)}`;
+    const open = byId("open-asked");
+    show(open, Boolean(picture || state.id));
+    open.href = upload ? "#asked" : `/images/${encodeURIComponent(state.id)}`;
+    open.onclick = upload ? (event) => { event.preventDefault(); large(picture); } : null;
   }
 }

@@ -18,6 +18,11 @@ const address = () => location.pathname + location.search;
 // What can be shown on a film: one stored film, or words.
 const onFilms = (query) => Boolean(query?.text || query?.image_id);
 
+// Whoever chose no model sees which one answered.
+function answered(names, unasked) {
+  for (const input of document.querySelectorAll("input[name=model]")) input.closest(".pill").classList.toggle("answers", unasked && names.includes(input.value));
+}
+
 export class Asking {
   // parts: {grid, tiles, filter, marks, whyNot}.  plain(on): take words as typed, or understand them.
   constructor(parts, plain) {
@@ -53,6 +58,7 @@ export class Asking {
     this.page(answer, true);
     const { models, exact, elapsed_ms: took, notes } = answer.provenance;
     const by = `by ${models.map((model) => model.name).join(" + ")} in ${took < 10 ? took.toFixed(1) : Math.round(took)} ms${exact ? ", compared with every film" : ""}`;
+    answered(models.map((model) => model.name), state.models.length === 0);
     status.textContent = answer.hits.length ? `${this.count(answer)} ${by}` : "No film passes.";
     if (!answer.hits.length) this.grid.empty(this.lack(notes));
     this.comparable(answer);
@@ -93,6 +99,7 @@ export class Asking {
     const { where } = this.state;
     const found = await call("/v1/images:query", { filter: where, page_size: BROWSED, page_token: token }, signal);
     this.grid.films(found.images, !token);
+    answered([], false);
     this.grid.end(found.next_page_token);
     keep(this.grid.ids, address(), false);
     if (token) return;

@@ -5,7 +5,8 @@ import { byId, el, show, words } from "./dom.js";
 function phrase({ finding, words: given, polarity, side, severity }) {
   const what = [severity, side, finding ? words(finding) : `“${given}”`].filter(Boolean).join(" ");
   if (!finding) return [el("span", { class: "plain" }, what)];
-  const said = given.toLowerCase().includes(words(finding)) ? "" : ` (“${given}”)`;
+  const named = words(finding).split(" ").some((word) => given.toLowerCase().includes(word));
+  const said = named ? "" : ` (“${given}”)`; // "COVID" is read as pneumonia
   return [el("span", { class: `read ${polarity}` }, what), `${said} — `, el("b", { class: polarity }, polarity)];
 }
 

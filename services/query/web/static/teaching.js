@@ -34,7 +34,7 @@ async function list(more = false) {
     token = next;
     show(byId("more"), Boolean(next));
     const count = byId("files").children.length;
-    byId("seek-said").textContent = (asked.get("gone") && !turned ? "Deleted. " : "") + (count ? `${count}${next ? "+" : ""}` : seek.words || seek.state ? "No such file." : "No teaching file yet: assemble one below, or pick films on the search page.");
+    byId("seek-said").textContent = (asked.get("gone") && !turned ? "Deleted. " : "") + (count ? next ? `the first ${plural(count, "file")}` : plural(count, "file") : seek.words || seek.state ? "No such file." : "No teaching file yet: assemble one below, or pick films on the search page.");
     turned = true;
     const published = files.filter((one) => one.published);
     if (published.length && !seek.words) { byId("unknown").href = `/teaching/${encodeURIComponent(published[Math.floor(Math.random() * published.length)].file_id)}/quiz`; show(byId("unknown"), true); }
