@@ -72,6 +72,8 @@ def test_a_study_finds_what_was_planted_and_says_so(tmp_path: Path, facts: Facts
     assert "manufacturer Acme ×" in line
     assert {s["field"]: s["v"] for s in found["sorted_by"]}["manufacturer"] > 0.5
     assert found["classes"]["classes"] == ["edema", "pleural_effusion", "none of these"]
+    pure = found["classes"]["cluster_purity"]
+    assert pure["one_cluster"] < pure["low"] <= pure["value"]
     blunt = run.metrics["blunt"]["classes"]
     assert found["classes"]["silhouette"]["low"] > blunt["silhouette"]["high"]
     _holds_together(run)
@@ -97,7 +99,7 @@ def _holds_together(run: Made) -> None:
     assert {"image_id", "pca.x", "umap@0.x", "umap@1.y", "tsne-8@0.x", "tsne-8@1.y"} <= set(table.column_names)
     report = run.report
     for words in ("Do clusters come back?", "Layouts", "Class structure", "looks like", "sharp − blunt", "prototype",
-                  "trustworthiness 0.", "Distorts most", "Research use only"):  # fmt: skip
+                  "purity of clusters", "trustworthiness 0.", "Distorts most", "Research use only"):  # fmt: skip
         assert words in report
     assert report.count("data:image/png") == 2 * 3 * 2 + 2  # models, layouts; by cluster and by class; drawn together
     assert "data:image/jpeg" in report

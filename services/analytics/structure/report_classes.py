@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from services.analytics import figure, picture
+from services.analytics import figure, metrics, picture
+from services.analytics.estimate import Estimate
 from services.analytics.page import Page
+from services.analytics.resample import means
 from services.analytics.structure.classes import MEASURES, NONE, Classes
 from services.analytics.structure.layouts import onto
 from services.analytics.structure.view import ClassStructure, View
@@ -59,6 +61,11 @@ def put(page: Page, views: Sequence[View], classes: Classes | None, patients: ND
             ],
             "Models against each other, over the same draws of patients",
         )
+    page.table(
+        ("model", "clusters", "purity of clusters", "were all one cluster", "adjusted mutual information"),
+        [(view.spec.name, len(view.chosen.partition.sizes), *clusters(view, classes, patients)) for view, _ in held],
+        "Do the recommended clusters go by class? Purity: films whose class is the commonest of their cluster",
+    )
     _maps(page, held)
     _by_class(page, held, classes)
     _blends(page, [view for view, _ in held], classes)
@@ -69,6 +76,18 @@ def put(page: Page, views: Sequence[View], classes: Classes | None, patients: ND
             f"{view.spec.name}: overlap, of the neighbours of other patients the share that is of each class",
         )
     _between(page, held)
+
+
+def clusters(view: View, classes: Classes, patients: NDArray[np.int32]) -> tuple[Estimate, float, float]:
+    """Purity of the recommended clusters with its interval by patient, what one single cluster would have, and adjusted
+    mutual information: purity alone grows with the number of clusters."""
+    pure = np.flatnonzero(classes.of >= 0)
+    of, mine = classes.of[pure], view.members[pure]
+    table = np.bincount(mine * np.int64(len(classes.names)) + of, minlength=(int(mine.max()) + 1) * len(classes.names))
+    commonest = table.reshape(-1, len(classes.names)).argmax(axis=1)
+    found = metrics.purity(view.members, classes.of)
+    hit = (commonest[mine] == of).astype(np.float64)[:, None]
+    return means(hit, patients[pure], 0)[0], float(found["baseline"] or 0.0), float(found["ami"] or 0.0)
 
 
 def figures(one: ClassStructure, classes: Classes) -> dict[str, Any]:

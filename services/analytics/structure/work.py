@@ -66,6 +66,11 @@ def run(bench: Bench[StructureAsked]) -> None:
     bench.table("enrichment", enriched)
     bench.table("clusters", clusters)
     metrics = {view.spec.name: {**_figures(view, kinds), "layouts": told[view.spec.name]} for view in views}
+    for view in views if kinds is not None else []:
+        if view.classes is not None:
+            purity, alone, ami = report_classes.clusters(view, kinds, films.patients)
+            own = {**purity.as_json(), "one_cluster": alone, "ami": ami}
+            metrics[view.spec.name]["classes"]["cluster_purity"] = own
     for view, found in zip(views, moves, strict=False):
         metrics[view.spec.name]["drawn_together"] = found
     if drawn:
