@@ -77,6 +77,10 @@ def errors() -> Iterator[None]:
         fail(f"{message} [{code}]", USAGE if code in _USAGE_CODES else FAILED)
     except KeyboardInterrupt:
         fail("interrupted", FAILED)
+    except OSError as error:  # of the user's own folders: the data folder is read-only, say, or the disk full
+        if error.filename is None or error.strerror is None:
+            raise
+        fail(f"{error.strerror.lower()}: {error.filename}; check its permissions and the disk", FAILED)
 
 
 def fail(message: str, code: int = FAILED) -> NoReturn:

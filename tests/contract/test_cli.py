@@ -161,6 +161,13 @@ def test_mistakes_get_one_clear_line_and_the_right_code(
     assert "Traceback" not in done.stderr
 
 
+def test_a_data_folder_that_cannot_be_one_is_said_in_a_line(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file, not a folder")
+    done = hilum("ingest", ".", "--dataset", "x", data=tmp_path / "data")
+    assert done.returncode == 1 and "check its permissions and the disk" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_commands_use_the_one_that_is_up(up: subprocess.Popen[str], data: Path) -> None:
     endpoint = running(data)
     assert endpoint is not None

@@ -49,6 +49,8 @@ def answered(call: Callable[[], T], patience: float) -> T:
             again = ("UNAVAILABLE", "DEADLINE_EXCEEDED") if patience >= WRITE_PATIENCE else ("UNAVAILABLE",)
             if status not in again or time.monotonic() + pause > deadline:
                 code, message = _BY_STATUS.get(status, (ErrorCode.INTERNAL, "the vector engine failed"))
+                if "free some space" in str(error):  # as `services.engine.files` says it
+                    message = "the disk of the vector engine is nearly full; free some space and try again"
                 raise HilumError(code, message) from error
             log.warning("engine.unavailable", elapsed_ms=int(pause * 1000))
         time.sleep(pause * random.uniform(0.5, 1.0))
