@@ -47,7 +47,7 @@ from services.core.facts import models as known
 from services.core.facts.images import Stored
 from services.core.ids import image_id
 from services.core.models import ModelSpec
-from services.core.store import VectorStore, payload
+from services.core.store import VectorStore, payload, writing
 from services.engine.fleet import EngineFleet
 
 EFFORT = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
@@ -176,6 +176,7 @@ def over_http(port: int, model: str) -> Callable[[np.ndarray], list[str]]:
 
 def fill(store: VectorStore, facts: Any, spaces: dict[str, np.ndarray]) -> None:
     """Store the same films with every model, as ingest does: vectors, then facts."""
+    writing._UPSERT_POINTS = 5_000  # each part is flushed: nobody searches meanwhile who would wait for a large one
     specs = {name: ModelSpec(name, "1", "0" * 64, "none", "none", base.shape[1]) for name, base in spaces.items()}
     for spec in specs.values():
         store.ensure(spec)
