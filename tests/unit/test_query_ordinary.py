@@ -12,22 +12,27 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 from sqlalchemy import select
 
+from hilum.v1 import reports_pb2
 from services.core.access import Access
 from services.core.blobs import Blobs
 from services.core.calibration import FILM, Curve
 from services.core.config import Settings
 from services.core.errors import HilumError
-from services.core.facts import calibrations, open_facts, schema
+from services.core.facts import calibrations, images, open_facts, schema
 from services.core.facts.calibrations import Calibration
 from services.core.store import VectorStore
+from services.core.types import Report
 from services.encoders.registry import Registry
 from services.engine.supervisor import EngineProcess
+from services.ingest.report_index import ReportIndex
 from services.phantom.film import display, render
 from services.phantom.population import population
 from services.query.asked import Ranking, SearchAnswer, SearchQuery
 from services.query.by import By, FilmRegion, Mixture, StoredFilm, UploadedFilm, Words
 from services.query.images import Images
+from services.query.reports.api import ReportsApi
 from services.query.search import Search, ordinary
+from services.transport.edge import Call
 from tests.kit.archive import Archive, png
 
 MODELS = ("hilum-cxr-clip", "hilum-cxr-dino")
@@ -49,18 +54,23 @@ def ward(engine: EngineProcess, tmp_path_factory: pytest.TempPathFactory) -> Ite
     for number, (study, film) in enumerate(films):
         if study.patient in stay:
             shown = display(render(film, SIZE))
-            archive.add(str(number), shown, dataset="ward", patient_id=f"p{study.patient}", view=film.view)
+            whose = {"patient_id": f"p{study.patient}", "study_id": f"s-{number}"}
+            archive.add(str(number), shown, dataset="ward", view=film.view, **whose)
     archive.settle()
     brought = [display(render(film, SIZE)) for study, film in films if study.patient not in stay]
     curve = Curve((0.0, 1.0), (0.1, 0.9), (0.0, 0.8), (0.2, 1.0), threshold=-1.0)
     for encoder in archive.encoders:
         calibrations.save(facts, encoder.spec.fingerprint, FILM, [Calibration(FILM, "", "", curve, {})])
-    search = Search(facts, store, archive.encode, Images(facts, archive.blobs))
+    images.save_reports(facts, [Report("ward", "s-0", "impression", "Large left effusion.")])
+    assert ReportIndex(Settings(home, models=MODELS), facts, store, registry).index("ward", lambda: False) == set()
+    pictures = Images(facts, archive.blobs)
+    search = Search(facts, store, archive.encode, pictures)
 
     def ask(by: By, **asked: object) -> SearchAnswer:
         return search(SearchQuery(by, **{"models": MODELS, "limit": 3, **asked}))  # type: ignore[arg-type]
 
-    yield SimpleNamespace(ask=ask, search=search, facts=facts, brought=brought, archive=archive)
+    reports = ReportsApi(facts, store, archive.encode, pictures)
+    yield SimpleNamespace(ask=ask, search=search, reports=reports, facts=facts, brought=brought)
     search.close()
     archive.close()
     store.close()
@@ -149,6 +159,15 @@ def test_films_are_looked_at_wherever_they_are_brought(ward: SimpleNamespace) ->
     assert ward.ask(FilmRegion(odd, 0.1, 0.1, 0.5, 0.5), models=MODELS[:1]).warnings
     for by in (StoredFilm(held), Words("left effusion")):
         assert not ward.ask(by, models=MODELS[:1]).warnings
+
+
+def test_who_seeks_reports_is_told_too(ward: SimpleNamespace) -> None:
+    def notes(film: Grey) -> list[str]:
+        asked = reports_pb2.SearchReportsRequest(image=png(film), model=MODELS[0])
+        return list(ward.reports.search_reports(asked, Call("t")).provenance.notes)
+
+    assert any("looks like no film of this archive" in note for note in notes(noise(0)))
+    assert not notes(ward.brought[0])
 
 
 def test_what_is_ordinary_is_judged_by_films_that_may_be_seen(ward: SimpleNamespace) -> None:

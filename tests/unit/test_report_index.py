@@ -12,6 +12,7 @@ import pytest
 
 from hilum import Client, HilumError
 from hilum.locate import Endpoint
+from services.core.blobs import Blobs
 from services.core.errors import ErrorCode
 from services.core.errors import HilumError as ServiceError
 from services.core.facts import images, jobs, reports
@@ -21,6 +22,7 @@ from services.engine.supervisor import EngineProcess
 from services.ingest.encode_api import EncodeApi
 from services.ingest.report_index import KIND
 from services.query.by import Words
+from services.query.images import Images
 from services.query.reports import How, ReportQuery, SearchReports
 from services.query.reports.api import ReportsApi
 from services.transport.encode_client import EncodeClient
@@ -126,7 +128,8 @@ def test_without_a_text_tower_words_answer_and_say_so(opened: Room, films: Path)
 def test_both_transports_answer_alike(opened: Room, films: Path) -> None:
     opened.ingest(films, reports=films.parent / "reports.csv")
     encode = EncodeClient.local(EncodeApi(opened.facts, opened.registry, opened.pool))
-    api = ReportsApi(opened.facts, opened.store, encode)
+    pictures = Images(opened.facts, Blobs(opened.settings.data_dir / "blobs"))
+    api = ReportsApi(opened.facts, opened.store, encode, pictures)
     with served([api]) as at, Client(endpoint=Endpoint(at.grpc)) as client, httpx.Client(base_url=at.url) as http:
         found = client.search_reports("no effusion", where="modality = DX", limit=3)
         told = http.post(

@@ -26,7 +26,7 @@ from services.core.text.sentences import sentences
 from services.core.types import ImageRecord, ReportKey
 from services.query import own
 from services.query.asked import DEFAULT_LIMIT, Provenance
-from services.query.by import StoredFilm, Words
+from services.query.by import By, StoredFilm, Words
 from services.query.films import shown
 from services.query.reports.asked import How, ReportAnswer, ReportHit, ReportQuery
 from services.query.reports.models import NOT_INDEXED, reader
@@ -41,13 +41,19 @@ _QUOTED = 64  # sentences that are encoded to see which of them answer best
 
 Vector = NDArray[np.float32]
 Cancelled = Callable[[], bool]
+Strange = Callable[[By, Expr | None], Sequence[str]]
+
+
+def _nothing(by: By, within: Expr | None) -> Sequence[str]:
+    return ()
 
 
 class SearchReports:
     """Answers questions for reports. Safe to share between threads."""
 
-    def __init__(self, facts: Facts, store: VectorStore, encode: EncodeClient) -> None:
-        self._facts, self._store, self._encode = facts, store, encode
+    def __init__(self, facts: Facts, store: VectorStore, encode: EncodeClient, strange: Strange = _nothing) -> None:
+        """strange: what is to be said of a film that is brought."""
+        self._facts, self._store, self._encode, self._strange = facts, store, encode, strange
         self._rankings = Rankings(facts, store)
         self._counted: dict[str, tuple[float, int]] = {}
 
@@ -65,6 +71,7 @@ class SearchReports:
         spec = None if query.how is How.WORDS else reader(self._facts, self._store, self._encode, query)
         lexical = query.how is not How.MEANING
         indexed, notes = self._indexed(query, spec, lexical)
+        notes += self._strange(query.by, within)
         if within is not None:
             indexed = min(indexed, self._count(within))
         scope = self._rankings.scope(query, condition, films)
