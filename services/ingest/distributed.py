@@ -14,7 +14,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
@@ -100,6 +100,8 @@ class Worker:
         import ray
 
         settings, plan = order.settings, order.plan
+        if settings.device.startswith("cuda:"):  # Ray shows each worker its own GPU alone, as the first
+            settings = replace(settings, device="cuda")
         self._order, self._seen = order, Asked(taken, ray.get)
         source = open_source(
             Path(plan.source), plan.layout, plan.labels, plan.reports, partial(image_id, plan.dataset), plan.tables,

@@ -148,6 +148,27 @@ def test_a_cluster_that_is_not_there_is_said_so(tmp_path: Path) -> None:
     assert refused.value.code is ErrorCode.FAILED_PRECONDITION
 
 
+def test_each_gpu_gets_a_worker_that_sees_no_other_and_without_gpus_each_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    ray = pytest.importorskip("ray", reason="needs the ray extra: pip install 'hilum[ray]'")
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    settings = Settings(ROOT, decode_workers=2)
+
+    def seen() -> str:
+        time.sleep(0.2)  # so that both are at work
+        return os.environ["CUDA_VISIBLE_DEVICES"]
+
+    for gpus, resources in ((2, {"num_gpus": 1, "num_cpus": 1.5}), (0, {"num_cpus": 1})):
+        ray.init(num_cpus=3, num_gpus=gpus, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+        try:
+            count, each = distributed._workers(ray, settings)
+            assert (count, each) == (gpus or 3, resources)
+            if gpus:
+                asked = [ray.remote(**each)(seen).remote() for _ in range(count)]
+                assert set(ray.get(asked)) == {"0", "1"}
+        finally:
+            ray.shutdown()
+
+
 def test_loopback_is_known_by_any_of_its_names() -> None:
     assert all(map(distributed._loopback, ("127.0.0.1:6334", "http://localhost:6334", "http://[::1]:6334")))
     assert not any(map(distributed._loopback, ("http://qdrant:6334", "10.0.0.4:6334")))

@@ -93,7 +93,7 @@ def ingest(
         sides.parts(one)
     if every and not is_address(source):
         raise typer.BadParameter("--follow is for a DICOMweb server: dicomweb:NAME")
-    with output.errors(), local.client(data, ray) as client:
+    with output.errors(), local.client(data, _spread(source, ray)) as client:
         while True:
             job = client.ingest(
                 source, dataset, layout=layout, labels=labels, reports=reports, tables=tables, map=map_,
@@ -114,6 +114,13 @@ def ingest(
         output.fail(done.error or f"the job was {done.state}")
     if refused:
         raise typer.Exit(output.QUARANTINED)
+
+
+def _spread(source: str, ray: str) -> str:
+    if ray and is_address(source):
+        output.err.print("films of a DICOMweb server are fetched and encoded by one machine: --ray is for folders")
+        return ""
+    return ray
 
 
 def proposed(source: Path) -> str:
