@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from services.app.commands.analyze import (
+    again,
     align,
     calibrate,
     clinical,
@@ -39,6 +40,7 @@ app.command("labels")(labels.labels)
 app.command("shift")(shift.shift)
 app.command("clinical")(clinical.clinical)
 app.command("studies")(studies.studies)
+app.command("again")(again.again)
 app.command("list")(runs.list_runs)
 app.command("show")(runs.show_run)
 app.command("report")(runs.report)
