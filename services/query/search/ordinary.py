@@ -31,7 +31,7 @@ _FILMS = 256
 _FEWEST = 32  # patients; with fewer, nobody knows what is ordinary here
 _TAIL = 0.5  # per cent of these that are less like any other patient's film than what is let pass
 _ASKED_MOST = 0.9  # however alike an archive's films are: another window or a border is no other picture
-_KEPT_SECONDS = 3600.0  # what is ordinary hardly changes
+_KEPT_SECONDS = 600.0  # what is ordinary hardly changes; a film that was forgotten is soon forgotten here, too
 _MOST_KEPT = 16  # as many kinds of callers
 _WAYS = {
     "inverted": (0, -1), "turned by a quarter": (1, 1), "turned by three quarters": (3, 1), "upside down": (2, 1),
@@ -94,7 +94,7 @@ class Ordinary:
         return tuple(dict.fromkeys(said for one in pictures if (said := usual.unlike(grey(one)))))
 
     def _usual(self, access: Expr | None) -> Usual | None:
-        """Of films that the caller may see, read at most once an hour."""
+        """Of films that the caller may see, read once in a while."""
         name, moment = describe(access), time.monotonic()
         with self._lock:
             kept = self._kept.get(name)
