@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -165,3 +166,20 @@ def test_dates_and_sexes() -> None:
         "2180-05-06", "2180-05-06", "2180-05-06", None, None, None,
     ]  # fmt: skip
     assert [stated.sex(t) for t in ("M", "Female", "O", "X", "", None)] == ["M", "F", "O", None, None, None]
+
+
+def test_rows_are_kept_small_and_read_alike_each_time(tmp_path: Path) -> None:
+    alone = read_films(table(tmp_path, "file\na.png\n"), tmp_path).find("a.png")
+    assert alone is not None and alone.key is None and alone.stated.labels is None
+    odd = read_films(table(tmp_path, "file,patient_id,image_id,sex\na.png,a\x1fb,k,F\n"), tmp_path)
+    assert odd.find("a.png") == odd.find("elsewhere.png", "k") == odd.find("a.png")
+    assert (row := odd.find("a.png")) is not None and (row.key, row.stated.sex) == ("k", "F")
+    rows = "\n".join(f"{n:06d}.png,p{n // 3},s{n // 2},PA,F,{n % 70},1,0" for n in range(2_000))
+    text = f"file,patient_id,study_id,view,sex,age,label:edema,label:mass\n{rows}\n"
+    path = table(tmp_path, text)
+    tracemalloc.start()
+    try:
+        kept = read_films(path, tmp_path)
+        assert kept.rows == 2_000 and tracemalloc.get_traced_memory()[0] < 400 * 2_000
+    finally:
+        tracemalloc.stop()

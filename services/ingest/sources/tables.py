@@ -50,6 +50,7 @@ SECTIONS = (
     "findings", "impression", "indication", "technique", "comparison", "history", "examination", "report",
 )  # fmt: skip
 _FINDINGS = {label_key(name) for name in (*CHEXPERT, *NIH)}
+_BETWEEN = "\x1f"  # cells of a row that is kept
 _MAX_LABEL_NAMES = 500  # a column with more holds something else than findings: free text, perhaps
 
 
@@ -63,35 +64,39 @@ class Row:
 
 @dataclass(slots=True)
 class FilmTable:
-    """Rows by every name that a film may be found under."""
+    """Rows by every name that a film may be found under. They are kept as text and `read` when they are asked for: what
+    they state as objects takes three times the room, and archives have millions of rows."""
 
+    read: Callable[[str], Row] = lambda _: Row(Stated(), None)
     rows: int = 0
     findings: set[str] = field(default_factory=set)  # every finding that some row speaks of
-    _by_path: dict[str, Row] = field(default_factory=dict)
-    _by_name: dict[str, Row | None] = field(default_factory=dict)  # None: several rows, so none of them
-    _by_key: dict[str, Row] = field(default_factory=dict)
-    _by_id: dict[str, Row] = field(default_factory=dict)
+    _by_path: dict[str, str] = field(default_factory=dict)
+    _by_name: dict[str, str | None] = field(default_factory=dict)  # None: several rows, so none of them
+    _by_key: dict[str, str] = field(default_factory=dict)
+    _by_id: dict[str, str] = field(default_factory=dict)
 
     def find(self, name: str, sop_uid: str | None = None) -> Row | None:
         """The row of the file `name` (a path below the source): by key, by path, or by file name where it is unique."""
         path = Path(name)
-        for key in (sop_uid, path.stem, path.name):
-            if key and (row := self._by_key.get(key)):
-                return row
-        return self._by_path.get(name) or self._by_name.get(path.name)
+        keys = (sop_uid, path.stem, path.name)
+        row = next((self._by_key[key] for key in keys if key and key in self._by_key), None)
+        if row is None:
+            row = self._by_path[name] if name in self._by_path else self._by_name.get(path.name)
+        return None if row is None else self.read(row)
 
     def of(self, image_id: str) -> Row | None:
         """The row whose own key makes `image_id`, once `identify` has been told how."""
-        return self._by_id.get(image_id)
+        row = self._by_id.get(image_id)
+        return None if row is None else self.read(row)
 
     def identify(self, name: Callable[[str], str]) -> None:
         """Tell how a key becomes an image id."""
         self._by_id = {name(key): row for key, row in self._by_key.items()}
 
-    def add(self, row: Row, path: str, bases: Sequence[str]) -> None:
+    def add(self, row: str, key: str | None, path: str, bases: Sequence[str]) -> None:
         self.rows += 1
-        if row.key:
-            self._by_key[row.key] = row
+        if key:
+            self._by_key[key] = row
         if path:
             for base in bases:
                 self._by_path[f"{base}{path}"] = row
@@ -108,13 +113,16 @@ def read_films(path: Path, source: Path) -> FilmTable:
         if "path" not in columns and "key" not in columns:
             raise invalid("the table of labels needs a column that names the film: file, path, image_id or dicom_id")
         bases = _bases(path, source)
+        used = [*(column for ours, column in columns.items() if ours != "path"), *findings]
+        table.read = lambda row: _row(dict(zip(used, row.split(_BETWEEN), strict=False)), columns, findings)
         for cells in reader:
             row = _row(cells, columns, findings)
             table.findings.update(label.name for label in row.stated.labels or ())
             if len(table.findings) > _MAX_LABEL_NAMES:
                 raise invalid("the column of labels holds more than 500 different names; it needs names of findings")
             name = str(cells.get(columns.get("path", ""), "") or "").strip().replace("\\", "/").removeprefix("./")
-            table.add(row, name, bases)
+            packed = _BETWEEN.join((cells.get(column) or "").replace(_BETWEEN, " ") for column in used)
+            table.add(packed, row.key, name, bases)
     if not table.rows:
         raise invalid("the table of labels has a header but no rows")
     return table
