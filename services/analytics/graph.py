@@ -16,7 +16,7 @@ from services.analytics import gpu, lists, nearest
 from services.analytics.progress import Progress
 from services.core.errors import ErrorCode, HilumError
 
-EXACT_FILMS = 10_000  # of 1,024 numbers: 2.5 s on one core (docs/decisions/0005)
+EXACT_FILMS = 10_000  # of 1,024 numbers: 2 s on one core (docs/decisions/0005)
 RECALL_FILMS = 500
 _BLOCK_NUMBERS = 2**24  # 64 MB of similarities at a time
 
