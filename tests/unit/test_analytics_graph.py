@@ -11,6 +11,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from services.analytics import cluster, forces, fuzzy, graph, layout, lists, metrics, nearest
 from services.analytics.progress import Progress
+from services.analytics.structure import distortion
 from services.core.errors import HilumError
 from tests.kit.clustered import KINDS, kind_of, vectors
 from tests.kit.records import unit_vectors
@@ -170,6 +171,8 @@ def test_the_map_is_as_true_as_umap_learns() -> None:
     judged = [metrics.trustworthiness(unit, np.asarray(place), near, 0) for place in (ours, theirs)]
     assert judged[0]["trustworthiness"] > judged[1]["trustworthiness"] - 0.01
     assert judged[0]["kept"] > judged[1]["kept"] - 0.02
+    found = distortion.measure(unit, [ours, np.asarray(theirs)], near, distortion.rows(1_500, 0))
+    assert found[0].continuity.mean() > found[1].continuity.mean() - 0.01  # pushes are no stronger than UMAP's
 
 
 @pytest.mark.parametrize("engine", cluster.ENGINES)
