@@ -17,6 +17,7 @@ from typing import Self, TextIO
 import uvicorn
 from fastapi import APIRouter
 
+from hilum import locate
 from services.app.version import VERSION
 from services.core.access import Access
 from services.core.config import Settings
@@ -164,8 +165,10 @@ def _lock(data_dir: Path) -> TextIO:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         lock.close()
+        found = locate.running(data_dir)
+        where = f" at {found.http}" if found and found.http else ""
         raise HilumError(
             ErrorCode.FAILED_PRECONDITION,
-            "another Hilum has this data folder open; commands use it by themselves, or choose another --data",
+            f"another Hilum has this data folder open{where}; commands use it by themselves, or choose another --data",
         ) from None
     return lock

@@ -278,7 +278,8 @@ def test_the_engine_dies_and_answers_come_back(up: subprocess.Popen[str], data: 
 def test_a_second_process_is_told_and_sigterm_ends_cleanly(up: subprocess.Popen[str], data: Path) -> None:
     second = hilum("up", "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", data=data)
     assert second.returncode == 1
-    assert "another Hilum" in second.stderr
+    found = running(data)
+    assert found and f"another Hilum has this data folder open at {found.http};" in second.stderr
     up.send_signal(signal.SIGTERM)
     assert up.wait(60) == 0
     assert running(data) is None
