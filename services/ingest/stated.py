@@ -83,6 +83,12 @@ def age(text: object) -> float | None:
     return None if years > IMPLAUSIBLE else (OLDEST if years > 89 else round(years, 2))
 
 
+def order(text: object) -> int | None:
+    """``2``, ``-8.0`` (days before an admission, say) → where a study stands among its patient's; None when blank."""
+    match = re.fullmatch(r"([-+]?\d{1,6})(?:\.0*)?", str(text if text is not None else "").strip())
+    return int(match[1]) if match else None
+
+
 def date(text: object) -> str | None:
     """``21800506``, ``2180.05.06`` or ``2180-05-06`` → ``2180-05-06``; None when it is no date."""
     match = re.fullmatch(r"(\d{4})[-./]?(\d{2})[-./]?(\d{2})", str(text or "").strip())

@@ -35,6 +35,14 @@ def test_one_column_per_finding_and_blank_is_unknown(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("cell", "order"), [("-8.0", -8), ("0", 0), ("12", 12), ("", None), ("soon", None), ("1.5", None), ("9" * 9, None)]
+)
+def test_days_from_an_event_put_a_patients_studies_in_order(tmp_path: Path, cell: str, order: int | None) -> None:
+    row = read_films(table(tmp_path, f"file,offset_days\na.png,{cell}\n"), tmp_path).find("a.png")
+    assert row is not None and row.stated.study_order == order
+
+
 CELLS = st.sampled_from(["", " ", "nan", "NaN", "None", "1", "1.0", "0", "0.0", "-1", "x"])
 
 

@@ -35,7 +35,7 @@ _READ: dict[str, Callable[[object], object]] = {
     "modality": stated.modality,
     "split": stated.split,
     "orientation": stated.orientation,
-    "study_order": lambda cell: int(float(str(cell))),
+    "study_order": stated.order,
     "bits_stored": lambda cell: int(float(str(cell))),
     "pixel_spacing": lambda cell: float(str(cell)) or None,
     "age_binned": bool,
