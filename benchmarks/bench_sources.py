@@ -224,9 +224,10 @@ def ingest_of(count: int, home: Path, answers: Any) -> None:
     for number in range(count):
         coarse = np.random.default_rng(number).integers(0, 256, (12, 12), dtype=np.uint8)
         Image.fromarray(coarse).resize((64, 64)).save(films / f"{number:06d}.png", compress_level=1)
-    rows = ["file,patient_id,study_id,view,sex,age,label:edema,label:mass"]
-    rows += [f"{n:06d}.png,p{n // 3},s{n // 2},PA,F,{20 + n % 70},1,0" for n in range(count)]
-    (home / "labels.csv").write_text("\n".join(rows) + "\n")
+    with (home / "labels.csv").open("w") as table:
+        table.write("file,patient_id,study_id,view,sex,age,label:edema,label:mass\n")
+        for n in range(count):
+            table.write(f"{n:06d}.png,p{n // 3},s{n // 2},PA,F,{20 + n % 70},1,0\n")
     with (
         EngineProcess(home / "engine", log_file=home / "engine.log") as engine,
         room(home / "data", engine.url, tiny_registry(TinyEncoder())) as opened,

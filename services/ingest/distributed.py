@@ -40,6 +40,7 @@ from services.ingest.records import Identities
 from services.ingest.sources.files import Listed
 from services.ingest.sources.source import open_source
 from services.ingest.stages import Tools, Work
+from services.ingest.taken import Taken
 
 if TYPE_CHECKING:
     from services.ingest.pipeline import Pipeline, Plan
@@ -71,16 +72,6 @@ class Decided:
     """What became of a film, for the count."""
 
     outcome: Outcome
-
-
-class Taken:
-    """Which films the job has taken: a dict in one place, for all workers."""
-
-    def __init__(self, seen: dict[str, tuple[str, str]]) -> None:
-        self._seen = seen
-
-    def setdefault(self, image: str, claim: tuple[str, str]) -> tuple[str, str]:
-        return self._seen.setdefault(image, claim)
 
 
 class Asked:
@@ -140,7 +131,7 @@ class Worker:
 
 def line(
     pipeline: Pipeline, plan: Plan, tools: Tools, job_id: str, batches: Iterator[list[Work]],
-    seen: dict[str, tuple[str, str]], tally: Tally, stopped: Callable[[], bool],
+    seen: Taken, tally: Tally, stopped: Callable[[], bool],
     open_registry: Callable[[Settings], Registry] | None = None,
 ) -> None:  # fmt: skip
     """Take all batches through the stages on Ray. Returns early, with everything acknowledged kept, when `stopped`.
@@ -156,7 +147,7 @@ def line(
             settings, plan, job_id, pipeline.secret, names, tools.layout, tools.who.keep_ids,
             open_registry or pipeline.open_registry,
         )  # fmt: skip
-        taken = ray.remote(num_cpus=0)(Taken).remote(seen)
+        taken = ray.remote(num_cpus=0)(Taken).remote(seen.items())
         worker = ray.remote(**resources, max_concurrency=AT_ONCE)(Worker)
         log.info("ray.started", count=count)
         files = ([(work.ref, work.listed) for work in batch] for batch in batches)

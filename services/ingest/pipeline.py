@@ -5,7 +5,7 @@ While the encoders are at one batch, the next one is read and decoded, and the o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
@@ -37,10 +37,12 @@ from services.ingest.reasons import Reason
 from services.ingest.records import Identities
 from services.ingest.report_index import ReportIndex
 from services.ingest.sources.dicomweb import DicomWeb
+from services.ingest.sources.files import Listed
 from services.ingest.sources.refs import ref_of
 from services.ingest.sources.source import Source, open_source
 from services.ingest.sources.web import FETCHES
 from services.ingest.stages import Tools, Work
+from services.ingest.taken import Taken
 
 BATCH_FILMS = 32
 BATCH_BYTES = 256 * 2**20
@@ -166,8 +168,9 @@ class Pipeline:
             views=self.settings.infer_view,
         )  # fmt: skip
         self._prepare(tools)
-        done, seen = self._already(job_id, tally)
-        todo = (Work(ref, film) for film in films if (ref := ref_of(self.secret, film.name)) not in done)
+        seen = leases.enter_context(closing(Taken()))
+        self._already(job_id, tally, seen)
+        todo = self._todo(job_id, films, resumed=bool(tally.counts))
         self.reached("listed")
         tally.start("films")
         self._line(plan, tools, job_id, todo, seen, None if plan.recheck else before.refused, tally, stopped)
@@ -189,7 +192,7 @@ class Pipeline:
         }
 
     def _line(
-        self, plan: Plan, tools: Tools, job_id: str, todo: Iterator[Work], seen: dict[str, tuple[str, str]],
+        self, plan: Plan, tools: Tools, job_id: str, todo: Iterator[Work], seen: Taken,
         refused: Mapping[str, Reason] | None, tally: Tally, stopped: Callable[[], bool],
     ) -> None:  # fmt: skip
         if self.settings.ray and not plan.remote:
@@ -228,17 +231,21 @@ class Pipeline:
             self.store.index_labels(encoder.spec, sorted(tools.source.findings))
             models.note(self.facts, encoder.spec)
 
-    def _already(self, job_id: str, tally: Tally) -> tuple[set[str], dict[str, tuple[str, str]]]:
-        """Refs that this job has decided before a restart, and the films it has taken."""
-        refs, seen, after = set[str](), dict[str, tuple[str, str]](), ""
+    def _already(self, job_id: str, tally: Tally, seen: Taken) -> None:
+        """What this job has decided before a restart, and the films it has taken."""
+        after = ""
         while page := jobs.items(self.facts, job_id, after=after, size=_PAGE):
-            for item in page:
-                refs.add(item.ref)
-                tally.counts[item.outcome.value] += 1
-                if item.image_id and item.outcome in (Outcome.STORED, Outcome.UNCHANGED):
-                    seen[item.image_id] = (item.ref, "")
+            tally.counts.update(item.outcome.value for item in page)
+            took = (item for item in page if item.outcome in (Outcome.STORED, Outcome.UNCHANGED))
+            seen.update((item.image_id, (item.ref, "")) for item in took if item.image_id)
             after = page[-1].ref
-        return refs, seen
+
+    def _todo(self, job_id: str, films: Sequence[Listed], resumed: bool) -> Iterator[Work]:
+        """The films without those that the job decided before a restart."""
+        for start in range(0, len(films), _PAGE):
+            page = {ref_of(self.secret, film.name): film for film in films[start : start + _PAGE]}
+            done = jobs.decided(self.facts, job_id, list(page)) if resumed else {}
+            yield from (Work(ref, film) for ref, film in page.items() if ref not in done)
 
     def _reports(self, plan: Plan, source: Source, who: Identities) -> int:
         """Store the reports of studies that have films here; how many studies that were."""

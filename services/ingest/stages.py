@@ -38,8 +38,8 @@ from services.ingest.sources.tables import Row
 
 
 class Seen(Protocol):
-    """The films that a job has taken: image_id → (ref, pixels); pixels are blank when only the facts can tell. A dict,
-    or one that several machines ask."""
+    """The films that a job has taken: image_id → (ref, pixels); pixels are blank when only the facts can tell.
+    `Taken`, or one that several machines ask."""
 
     def setdefault(self, image_id: str, claim: tuple[str, str], /) -> tuple[str, str]:
         """Who has the film: `claim`, if it is the first."""

@@ -117,6 +117,7 @@ class DicomWeb:
 
     def close(self) -> None:
         self._web.close()
+        self._table.close()
 
 
 def _film(answer: Answer) -> bytes | None:

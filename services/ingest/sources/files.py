@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import fnmatch
 import os
+from array import array
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import overload
 
 from services.core.errors import invalid
 from services.core.limits import MAX_UPLOAD_BYTES
@@ -72,7 +74,36 @@ class Refused(Listed):
         raise BadFilm(self.reason)
 
 
-def list_films(source: Path, layout: str = "auto", passed: Counter[str] | None = None) -> list[Listed]:
+class Listing(Sequence[Listed]):
+    """Files below `root` in the order of `names`, after `refused`. Names are kept packed, for an archive has millions,
+    and a file begins to exist when it is asked for."""
+
+    def __init__(self, root: Path, names: Iterable[str]) -> None:
+        self._root = root
+        self.refused: Sequence[Refused] = ()
+        self._names, self._ends = bytearray(), array("Q", [0])
+        for name in names:
+            self._names += name.encode("utf-8", "surrogateescape")
+            self._ends.append(len(self._names))
+
+    def __len__(self) -> int:
+        return len(self.refused) + len(self._ends) - 1
+
+    @overload
+    def __getitem__(self, at: int) -> Listed: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[Listed]: ...
+    def __getitem__(self, at: int | slice) -> Listed | list[Listed]:
+        if isinstance(at, slice):
+            return [self[n] for n in range(*at.indices(len(self)))]
+        at = range(len(self))[at]
+        if at < len(self.refused):
+            return self.refused[at]
+        begin, end = self._ends[at - len(self.refused) : at - len(self.refused) + 2]
+        return Listed(self._root, self._names[begin:end].decode("utf-8", "surrogateescape"))
+
+
+def list_films(source: Path, layout: str = "auto", passed: Counter[str] | None = None) -> Sequence[Listed]:
     """Every file under `source` (or `source` itself) that may be a film, sorted by name.
 
     Files are chosen by their ending; those without one by looking for DICOM's preamble. Hidden files, DICOMDIR and
@@ -85,20 +116,20 @@ def list_films(source: Path, layout: str = "auto", passed: Counter[str] | None =
     return list_endings(source, LAYOUTS[layout], passed)
 
 
-def list_endings(source: Path, endings: tuple[str, ...], passed: Counter[str] | None = None) -> list[Listed]:
+def list_endings(source: Path, endings: tuple[str, ...], passed: Counter[str] | None = None) -> Sequence[Listed]:
     """The same for files with one of these endings. Raises INVALID_ARGUMENT."""
     if source.is_file():
         return [Listed(source.parent, source.name)]
     if not source.is_dir():
         raise invalid("the source is neither a folder nor a file on this server; check the path")
     others, closed = Counter[str]() if passed is None else passed, list[str]()
-    names = sorted(_walk(source, endings, others, closed))
+    found = Listing(source, _walk(source, endings, others, closed))
     if "./" in closed:
         raise invalid("the source's folder cannot be opened; check its permissions")
-    if not names and not closed:
+    if not found and not closed:
         raise invalid(f"the source holds no DICOM, PNG or JPEG file{f', but {told(others)}' if others else ''}")
-    refused = [Refused(source, name, Reason.UNREADABLE_FOLDER) for name in sorted(closed)]
-    return [*refused, *(Listed(source, name) for name in names)]
+    found.refused = [Refused(source, name, Reason.UNREADABLE_FOLDER) for name in sorted(closed)]
+    return found
 
 
 def matching(folder: Path, pattern: str) -> Iterator[Path]:
@@ -121,28 +152,49 @@ def told(passed: Counter[str]) -> str:
 
 
 def _walk(source: Path, endings: tuple[str, ...], passed: Counter[str], closed: list[str]) -> Iterator[str]:
+    """Names of films, sorted, with one folder in memory at a time."""
     others = tuple(ending for ending in (*PICTURES, *DICOM, *OTHERS) if ending not in endings)
+    under_way = [iter([""])]
+    while under_way:
+        name = next(under_way[-1], None)
+        if name is None:
+            under_way.pop()
+        elif name == "" or name.endswith("/"):
+            try:
+                under_way.append(iter(_inside(source, name)))
+            except OSError:
+                closed.append(name or "./")
+        elif (lower := name.lower()).endswith(endings) or _is_bare_dicom(source, name):
+            yield name
+        elif lower.endswith(others):
+            passed[max((ending for ending in others if lower.endswith(ending)), key=len)] += 1
 
-    def failed(error: OSError) -> None:
-        closed.append(f"{Path(error.filename).relative_to(source).as_posix()}/")
 
-    for folder, below, files in os.walk(source, onerror=failed, followlinks=False):
-        below[:] = [name for name in below if not name.startswith(".")]
-        inside = Path(folder).relative_to(source).as_posix()
-        prefix = "" if inside == "." else f"{inside}/"
-        for name in files:  # plain strings: archives have millions of files, and a Path of each costs ten times this
-            if name.startswith("."):
+def _inside(source: Path, folder: str) -> list[str]:
+    """What `folder` holds, hidden and linked folders apart. Folders end in a slash: in their place among the files'
+    names so, what they hold is in its place among all paths."""
+    names = []
+    with os.scandir(f"{source}/{folder}") as entries:
+        for entry in entries:  # plain strings: a Path of each costs ten times this
+            if entry.name.startswith("."):
                 continue
-            lower = name.lower()
-            if lower.endswith(endings) or _is_bare_dicom(folder, name):
-                yield prefix + name
-            elif lower.endswith(others):
-                passed[max((ending for ending in others if lower.endswith(ending)), key=len)] += 1
+            if not _is_folder(entry):
+                names.append(folder + entry.name)
+            elif not entry.is_symlink():
+                names.append(f"{folder}{entry.name}/")
+    return sorted(names)
 
 
-def _is_bare_dicom(folder: str, name: str) -> bool:
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
+
+
+def _is_bare_dicom(source: Path, name: str) -> bool:
     """Is it DICOM without an ending?"""
-    path = Path(folder, name)
+    path = source / name
     ending = path.suffix
     if path.name.upper() == "DICOMDIR" or not (ending == "" or ending[1:].isdigit()):  # UIDs end in a number
         return False

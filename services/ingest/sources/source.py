@@ -32,7 +32,7 @@ class Source(Protocol):
     findings: set[str]
     passed: Counter[str]
 
-    def films(self) -> list[Listed]:
+    def films(self) -> Sequence[Listed]:
         """Every file that may be a film, in a fixed order."""
         ...
 
@@ -88,7 +88,7 @@ class Folder:
         self.rows, self.findings = self._table.rows, self._table.findings
         self.passed = Counter[str]()
 
-    def films(self) -> list[Listed]:
+    def films(self) -> Sequence[Listed]:
         self.passed.clear()
         return list_films(self._source, self._layout, self.passed)
 
@@ -106,13 +106,13 @@ class Folder:
         return read_reports(Path(self._reports)) if self._reports else iter(())
 
     def close(self) -> None:
-        pass
+        self._table.close()
 
 
 class Slices(Folder):
     """Series of CT slices, each one image with the key SeriesInstanceUID."""
 
-    def films(self) -> list[Listed]:
+    def films(self) -> Sequence[Listed]:
         return series.middles(super().films())
 
 
@@ -138,6 +138,7 @@ class Screened(Slices):
         return uid or name
 
     def close(self) -> None:
+        super().close()
         self._rows.close()
 
     def _scan(self, name: str) -> str:
@@ -159,7 +160,7 @@ class Published:
         self.rows, self.findings = self._rows.rows, self._rows.findings()
         self.passed = Counter[str]()
 
-    def films(self) -> list[Listed]:
+    def films(self) -> Sequence[Listed]:
         self.passed.clear()
         return list_endings(self._source, self._layout.films, self.passed)
 

@@ -10,6 +10,7 @@ import csv
 import gzip
 import io
 import re
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -18,6 +19,7 @@ from pathlib import Path
 from services.core.errors import HilumError, invalid
 from services.core.labels import CHEXPERT, NIH, Label, LabelState, label_key, label_state
 from services.ingest import stated
+from services.ingest.scratch import Scratch
 from services.ingest.stated import Stated
 
 _COLUMNS = {
@@ -52,6 +54,7 @@ SECTIONS = (
     "findings", "impression", "indication", "technique", "comparison", "history", "examination", "report",
 )  # fmt: skip
 _FINDINGS = {label_key(name) for name in (*CHEXPERT, *NIH)}
+_PAGE = 1_000
 _BETWEEN = "\x1f"  # cells of a row that is kept
 _MAX_LABEL_NAMES = 500  # a column with more holds something else than findings: free text, perhaps
 
@@ -66,44 +69,88 @@ class Row:
 
 @dataclass(slots=True)
 class FilmTable:
-    """Rows by every name that a film may be found under. They are kept as text and `read` when they are asked for: what
-    they state as objects takes three times the room, and archives have millions of rows."""
+    """Rows by every name that a film may be found under. They are kept as text in a scratch file and `read` when they
+    are asked for: archives have millions of rows."""
 
     read: Callable[[str], Row] = lambda _: Row(Stated(), None)
     rows: int = 0
     findings: set[str] = field(default_factory=set)  # every finding that some row speaks of
-    _by_path: dict[str, str] = field(default_factory=dict)
-    _by_name: dict[str, str | None] = field(default_factory=dict)  # None: several rows, so none of them
-    _by_key: dict[str, str] = field(default_factory=dict)
-    _by_id: dict[str, str] = field(default_factory=dict)
+    _kept: Scratch | None = None
+    _kinds: set[str] = field(default_factory=set)  # of names: key, path, name, id
+    _added: list[tuple[int, str, list[tuple[str, str]]]] = field(default_factory=list)  # not in the file yet
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _sorted: bool = False
 
     def find(self, name: str, sop_uid: str | None = None) -> Row | None:
         """The row of the file `name` (a path below the source): by key, by path, or by file name where it is unique."""
+        if not self.rows:
+            return None
         path = Path(name)
-        keys = (sop_uid, path.stem, path.name)
-        row = next((self._by_key[key] for key in keys if key and key in self._by_key), None)
-        if row is None:
-            row = self._by_path[name] if name in self._by_path else self._by_name.get(path.name)
-        return None if row is None else self.read(row)
+        found = next((rows for key in (sop_uid, path.stem, path.name) if key and (rows := self._at("key", key))), None)
+        found = found or self._at("path", name)
+        if not found and len(named := self._at("name", path.name)) == 1:
+            found = named
+        return self.read(found[0]) if found else None
 
     def of(self, image_id: str) -> Row | None:
         """The row whose own key makes `image_id`, once `identify` has been told how."""
-        row = self._by_id.get(image_id)
-        return None if row is None else self.read(row)
+        found = self._at("id", image_id)
+        return self.read(found[0]) if found else None
 
     def identify(self, name: Callable[[str], str]) -> None:
-        """Tell how a key becomes an image id."""
-        self._by_id = {name(key): row for key, row in self._by_key.items()}
+        """Tell how a key becomes an image id. Before anything is looked for."""
+        if "key" in self._kinds:
+            kept = self._flushed()
+            kept.function("image_id", lambda key: name(key.decode()).encode())
+            kept.ask("INSERT INTO names SELECT 'id', image_id(name), row FROM names WHERE kind = 'key'")
+            self._kinds.add("id")
 
     def add(self, row: str, key: str | None, path: str, bases: Sequence[str]) -> None:
         self.rows += 1
-        if key:
-            self._by_key[key] = row
+        names = [("key", key)] if key else []
         if path:
-            for base in bases:
-                self._by_path[f"{base}{path}"] = row
-            name = path.rsplit("/", 1)[-1]
-            self._by_name[name] = None if name in self._by_name else row
+            names += [("path", f"{base}{path}") for base in bases]
+            names.append(("name", path.rsplit("/", 1)[-1]))
+        self._kinds.update(kind for kind, _ in names)
+        self._added.append((self.rows, row, names))
+        if len(self._added) == _PAGE:
+            self._flushed()
+
+    def close(self) -> None:
+        if self._kept:
+            self._kept.close()
+
+    def _at(self, kind: str, name: str) -> list[str]:
+        """The rows with this name, the last first; two of them at most."""
+        if kind not in self._kinds:
+            return []
+        with self._lock:
+            kept = self._flushed()
+            if not self._sorted:
+                kept.ask("CREATE INDEX by_name ON names (kind, name, row)")
+                self._sorted = True
+        found = kept.ask(
+            "SELECT cells FROM names JOIN rows USING (row) WHERE kind = ? AND name = ? ORDER BY row DESC LIMIT 2",
+            (kind, _bytes(name)),
+        )
+        return [cells for (cells,) in found]
+
+    def _flushed(self) -> Scratch:
+        if self._kept is None:
+            self._kept = Scratch(
+                "CREATE TABLE rows (row INTEGER PRIMARY KEY, cells TEXT)",
+                "CREATE TABLE names (kind TEXT, name BLOB, row INTEGER)",
+            )
+        if self._added:
+            self._kept.fill("INSERT INTO rows VALUES (?, ?)", [(number, row) for number, row, _ in self._added])
+            names = [(kind, _bytes(name), number) for number, _, said in self._added for kind, name in said]
+            self._kept.fill("INSERT INTO names VALUES (?, ?, ?)", names)
+            self._added.clear()
+        return self._kept
+
+
+def _bytes(name: str) -> bytes:
+    return name.encode("utf-8", "surrogatepass")  # names of files need not be UTF-8
 
 
 def read_films(path: Path, source: Path) -> FilmTable:
