@@ -24,7 +24,7 @@ from services.core.store import VectorStore
 from services.core.types import Job, Outcome, Report
 from services.encoders import slices
 from services.encoders.registry import Registry
-from services.ingest import promotion, stages
+from services.ingest import heap, promotion, stages
 from services.ingest.before import Before, left, nothing_open
 from services.ingest.burned_in import BurnedIn
 from services.ingest.claim import claimed
@@ -220,6 +220,7 @@ class Pipeline:
 
         for ready in gathered(middle(), GATHERED_BATCHES):
             tally.add(stages.stored(tools, list(chain.from_iterable(ready)), job_id))
+            heap.give_back()
             if stopped():
                 return
 
