@@ -19,7 +19,6 @@ from pathlib import Path
 import httpx
 import pytest
 from PIL import Image
-from qdrant_client import QdrantClient
 
 from hilum import Client, HilumError, Job, locate
 from services.analytics.atlas import export_static
@@ -27,7 +26,8 @@ from services.app import stack
 from services.core.config import Settings
 from services.core.facts import open_facts
 from services.core.facts.schema import metadata
-from services.engine.supervisor import EngineProcess
+from services.core.store import VectorStore
+from services.engine.fleet import EngineFleet
 from services.ingest.decode_pool import DecodePool
 from tests.kit.canaries import Canaries, burnt, contents, jpeg, picture
 from tests.kit.films import ramp, saved
@@ -315,14 +315,13 @@ def _refused(http: httpx.Client, canaries: Canaries) -> Iterator[tuple[str, byte
 
 def _payload(settings: Settings, seen: dict[str, dict[str, bytes]]) -> None:
     """Every point of every collection, as the engine gives it."""
-    with EngineProcess(settings.data_dir / "engine") as engine:
-        host, port = engine.url.split(":")
-        client = QdrantClient(host, grpc_port=int(port), prefer_grpc=True, check_compatibility=False)
-        for collection in client.get_collections().collections:
-            points, more = client.scroll(collection.name, limit=1_000, with_payload=True)
+    with EngineFleet(settings.data_dir / "engine") as fleet:
+        store = VectorStore(fleet.url)
+        for collection in store.collections():
+            points, more = store._at(collection).scroll(collection, limit=1_000, with_payload=True)
             assert points and more is None
-            seen["payload"][collection.name] = repr(points).encode()
-        client.close()
+            seen["payload"][collection] = repr(points).encode()
+        store.close()
 
 
 @contextmanager
