@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +61,21 @@ def test_the_narrowest_curve_answers() -> None:
     assert curves.nothing_comparable(FILM, [0.1, 0.5])
     assert not curves.nothing_comparable(FILM, [0.1, 0.7])
     assert not Curves({}).nothing_comparable(FILM, [0.0])
+
+
+@pytest.mark.parametrize("finding", ["edema", "mass", ""])
+@pytest.mark.parametrize("view", ["PA", "AP", ""])
+@pytest.mark.parametrize("asked_by", [FILM, WORDS])
+def test_curves_of_one_question_hold_the_best_of_all(facts: Facts, asked_by: str, finding: str, view: str) -> None:
+    kinds = [("edema", "PA"), ("edema", ""), ("", "PA"), ("", ""), ("nodule", ""), ("", "LATERAL")]
+    for by in (FILM, WORDS):
+        made = [replace(STEP, threshold=n / 10) for n in range(len(kinds))]
+        kept = [calibrations.Calibration(by, *kind, one, {}) for kind, one in zip(kinds, made, strict=True)]
+        calibrations.save(facts, "f" * 64, by, kept if by is FILM else kept[:2])
+    asked = asked_by, finding, view
+    few, every = (calibrations.curves(facts, ["f" * 64], only)["f" * 64] for only in (asked, None))
+    assert few.best(*asked) == every.best(*asked)
+    assert set(few.by) < set(every.by)
 
 
 def test_what_is_kept_comes_back_and_is_replaced(facts: Facts) -> None:

@@ -10,7 +10,7 @@ from services.core.facts import Facts, images, models, runs
 from services.core.facts.schema import images as films
 from services.core.facts.schema import labels
 from services.core.filters import parse, to_sql
-from services.core.labels import Label, LabelState
+from services.core.labels import Box, Label, LabelState
 from services.core.types import Report
 from tests.kit.records import make_record, make_spec, stored
 
@@ -36,6 +36,14 @@ def test_a_film_is_read_back_as_it_was_written(facts: Facts) -> None:
     assert images.by_bytes(facts, "demo", [RECORD.bytes_sha256]) == {RECORD.bytes_sha256: [RECORD.image_id]}
     assert images.by_bytes(facts, "elsewhere", [RECORD.bytes_sha256]) == {}
     assert images.studies(facts, "demo") == {"s-1"}
+
+
+def test_boxes_are_those_of_their_films_whichever_are_read_together(facts: Facts) -> None:
+    boxed = [make_record(f"boxed-{n}", boxes=tuple(Box("nodule", n, m, 5, 5) for m in range(n))) for n in (1, 2)]
+    plain = make_record("plain")
+    images.commit(facts, [stored(record) for record in (*boxed, plain)])
+    for together in ([plain], boxed, [plain, *boxed], boxed[1:]):
+        assert images.get(facts, [one.image_id for one in together]) == {one.image_id: one for one in together}
 
 
 def test_committing_again_changes_nothing(facts: Facts) -> None:

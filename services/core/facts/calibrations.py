@@ -5,12 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 
 from services.core.calibration import Curve, Curves
 from services.core.facts.db import Facts, now
 from services.core.facts.images import insert
 from services.core.facts.schema import calibrations
+
+# Built once: every answer to a search reads them.
+_C = calibrations.c
+_ALL = select(_C.fingerprint, _C.asked_by, _C.finding, _C.view, _C.curve).where(
+    _C.fingerprint.in_(bindparam("of", expanding=True))
+)
+_THOSE_ASKED = _ALL.where(
+    _C.asked_by == bindparam("asked_by"),
+    _C.finding.in_(bindparam("findings", expanding=True)),
+    _C.view.in_(bindparam("views", expanding=True)),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +52,17 @@ def save(facts: Facts, fingerprint: str, asked_by: str, found: Sequence[Calibrat
             db.execute(insert(facts, calibrations), rows)
 
 
-def curves(facts: Facts, fingerprints: Sequence[str]) -> dict[str, Curves]:
-    """Fingerprint → its curves; every one of `fingerprints` is there, without curves where it was not calibrated."""
-    column = calibrations.c
-    query = select(column.fingerprint, column.asked_by, column.finding, column.view, column.curve)
+def curves(facts: Facts, fingerprints: Sequence[str], asked: tuple[str, str, str] | None = None) -> dict[str, Curves]:
+    """Fingerprint → its curves; every one of `fingerprints` is there, without curves where it was not calibrated.
+
+    asked: who asks, for which finding in which view; with it only curves that `Curves.best` may choose are read.
+    """
     by: dict[str, dict[tuple[str, str, str], Curve]] = {fingerprint: {} for fingerprint in fingerprints}
+    given: dict[str, object] = {"of": list(by)}
+    if asked:
+        given |= {"asked_by": asked[0], "findings": [asked[1], ""], "views": [asked[2], ""]}
     with facts.read() as db:
-        for fingerprint, asked_by, finding, view, curve in db.execute(query.where(column.fingerprint.in_(by))):
+        for fingerprint, asked_by, finding, view, curve in db.execute(_THOSE_ASKED if asked else _ALL, given):
             by[fingerprint][asked_by, finding, view] = Curve.of(curve)
     return {fingerprint: Curves(found) for fingerprint, found in by.items()}
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
+from operator import itemgetter
 
 from sqlalchemy import (
     BindParameter,
     ColumnElement,
     Connection,
-    RowMapping,
     Select,
     Table,
     bindparam,
     delete,
+    exists,
     func,
     select,
 )
@@ -30,7 +31,9 @@ _CHUNK = 500  # below SQLite's bound on variables in a statement
 
 # Built once: every answer to a search reads these.
 _IDS: BindParameter[str] = bindparam("ids", expanding=True)
-_BY_ID = select(images).where(images.c.image_id.in_(_IDS))
+# `boxed`: has it boxes at all? Few films have, and a statement less is a tenth of a question.
+_BOXED = exists().where(boxes.c.image_id == images.c.image_id).label("boxed")
+_BY_ID = select(images, _BOXED).where(images.c.image_id.in_(_IDS))
 _LABELS_OF = select(labels).where(labels.c.image_id.in_(_IDS)).order_by(labels.c.name, labels.c.source)
 _BOXES_OF = select(boxes).where(boxes.c.image_id.in_(_IDS)).order_by(boxes.c.image_id, boxes.c.number)
 _LEDGER_OF = select(embeddings.c.image_id, embeddings.c.fingerprint).where(embeddings.c.image_id.in_(_IDS))
@@ -293,19 +296,26 @@ def _both(one: str, other: str) -> Select[tuple[str]]:
 
 
 def _records(db: Connection, query: Select[tuple[object, ...]], ids: Sequence[str] = ()) -> dict[str, ImageRecord]:
-    rows = db.execute(query, {"ids": ids} if ids else {}).mappings().all()
-    stated: dict[str, list[Label]] = {row["image_id"]: [] for row in rows}
+    result = db.execute(query, {"ids": ids} if ids else {})
+    names = list(result.keys())
+    told = itemgetter(*map(names.index, _COLUMNS))
+    rows = result.all()
+    found = {values[0]: values for values in map(told, rows)}
+    boxed = "boxed" not in names or any(map(itemgetter(names.index("boxed")), rows))
+    stated: dict[str, list[Label]] = {image_id: [] for image_id in found}
     drawn: dict[str, list[Box]] = {}
-    for part in _chunks(list(stated)):
+    for part in _chunks(list(found)):
         for image_id, name, source, state, *rest in db.execute(_LABELS_OF, {"ids": part}).all():
             stated[image_id].append(Label(name, LabelState(state), source, *rest))
-        for image_id, _, name, *rest in db.execute(_BOXES_OF, {"ids": part}).all():
+        for image_id, _, name, *rest in db.execute(_BOXES_OF, {"ids": part}).all() if boxed else ():
             drawn.setdefault(image_id, []).append(Box(name, *rest))
-    return {row["image_id"]: _record(row, stated[row["image_id"]], drawn.get(row["image_id"], [])) for row in rows}
-
-
-def _record(row: RowMapping, stated: list[Label], drawn: list[Box]) -> ImageRecord:
-    return ImageRecord(**{name: row[name] for name in _COLUMNS}, labels=tuple(stated), boxes=tuple(drawn))
+    return {
+        image_id: ImageRecord(
+            **dict(zip(_COLUMNS, values, strict=True)),
+            labels=tuple(stated[image_id]), boxes=tuple(drawn.get(image_id, ())),
+        )
+        for image_id, values in found.items()
+    }  # fmt: skip
 
 
 def _chunks(ids: list[str]) -> Iterable[list[str]]:

@@ -13,6 +13,9 @@ from services.core.facts.schema import models
 from services.core.models import ModelSpec
 from services.core.spelling import meant
 
+# Built once: every answer to a search reads it.
+_ACTIVE = select(models.c.name, models.c.spec).where(models.c.active).order_by(models.c.created_at, models.c.name)
+
 
 def register(facts: Facts, spec: ModelSpec) -> None:
     """Make `spec` known and let it answer for its name."""
@@ -45,9 +48,8 @@ def every(facts: Facts) -> list[ModelSpec]:
 
 def active(facts: Facts) -> dict[str, ModelSpec]:
     """Name → the spec that answers for it, in the order they came."""
-    query = select(models.c.name, models.c.spec).where(models.c.active).order_by(models.c.created_at, models.c.name)
     with facts.read() as db:
-        return {name: ModelSpec(**spec) for name, spec in db.execute(query)}
+        return {name: ModelSpec(**spec) for name, spec in db.execute(_ACTIVE)}
 
 
 def named(facts: Facts, name: str) -> ModelSpec:

@@ -10,7 +10,7 @@ from services.query.asked import GroupBy, Showing
 from services.query.fusion import Fused
 
 _ALIKE_BITS = 4  # of 64 of the perceptual hash: what `hilum duplicates` looks at more closely, too
-_FURTHER = 8  # films looked at behind the last one that is shown, for copies of it: those stand close by
+FURTHER = 8  # films looked at behind the last one that is shown, for copies of it: those stand close by
 
 SamePicture = Callable[[str, str], bool]
 
@@ -38,7 +38,7 @@ def arrange(
     for film in ranked:
         if len(groups) == limit and showing.group_by is GroupBy.FILM:
             further += 1
-            if further > _FURTHER:
+            if further > FURTHER:
                 break
         one = Shown(film, records(film.image_id))
         if showing.fold and copies.joins(one):

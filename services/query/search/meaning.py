@@ -66,7 +66,7 @@ class Meanings:
         asked = _asked(query, own)
         if asked is None:
             return []
-        by = calibrations.curves(self._facts, [spec.fingerprint for spec in specs])
+        by = calibrations.curves(self._facts, [spec.fingerprint for spec in specs], asked)
         found = [(spec.name, by[spec.fingerprint].best(*asked)) for spec in specs]
         return [_Read(name, *best) for name, best in found if best is not None]
 

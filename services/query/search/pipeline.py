@@ -28,7 +28,7 @@ from services.query.fusion import Fused, fuse
 from services.query.images import Images
 from services.query.samples import Samples, flat
 from services.query.search import modes, notes, priors
-from services.query.search.arrange import Shown, arrange
+from services.query.search.arrange import FURTHER, Shown, arrange
 from services.query.search.hubs import Crowding, corrected
 from services.query.search.meaning import Meanings
 from services.query.search.nearest import Nearest, Read
@@ -140,7 +140,7 @@ class Search:
             read = self._read(asked, where, depth)
             _check(cancelled)
             ranked = self._ranked(asked, read)
-            read.committed.expect([film.image_id for film in ranked], self._pool(query) + _SPARE)
+            read.committed.expect([film.image_id for film in ranked], self._pool(query) + FURTHER)
             shown, enough = arrange(
                 ranked, read.committed.record, query.showing,
                 self._pool(query), self._same(asked.specs[0]),
