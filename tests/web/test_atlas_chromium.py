@@ -285,9 +285,11 @@ def _drawn(browser: Browser, tmp_path: Path, origin: str) -> None:
 
 
 def _coloured(picture: NDArray[np.uint8]) -> bool:
-    """Are there points of every cluster's colour in the map? Its place is left of the legend and above the cards."""
+    """Are there points of every cluster's colour in the map? It is left of the panels and above the cards; its upper right
+    corner is the legend's."""
     height, width, _ = picture.shape
-    plot = picture[100 : int(height * 0.62), 50 : int(width * 0.62)].astype(int)
+    plot = picture[100 : int(height * 0.62), 50 : int(width * 0.7)].astype(int)
+    plot[: int(height * 0.24) - 100, int(width * 0.62) - 50 :] = 255
     return min(_share(255.0 - plot, 255.0 - np.array(colour)) for colour in COLOURS) > 300
 
 
