@@ -72,7 +72,7 @@ class Connection:
             try:
                 self._remember([_names(engine) for engine in self._engines])
             except Exception:
-                if place is None:
+                if place is None:  # else what is known goes on: one engine that is away takes no others along
                     raise
             else:
                 place = self._place(collection)
