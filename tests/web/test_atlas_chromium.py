@@ -285,8 +285,8 @@ def _drawn(browser: Browser, tmp_path: Path, origin: str) -> None:
 
 
 def _coloured(picture: NDArray[np.uint8]) -> bool:
-    """Are there points of every cluster's colour in the map? It is left of the panels and above the cards; its upper right
-    corner is the legend's."""
+    """Are there points of every cluster's colour in the map? It is left of the panels and above the cards; its upper
+    right corner is the legend's."""
     height, width, _ = picture.shape
     plot = picture[100 : int(height * 0.62), 50 : int(width * 0.7)].astype(int)
     plot[: int(height * 0.24) - 100, int(width * 0.62) - 50 :] = 255
