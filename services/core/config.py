@@ -166,9 +166,15 @@ def _address(text: str) -> str:
 
 def _engine(urls: str) -> str:
     """``embedded:``, or ``http(s)://host:port`` or ``host:port``, several with commas, as `store` takes it."""
-    if urls != "embedded:" and not all(map(_is_engine, urls.split(","))):
-        raise invalid("HILUM_ENGINE_URL must be `embedded:` or the gRPC address of a Qdrant, as in http://host:6334")
-    return urls
+    if urls == "embedded:":
+        return urls
+    several = [url.strip() for url in urls.split(",")]
+    if not all(map(_is_engine, several)):
+        raise invalid(
+            "HILUM_ENGINE_URL must be `embedded:` or the gRPC address of a Qdrant, as in http://host:6334, or several "
+            "with commas between them"
+        )
+    return ",".join(several)
 
 
 def _is_engine(url: str) -> bool:

@@ -73,6 +73,15 @@ def test_collections_are_spread_and_everybody_finds_them(fleet: EngineFleet, sto
     other.close()
 
 
+def test_they_write_files_anew_one_after_another(fleet: EngineFleet, store: VectorStore, directory: Path) -> None:
+    turn = directory / "engine" / "indexing.lock"
+    for spec in SPECS:
+        turn.unlink(missing_ok=True)
+        store.purge(spec.collection)
+        assert turn.exists(), "each engine takes turns by the same file"
+    holds_all(store)
+
+
 def test_a_collection_made_by_another_process_is_found(fleet: EngineFleet, store: VectorStore) -> None:
     spec, other = make_spec("made-elsewhere"), VectorStore(fleet.url)
     other.ensure(spec)

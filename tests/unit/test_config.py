@@ -39,6 +39,11 @@ def test_variables_are_read(tmp_path: Path) -> None:
     assert settings.with_engine("127.0.0.1:7").engine_url == "127.0.0.1:7"
 
 
+def test_engines_are_told_apart_by_commas(tmp_path: Path) -> None:
+    told = {"HOME": str(tmp_path), "HILUM_ENGINE_URL": "http://one:6334, two:6334"}
+    assert from_environment(told).engine_url == "http://one:6334,two:6334"
+
+
 def test_an_empty_variable_is_one_that_is_not_set(tmp_path: Path) -> None:
     names = [
         "ENGINE_URL",
@@ -68,6 +73,7 @@ def test_the_command_line_wins_over_the_environment(tmp_path: Path) -> None:
         ("HILUM_ENCODE", "ingest"), ("HILUM_ENCODE", "http://ingest:1"),
         ("HILUM_ENGINE_URL", "embeded:"), ("HILUM_ENGINE_URL", "ftp://host:1"), ("HILUM_ENGINE_URL", "http://host"),
         ("HILUM_ENGINE_URL", "http://host:port"), ("HILUM_ENGINE_URL", "http://[::1"),
+        ("HILUM_ENGINE_URL", "host:1,"), ("HILUM_ENGINE_URL", "host:1,other"), ("HILUM_ENGINE_URL", "embedded:,host:1"),
     ],
 )  # fmt: skip
 def test_a_value_that_cannot_be_read_is_refused_with_the_variables_name(name: str, value: str) -> None:

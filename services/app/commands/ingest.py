@@ -168,7 +168,7 @@ def _show(job: Job, refused: list[dict[str, str]]) -> None:
     output.out.print(f"{job.state}: {output.counts(job.counts) or 'nothing to do'}")
     waits(job)
     if passed := job.result.get("passed_over"):
-        others = ", ".join(f"{count:g} {ending}" for ending, count in sorted(passed.items()))
+        others = ", ".join(f"{int(count):,} {ending}" for ending, count in sorted(passed.items()))
         output.out.print(f"passed over: {others}. Hilum reads DICOM, PNG and JPEG; convert or unpack what holds films")
     if refused:
         rows = [(row["file"], row["outcome"], row["reason"], row["message"]) for row in refused]

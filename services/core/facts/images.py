@@ -31,13 +31,13 @@ _CHUNK = 500  # below SQLite's bound on variables in a statement
 
 # Built once: every answer to a search reads these.
 _IDS: BindParameter[str] = bindparam("ids", expanding=True)
-# `boxed`: has it boxes at all? Few films have, and a statement less is a tenth of a question.
+# `boxed`: has it boxes at all? Few films have, and a question reads records twice.
 _BOXED = exists().where(boxes.c.image_id == images.c.image_id).label("boxed")
 _BY_ID = select(images, _BOXED).where(images.c.image_id.in_(_IDS))
 _LABELS_OF = select(labels).where(labels.c.image_id.in_(_IDS)).order_by(labels.c.name, labels.c.source)
 _BOXES_OF = select(boxes).where(boxes.c.image_id.in_(_IDS)).order_by(boxes.c.image_id, boxes.c.number)
 _LEDGER_OF = select(embeddings.c.image_id, embeddings.c.fingerprint).where(embeddings.c.image_id.in_(_IDS))
-# A row for each film, not for each of its vectors: a third of the time with three models.
+# A row for each film, not for each of its vectors.
 _LEDGERS_OF = (
     select(embeddings.c.image_id, func.aggregate_strings(embeddings.c.fingerprint, " "))
     .where(embeddings.c.image_id.in_(_IDS))
