@@ -184,7 +184,7 @@ class Indexer:
             self._child = None
 
     def _switch(self, fresh: _Round) -> bool:
-        opened = open_edge(fresh.path / "shard")
+        opened = open_edge(fresh.path / "shard", fresh.shard.config)
         done = False
         try:
             _replay(fresh, opened)

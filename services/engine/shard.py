@@ -7,6 +7,7 @@ A write with `wait` returns after a flush that covers it; writers waiting togeth
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +19,7 @@ import qdrant_edge as edge
 from qdrant_client.grpc import collections_pb2
 
 from .convert import vectors
+from .convert.schema import edge_config
 from .convert.updates import Update
 from .errors import from_edge, not_found
 from .files import remove_tree, require_space
@@ -66,10 +68,15 @@ class Generation:
             self._retired()
 
 
-def open_edge(path: Path) -> edge.EdgeShard:
-    """Load a shard directory; what an interrupted optimizer left in it is deleted first."""
+def open_edge(path: Path, config: collections_pb2.CreateCollection) -> edge.EdgeShard:
+    """Load a shard directory; what an interrupted optimizer left in it is deleted first.
+
+    A second thread is worth its while where there is a second segment with a graph; otherwise handing a search over to
+    it costs half as much CPU again as the search (0.43 ms instead of 0.22, 50,000 x 768).
+    """
     remove_tree(path / "temp_segments")
-    return edge.EdgeShard.load(str(path))
+    segments = sum(1 for part in (path / "segments").iterdir() if part.is_dir())
+    return edge.EdgeShard.load(str(path), edge_config(config, max(1, min(segments - 1, os.cpu_count() or 1))))
 
 
 class Shard:
@@ -79,7 +86,7 @@ class Shard:
         """Open the directory. `indexed_points`: how many points the last indexing run covered."""
         self.config = config
         self.specs = vectors.specs(config)
-        self._live = Generation(path, open_edge(path))
+        self._live = Generation(path, open_edge(path, config))
         self._write_lock = threading.RLock()
         self._flush_lock = threading.Lock()
         self._written = self._flushed = 0

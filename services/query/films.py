@@ -10,7 +10,7 @@ from services.core.facts import Facts, images, models
 from services.core.models import ModelSpec
 from services.core.types import ImageRecord
 
-_AHEAD = 24  # records read together with one that is looked at, once those that are surely looked at are through
+_AHEAD = 24  # films read together with one that is looked at, once those that are surely looked at are through
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,50 +21,51 @@ class StoredImage:
     models: tuple[str, ...]
 
 
-class Committed:
-    """The films behind some ids whose facts are committed. Their ledger is read at once; records when they are looked
-    at, in the order in which that is expected: of many candidates few are shown."""
+class Films:
+    """The films behind some ids. They are read when they are looked at, in the order in which that is expected: of many
+    candidates few are shown."""
 
-    def __init__(self, facts: Facts, held: Mapping[str, frozenset[str]]) -> None:
-        self._facts, self._held = facts, held
-        self._records: dict[str, ImageRecord] = {}
+    def __init__(self, facts: Facts) -> None:
+        self._facts = facts
+        self._read: dict[str, tuple[ImageRecord, frozenset[str]]] = {}
         self._order: list[str] = []
         self._place: dict[str, int] = {}
         self._ahead = _AHEAD
 
-    @classmethod
-    def read(cls, facts: Facts, ids: Collection[str]) -> Committed:
-        return cls(facts, images.ledger(facts, ids) if ids else {})
-
-    def holds(self, image_id: str, spec: ModelSpec) -> bool:
-        """Is the film's vector of this model committed?"""
-        return spec.fingerprint in self._held.get(image_id, ())
-
     def expect(self, ids: Sequence[str], surely: int) -> None:
-        """Records will be looked at in this order, `surely` so many of them."""
+        """Films will be looked at in this order, `surely` so many of them."""
         self._order, self._place = list(ids), {image_id: place for place, image_id in enumerate(ids)}
         self._ahead = max(surely, 1)
 
+    def holds(self, image_id: str, fingerprints: Iterable[str]) -> bool:
+        """Is the film there, and its vectors of these encoders acknowledged?"""
+        self._look(image_id)
+        return image_id in self._read and self._read[image_id][1].issuperset(fingerprints)
+
     def record(self, image_id: str) -> ImageRecord:
-        """One of these films; those expected next are read with it. Raises NOT_FOUND for one that has gone since."""
-        if image_id not in self._records:
-            start = self._place.get(image_id)
-            self.fetch([image_id] if start is None else self._order[start : start + self._ahead])
-            self._ahead = _AHEAD
-        if image_id not in self._records:
-            raise HilumError(ErrorCode.NOT_FOUND, "a film was removed while it was looked for; ask again")
-        return self._records[image_id]
+        """The record of a film; those expected next are read with it. Raises NOT_FOUND for one that has gone since."""
+        return self._film(image_id)[0]
 
     def fetch(self, ids: Collection[str]) -> None:
-        """Read the records of these films now."""
-        self._records |= images.get(self._facts, [image_id for image_id in ids if image_id not in self._records])
+        """Read these films now."""
+        self._read |= images.get_held(self._facts, [image_id for image_id in ids if image_id not in self._read])
 
     def shown(self, image_id: str, active: Mapping[str, ModelSpec]) -> StoredImage:
         """The film with the names of those of the `active` models that hold it."""
-        held = self._held[image_id]
-        return StoredImage(
-            self.record(image_id), tuple(name for name, one in active.items() if one.fingerprint in held)
-        )
+        record, held = self._film(image_id)
+        return StoredImage(record, _named(active, held))
+
+    def _look(self, image_id: str) -> None:
+        if image_id not in self._read:
+            start = self._place.get(image_id)
+            self.fetch([image_id] if start is None else self._order[start : start + self._ahead])
+            self._ahead = _AHEAD
+
+    def _film(self, image_id: str) -> tuple[ImageRecord, frozenset[str]]:
+        self._look(image_id)
+        if image_id not in self._read:
+            raise HilumError(ErrorCode.NOT_FOUND, "a film was removed while it was looked for; ask again")
+        return self._read[image_id]
 
 
 def shown(facts: Facts, ids: Collection[str]) -> dict[str, StoredImage]:

@@ -26,7 +26,7 @@ from services.core.facts.schema import boxes, embeddings, images, labels, profil
 from services.core.labels import Box, Label, LabelState, settle
 from services.core.types import ImageRecord, Report
 
-_COLUMNS = [field.name for field in fields(ImageRecord) if field.name not in ("labels", "boxes")]
+_COLUMNS = [field.name for field in fields(ImageRecord)][:-2]  # the last are labels and boxes
 _CHUNK = 500  # below SQLite's bound on variables in a statement
 
 # Built once: every answer to a search reads these.
@@ -34,9 +34,15 @@ _IDS: BindParameter[str] = bindparam("ids", expanding=True)
 # `boxed`: has it boxes at all? Few films have, and a question reads records twice.
 _BOXED = exists().where(boxes.c.image_id == images.c.image_id).label("boxed")
 _BY_ID = select(images, _BOXED).where(images.c.image_id.in_(_IDS))
-_LABELS_OF = select(labels).where(labels.c.image_id.in_(_IDS)).order_by(labels.c.name, labels.c.source)
+# In the order of their keys, so that nothing is sorted.
+_LABELS_OF = select(labels).where(labels.c.image_id.in_(_IDS)).order_by(*labels.primary_key.columns)
 _BOXES_OF = select(boxes).where(boxes.c.image_id.in_(_IDS)).order_by(boxes.c.image_id, boxes.c.number)
-_LEDGER_OF = select(embeddings.c.image_id, embeddings.c.fingerprint).where(embeddings.c.image_id.in_(_IDS))
+_HELD_OF = (
+    select(func.count())
+    .select_from(embeddings)
+    .where(embeddings.c.fingerprint == bindparam("fingerprint"), embeddings.c.image_id.in_(_IDS))
+)
+_STATES = {state.value: state for state in LabelState}
 # A row for each film, not for each of its vectors.
 _LEDGERS_OF = (
     select(embeddings.c.image_id, func.aggregate_strings(embeddings.c.fingerprint, " "))
@@ -178,16 +184,14 @@ def studies(facts: Facts, dataset: str) -> set[str]:
         return {study_id for study_id in db.scalars(query) if study_id is not None}
 
 
-def get_held(facts: Facts, ids: Iterable[str]) -> dict[str, tuple[ImageRecord, set[str]]]:
+def get_held(facts: Facts, ids: Iterable[str]) -> dict[str, tuple[ImageRecord, frozenset[str]]]:
     """image_id → its record with labels, and the fingerprints whose vectors of it are acknowledged, in one reading."""
-    found: dict[str, tuple[ImageRecord, set[str]]] = {}
+    found: dict[str, tuple[ImageRecord, frozenset[str]]] = {}
     with facts.read() as db:
         for part in _chunks(list(ids)):
-            records = _records(db, _BY_ID, part)
-            found.update((image_id, (record, set())) for image_id, record in records.items())
-            for image_id, fingerprint in db.execute(_LEDGER_OF, {"ids": part}).all():
-                if image_id in found:
-                    found[image_id][1].add(fingerprint)
+            held = _ledgers(db, part)
+            for image_id, record in _records(db, _BY_ID, part).items():
+                found[image_id] = record, held.get(image_id, frozenset())
     return found
 
 
@@ -211,14 +215,23 @@ def thumbnails(facts: Facts, ids: Iterable[str]) -> dict[str, str]:
 def ledger(facts: Facts, ids: Iterable[str]) -> dict[str, frozenset[str]]:
     """image_id → fingerprints whose vectors are acknowledged; films without any are not listed."""
     found: dict[str, frozenset[str]] = {}
-    alike: dict[str, frozenset[str]] = {}
     with facts.read() as db:
         for part in _chunks(list(ids)):
-            for image_id, joined in db.execute(_LEDGERS_OF, {"ids": part}).all():
-                if joined not in alike:
-                    alike[joined] = frozenset(joined.split())
-                found[image_id] = alike[joined]
+            found |= _ledgers(db, part)
     return found
+
+
+def unheld(facts: Facts, ids: Sequence[str], fingerprint: str) -> set[str]:
+    """Those of `ids`, each named once, whose vector of one encoder is not acknowledged. Mostly none is: they are
+    counted first."""
+    missing: set[str] = set()
+    with facts.read() as db:
+        for part in _chunks(list(ids)):
+            given = {"ids": part, "fingerprint": fingerprint}
+            if db.scalar(_HELD_OF, given) != len(part):
+                held = _ledgers(db, part)
+                missing.update(image_id for image_id in part if fingerprint not in held.get(image_id, ()))
+    return missing
 
 
 def ids_of(facts: Facts, fingerprint: str | None = None) -> set[str]:
@@ -306,16 +319,19 @@ def _records(db: Connection, query: Select[tuple[object, ...]], ids: Sequence[st
     drawn: dict[str, list[Box]] = {}
     for part in _chunks(list(found)):
         for image_id, name, source, state, *rest in db.execute(_LABELS_OF, {"ids": part}).all():
-            stated[image_id].append(Label(name, LabelState(state), source, *rest))
+            stated[image_id].append(Label(name, _STATES[state], source, *rest))
         for image_id, _, name, *rest in db.execute(_BOXES_OF, {"ids": part}).all() if boxed else ():
             drawn.setdefault(image_id, []).append(Box(name, *rest))
     return {
-        image_id: ImageRecord(
-            **dict(zip(_COLUMNS, values, strict=True)),
-            labels=tuple(stated[image_id]), boxes=tuple(drawn.get(image_id, ())),
-        )
+        image_id: ImageRecord(*values, tuple(stated[image_id]), tuple(drawn.get(image_id, ())))
         for image_id, values in found.items()
-    }  # fmt: skip
+    }
+
+
+def _ledgers(db: Connection, ids: Sequence[str]) -> dict[str, frozenset[str]]:
+    rows = db.execute(_LEDGERS_OF, {"ids": ids}).all()
+    alike = {joined: frozenset(joined.split()) for joined in {joined for _, joined in rows}}
+    return {image_id: alike[joined] for image_id, joined in rows}
 
 
 def _chunks(ids: list[str]) -> Iterable[list[str]]:

@@ -55,8 +55,8 @@ def check_create(message: pb.CreateCollection) -> None:
     edge_config(message)
 
 
-def edge_config(message: pb.CreateCollection) -> edge.EdgeConfig:
-    """The configuration of a new shard. WAL is always on: it is also Edge's directory lock."""
+def edge_config(message: pb.CreateCollection, search_threads: int = 1) -> edge.EdgeConfig:
+    """The configuration of a shard. WAL is always on: it is also Edge's directory lock."""
     vectors = {name: _vector(params, message) for name, params in dense_params(message).items()}
     sparse = {name: _sparse(params) for name, params in message.sparse_vectors_config.map.items()}
     if not vectors and not sparse:
@@ -66,6 +66,7 @@ def edge_config(message: pb.CreateCollection) -> edge.EdgeConfig:
         sparse_vectors=sparse or None,
         hnsw_config=_hnsw(message.hnsw_config),
         optimizers=_optimizers(message.optimizers_config),
+        max_search_threads=search_threads,
         wal_enabled=True,
     )
 

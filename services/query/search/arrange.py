@@ -26,7 +26,7 @@ class Shown:
 
 
 def arrange(
-    ranked: Sequence[Fused], records: Callable[[str], ImageRecord], showing: Showing, limit: int, same: SamePicture
+    ranked: Sequence[Fused], records: Callable[[Fused], ImageRecord], showing: Showing, limit: int, same: SamePicture
 ) -> tuple[list[Shown], bool]:
     """The films to show, best first, and whether `limit` films (or groups) have been filled.
 
@@ -40,7 +40,7 @@ def arrange(
             further += 1
             if further > FURTHER:
                 break
-        one = Shown(film, records(film.image_id))
+        one = Shown(film, records(film))
         if showing.fold and copies.joins(one):
             continue
         if _over(one.record, people, showing.per_patient):

@@ -1,19 +1,19 @@
-"""Each model's nearest films, as far as their facts are committed."""
+"""Each model's nearest films."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from statistics import median
 from typing import TypeVar
 
 from services.core import filters
-from services.core.facts import Facts
+from services.core.facts import Facts, images
 from services.core.filters import Expr
 from services.core.models import ModelSpec
 from services.core.store import Scored, VectorStore
-from services.query.films import Committed
+from services.query.films import Films
 from services.query.search.questions import Ask
 from services.query.search.recall import RecallSampler
 
@@ -24,10 +24,11 @@ K = TypeVar("K")
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """rankings: model → its committed films, nearest first.  whole: is there nothing further to read?"""
+    """rankings: model → its films, nearest first, among which some may not be committed yet.  films: those behind them.
+    whole: is there nothing further to read?"""
 
     rankings: dict[str, list[Scored]]
-    committed: Committed
+    films: Films
     whole: bool
 
 
@@ -45,18 +46,25 @@ class Nearest:
         depth: int,
         exact: bool,
     ) -> Read:
-        """The `depth` nearest films of every model. Only films whose facts say that the model holds them count: one
-        that is being ingested is not there yet."""
+        """The `depth` nearest films of every model."""
         wanted = [(spec, ask) for spec, theirs in asks.items() for ask in theirs]
         found = self.each(wanted, lambda one: self._one(*one, where, depth, exact))
-        committed = Committed.read(self._facts, {scored.image_id for ranking in found for scored in ranking})
-        kept: dict[str, list[list[Scored]]] = {spec.name: [] for spec in asks}
+        films = Films(self._facts)
+        lists: dict[ModelSpec, list[list[Scored]]] = {spec: [] for spec in asks}
         for (spec, _), ranking in zip(wanted, found, strict=True):
-            kept[spec.name].append([scored for scored in ranking if committed.holds(scored.image_id, spec)])
+            lists[spec].append(ranking)
         rankings = {
-            name: lists[0] if len(lists) == 1 else by_study(lists, committed, depth) for name, lists in kept.items()
+            spec.name: theirs[0]
+            if len(theirs) == 1
+            else by_study([self._held(spec, ranking) for ranking in theirs], films, depth)
+            for spec, theirs in lists.items()
         }
-        return Read(rankings, committed, all(len(ranking) < depth for ranking in found))
+        return Read(rankings, films, all(len(ranking) < depth for ranking in found))
+
+    def committed(self, read: Read, specs: Iterable[ModelSpec]) -> Read:
+        """Only those films whose facts say that the model holds them: one that is being ingested is not there yet."""
+        kept = {spec.name: self._held(spec, read.rankings[spec.name]) for spec in specs}
+        return Read(kept, Films(self._facts), read.whole)
 
     def each(self, things: Sequence[K], work: Callable[[K], T]) -> list[T]:
         """`work` on everything, side by side when there are several."""
@@ -65,6 +73,10 @@ class Nearest:
     def close(self) -> None:
         self._pool.shutdown(cancel_futures=True)
         self._sampler.close()
+
+    def _held(self, spec: ModelSpec, ranking: list[Scored]) -> list[Scored]:
+        missing = images.unheld(self._facts, [scored.image_id for scored in ranking], spec.fingerprint)
+        return [scored for scored in ranking if scored.image_id not in missing]
 
     def _one(self, spec: ModelSpec, ask: Ask, where: Expr | None, depth: int, exact: bool) -> list[Scored]:
         condition = filters.to_qdrant(filters.all_of(where, ask.where))
@@ -76,19 +88,19 @@ class Nearest:
         return found
 
 
-def by_study(lists: Sequence[Sequence[Scored]], committed: Committed, depth: int) -> list[Scored]:
+def by_study(lists: Sequence[Sequence[Scored]], films: Films, depth: int) -> list[Scored]:
     """Several lists, one per view, as one: a study's score is the mean over views of its best film's.
 
     A study that a list of `depth` films does not reach has at most the list's last score, and gets that. Of a list
     that ends before, it has no film: it gets the middle score, for what was not taken speaks neither way. A study's
     films stand together and carry its score; films of no known study stand for themselves.
     """
-    committed.fetch({scored.image_id for ranking in lists for scored in ranking})
+    films.fetch({scored.image_id for ranking in lists for scored in ranking})
     best: dict[str, dict[int, float]] = {}
     members: dict[str, list[str]] = {}
     for number, ranking in enumerate(lists):
         for scored in ranking:
-            record = committed.record(scored.image_id)
+            record = films.record(scored.image_id)
             study = f"{record.dataset}/{record.study_id}" if record.study_id else scored.image_id
             best.setdefault(study, {}).setdefault(number, scored.score)
             members.setdefault(study, []).append(scored.image_id)

@@ -23,7 +23,7 @@ from services.core.types import ImageRecord
 from services.query import hints, models, own
 from services.query.asked import GroupBy, Hit, Hubs, Mode, Provenance, SearchAnswer, SearchQuery
 from services.query.by import StudyFilms, kinds
-from services.query.films import Committed
+from services.query.films import Films
 from services.query.fusion import Fused, fuse
 from services.query.images import Images
 from services.query.samples import Samples, flat
@@ -49,6 +49,13 @@ Cancelled = Callable[[], bool]
 
 def _never() -> bool:
     return False
+
+
+class _NotCommittedError(HilumError):
+    """A vector is there whose film is not yet, or not any more."""
+
+    def __init__(self) -> None:
+        super().__init__(ErrorCode.NOT_FOUND, "a film was stored or removed while it was looked for; ask again")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,21 +146,34 @@ class Search:
         while True:
             read = self._read(asked, where, depth)
             _check(cancelled)
-            ranked = self._ranked(asked, read)
-            read.committed.expect([film.image_id for film in ranked], self._pool(query) + FURTHER)
-            shown, enough = arrange(
-                ranked, read.committed.record, query.showing,
-                self._pool(query), self._same(asked.specs[0]),
-            )  # fmt: skip
+            try:
+                shown, enough = self._arranged(asked, read)
+            except _NotCommittedError:  # seldom: films are being stored or removed at this moment
+                read = self._nearest.committed(read, asked.specs)
+                shown, enough = self._arranged(asked, read)
             if enough or read.whole or depth >= deepest:
                 return self._varied(asked, shown), read
             depth = min(depth * _DEEPER, deepest)
+
+    def _arranged(self, asked: _Asked, read: Read) -> tuple[list[Shown], bool]:
+        """Raises _NotCommittedError for a film that a model has found before its facts were there."""
+        by, pool = {spec.name: spec.fingerprint for spec in asked.specs}, self._pool(asked.query)
+        ranked = self._ranked(asked, read)
+        read.films.expect([film.image_id for film in ranked], pool + FURTHER)
+
+        def record(film: Fused) -> ImageRecord:
+            if not read.films.holds(film.image_id, [by[place.model] for place in film.places]):
+                raise _NotCommittedError
+            return read.films.record(film.image_id)
+
+        return arrange(ranked, record, asked.query.showing, pool, self._same(asked.specs[0]))
 
     def _read(self, asked: _Asked, where: Expr | None, depth: int) -> Read:
         mode = asked.query.ranking.mode
         if mode not in (Mode.TYPICAL, Mode.ATYPICAL):
             read = self._nearest(asked.asks, where, depth, asked.query.exact)
             if mode is Mode.LOOKALIKE:
+                read = self._nearest.committed(read, asked.specs)
                 found = {name: self._with_another(ranking, read) for name, ranking in read.rankings.items()}
                 return replace(read, rankings=found)
             return read
@@ -167,17 +187,12 @@ class Search:
             held, vectors = self._store.vectors(spec, ids=ids)
             general = self._samples.of(spec).mean()
             rankings[spec.name] = modes.by_typicality(held, flat(vectors), general, mode)
-        committed = Committed.read(self._facts, {one.image_id for found in rankings.values() for one in found})
-        kept = {
-            spec.name: [one for one in rankings[spec.name] if committed.holds(one.image_id, spec)]
-            for spec in asked.specs
-        }
-        return Read(kept, committed, whole=True)
+        return self._nearest.committed(Read(rankings, Films(self._facts), whole=True), asked.specs)
 
     @staticmethod
     def _with_another(ranking: list[Scored], read: Read) -> list[Scored]:
-        read.committed.fetch([one.image_id for one in ranking])
-        return [one for one in ranking if modes.has_another(read.committed.record(one.image_id))]
+        read.films.fetch([one.image_id for one in ranking])
+        return [one for one in ranking if modes.has_another(read.films.record(one.image_id))]
 
     def _ranked(self, asked: _Asked, read: Read) -> list[Fused]:
         ranking = asked.query.ranking
@@ -214,7 +229,7 @@ class Search:
         crowded = self._crowding.of(asked.specs[0].fingerprint, [one.film.image_id for one in shown])
         hits = []
         for one in shown:
-            image = read.committed.shown(one.film.image_id, asked.active)
+            image = read.films.shown(one.film.image_id, asked.active)
             hits.append(
                 Hit(
                     image,
@@ -236,10 +251,9 @@ class Search:
         if theirs is None or not asked.asks[spec]:
             return ()
         where = filters.resolve(filters.all_of(access, theirs), self._facts)
-        read = self._nearest({spec: asked.asks[spec][:1]}, where, priors.MOST, True)
+        read = self._nearest.committed(self._nearest({spec: asked.asks[spec][:1]}, where, priors.MOST, True), [spec])
         found = [
-            Hit(read.committed.shown(one.image_id, asked.active), one.score, (), True)
-            for one in read.rankings[spec.name]
+            Hit(read.films.shown(one.image_id, asked.active), one.score, (), True) for one in read.rankings[spec.name]
         ]
         return tuple(sorted(found, key=lambda hit: priors.in_time(hit.image.record)))
 
