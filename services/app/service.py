@@ -80,7 +80,7 @@ class Service(Process):
         encode, blobs = EncodeClient.remote(self._encode), Blobs(self.settings.data_dir / "blobs")
         api = QueryApi(facts, store, encode, blobs, self.settings.recall_sample)
         self.opened.callback(api.close)
-        reports = ReportsApi(facts, store, encode, api.images)
+        reports = ReportsApi(facts, store, encode, api.searching.ordinary)
         upkeep = Upkeep(facts, store)
         sets = SetsApi(facts, upkeep, self.settings.data_dir / "runs")
         teaching = TeachingApi(facts, api, encode, blobs)

@@ -71,7 +71,7 @@ class Stack(Process):
             SearchesApi(facts, query.pages),
             ReaderStudyApi(facts, store, query.pages),
             ReadingApi(facts, query.images),
-            ReportsApi(facts, store, EncodeClient.local(encode), query.images),
+            ReportsApi(facts, store, EncodeClient.local(encode), query.searching.ordinary),
             encode,
             taking,
             giving,

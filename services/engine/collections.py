@@ -56,7 +56,7 @@ class Collections(collections_service_pb2_grpc.CollectionsServicer):
             segments_count=info.segments_count,
             points_count=info.points_count,
             indexed_vectors_count=info.indexed_vectors_count,
-            config=_config(shard.config),
+            config=_config(shard.config, info.points_count - shard.unindexed),
         )
         for field, saved in entry.indexes.items():
             built = info.payload_schema.get(field)
@@ -110,7 +110,7 @@ class Collections(collections_service_pb2_grpc.CollectionsServicer):
         return pb.ListAliasesResponse(aliases=found)
 
 
-def _config(created: pb.CreateCollection) -> pb.CollectionConfig:
+def _config(created: pb.CreateCollection, stored: int) -> pb.CollectionConfig:
     """The configuration as a server reports it: what was asked for, and the engine's values where nothing was."""
     config = pb.CollectionConfig(
         params=pb.CollectionParams(
@@ -124,7 +124,7 @@ def _config(created: pb.CreateCollection) -> pb.CollectionConfig:
         hnsw_config=pb.HnswConfigDiff(
             m=schema.HNSW_M,
             ef_construct=schema.HNSW_EF_CONSTRUCT,
-            full_scan_threshold=schema.FULL_SCAN_THRESHOLD_KB,
+            full_scan_threshold=schema.compared(created, stored),
             max_indexing_threads=0,
             on_disk=False,
         ),

@@ -132,7 +132,7 @@ class Indexer:
         live = False
         try:
             self._copy(fresh, "old" if purge else "shard")
-            if not (self._rebuild(fresh) if purge else self._in_child("optimize", fresh.path / "shard")):
+            if not (self._rebuild(fresh) if purge else self._optimize(fresh)):
                 if not self._stop.is_set():
                     self._failed(name, "the indexing process failed")
                 return False
@@ -163,10 +163,18 @@ class Indexer:
             fresh.shard.start_journal(fresh.journal)
             fresh.covered, fresh.points = fresh.shard.unindexed, fresh.shard.points()
 
-    def _rebuild(self, fresh: _Round) -> bool:
+    def _describe(self, fresh: _Round) -> None:
+        """What the child must know of the collection."""
         entry = self._catalog.entry(fresh.name)
-        described = {"config": entry.config, "indexes": entry.indexes}
-        (fresh.path / "entry.json").write_text(json.dumps(described))
+        told = {"config": entry.config, "indexes": entry.indexes, "points": fresh.points}
+        (fresh.path / "entry.json").write_text(json.dumps(told))
+
+    def _optimize(self, fresh: _Round) -> bool:
+        self._describe(fresh)
+        return self._in_child("optimize", fresh.path)
+
+    def _rebuild(self, fresh: _Round) -> bool:
+        self._describe(fresh)
         try:
             return self._in_child("rebuild", fresh.path)
         finally:
@@ -184,7 +192,7 @@ class Indexer:
             self._child = None
 
     def _switch(self, fresh: _Round) -> bool:
-        opened = open_edge(fresh.path / "shard", fresh.shard.config)
+        opened = open_edge(fresh.path / "shard", fresh.shard.config, fresh.points)
         done = False
         try:
             _replay(fresh, opened)

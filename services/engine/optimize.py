@@ -1,4 +1,5 @@
-"""The indexing child: `python -m services.engine.optimize DIR PARENT_PID` builds the graph of one copied shard.
+"""The indexing child: `python -m services.engine.optimize ROOM PARENT_PID` builds the graph of the copy in ROOM/shard,
+of the collection that ROOM/entry.json describes.
 
 It is niced, dies with its parent, and exits 0 only when the result is on disk.
 """
@@ -6,11 +7,13 @@ It is niced, dies with its parent, and exits 0 only when the result is on disk.
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import signal
 import sys
 from pathlib import Path
 
+from . import lean
 from .files import remove_tree, sync_tree
 
 PR_SET_PDEATHSIG = 1
@@ -28,11 +31,19 @@ def main() -> None:
     """Load, optimize, flush, close, sync."""
     die_with_parent(int(sys.argv[2]))
     os.nice(5)
-    path = Path(sys.argv[1])
+    room = Path(sys.argv[1])
+    path = room / "shard"
     remove_tree(path / "temp_segments")
+    lean.install()
     import qdrant_edge
+    from google.protobuf import json_format
+    from qdrant_client.grpc import collections_pb2
 
-    shard = qdrant_edge.EdgeShard.load(str(path))
+    from .convert.schema import edge_config
+
+    entry = json.loads((room / "entry.json").read_text())
+    config = json_format.ParseDict(entry["config"], collections_pb2.CreateCollection())
+    shard = qdrant_edge.EdgeShard.load(str(path), edge_config(config, entry["points"]))
     shard.optimize()
     shard.flush()
     shard.close()

@@ -31,7 +31,7 @@ def rebuild(room: Path) -> bool:
     (room / "shard").mkdir()
     old = edge.EdgeShard.load(str(room / "old"))
     config = json_format.ParseDict(entry["config"], collections_pb2.CreateCollection())
-    new = edge.EdgeShard.create(str(room / "shard"), edge_config(config))
+    new = edge.EdgeShard.create(str(room / "shard"), edge_config(config, entry["points"]))
     for field, saved in entry["indexes"].items():
         message = json_format.ParseDict(saved, points_pb2.CreateFieldIndexCollection())
         new.update(edge.UpdateOperation.create_field_index(field, index_params(message)))

@@ -68,7 +68,7 @@ class Generation:
             self._retired()
 
 
-def open_edge(path: Path, config: collections_pb2.CreateCollection) -> edge.EdgeShard:
+def open_edge(path: Path, config: collections_pb2.CreateCollection, indexed_points: int) -> edge.EdgeShard:
     """Load a shard directory; what an interrupted optimizer left in it is deleted first.
 
     A second thread is worth its while where there is a second segment with a graph; otherwise handing a search over to
@@ -76,7 +76,8 @@ def open_edge(path: Path, config: collections_pb2.CreateCollection) -> edge.Edge
     """
     remove_tree(path / "temp_segments")
     segments = sum(1 for part in (path / "segments").iterdir() if part.is_dir())
-    return edge.EdgeShard.load(str(path), edge_config(config, max(1, min(segments - 1, os.cpu_count() or 1))))
+    threads = max(1, min(segments - 1, os.cpu_count() or 1))
+    return edge.EdgeShard.load(str(path), edge_config(config, indexed_points, threads))
 
 
 class Shard:
@@ -86,7 +87,7 @@ class Shard:
         """Open the directory. `indexed_points`: how many points the last indexing run covered."""
         self.config = config
         self.specs = vectors.specs(config)
-        self._live = Generation(path, open_edge(path, config))
+        self._live = Generation(path, open_edge(path, config, indexed_points))
         self._write_lock = threading.RLock()
         self._flush_lock = threading.Lock()
         self._written = self._flushed = 0

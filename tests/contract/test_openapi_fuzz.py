@@ -89,7 +89,7 @@ def app(engine: EngineProcess, tmp_path_factory: pytest.TempPathFactory) -> Iter
     cohorts = CohortsApi(Settings(home, engine_url=engine.url), facts, store, archive.encode, lambda: None)
     upkeep = Upkeep(facts, store)
     upkeep.start()
-    reports = ReportsApi(facts, store, archive.encode, query.images)
+    reports = ReportsApi(facts, store, archive.encode, query.searching.ordinary)
     mine = [SearchesApi(facts, query.pages), reports, SetsApi(facts, upkeep, home)]
     yield http_edge.build([query, *mine, archive.encode_api, analytics, cohorts, JobsApi(facts)])
     upkeep.stop()

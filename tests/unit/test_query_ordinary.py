@@ -69,7 +69,7 @@ def ward(engine: EngineProcess, tmp_path_factory: pytest.TempPathFactory) -> Ite
     def ask(by: By, **asked: object) -> SearchAnswer:
         return search(SearchQuery(by, **{"models": MODELS, "limit": 3, **asked}))  # type: ignore[arg-type]
 
-    reports = ReportsApi(facts, store, archive.encode, pictures)
+    reports = ReportsApi(facts, store, archive.encode, search.ordinary)
     yield SimpleNamespace(ask=ask, search=search, reports=reports, facts=facts, brought=brought)
     search.close()
     archive.close()

@@ -25,6 +25,7 @@ from services.query.by import Words
 from services.query.images import Images
 from services.query.reports import How, ReportQuery, SearchReports
 from services.query.reports.api import ReportsApi
+from services.query.search.ordinary import Ordinary
 from services.transport.encode_client import EncodeClient
 from tests.kit.films import ramp, stored_bytes
 from tests.kit.ingesting import Room, room
@@ -129,7 +130,7 @@ def test_both_transports_answer_alike(opened: Room, films: Path) -> None:
     opened.ingest(films, reports=films.parent / "reports.csv")
     encode = EncodeClient.local(EncodeApi(opened.facts, opened.registry, opened.pool))
     pictures = Images(opened.facts, Blobs(opened.settings.data_dir / "blobs"))
-    api = ReportsApi(opened.facts, opened.store, encode, pictures)
+    api = ReportsApi(opened.facts, opened.store, encode, Ordinary(opened.facts, pictures, encode))
     with served([api]) as at, Client(endpoint=Endpoint(at.grpc)) as client, httpx.Client(base_url=at.url) as http:
         found = client.search_reports("no effusion", where="modality = DX", limit=3)
         told = http.post(

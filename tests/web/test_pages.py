@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import cast
 
 import httpx
 import pytest
-from fastapi import FastAPI
-from fastapi.testclient import TestClient
 
-from services.core.facts import Facts, jobs, runs
-from services.core.types import JobState
-from services.query.api import QueryApi
-from services.query.web.pages import web_router
 from services.query.web.render import apart, years
 from tests.web.conftest import HOSTILE, Site
 
@@ -89,14 +82,3 @@ def _escaped() -> str:
     from markupsafe import escape
 
     return str(escape(HOSTILE))
-
-
-def test_a_failed_analysis_says_why(facts: Facts) -> None:
-    job = jobs.submit(facts, "analyze", {})
-    jobs.take(facts, "analyze", "me")
-    jobs.finish(facts, job.job_id, "me", JobState.FAILED, {}, "no finding is stated both ways")
-    runs.save(facts, "a-run", job.job_id, "failed", {"kind": "label_quality", "asked": {}}, {})
-    app = FastAPI()
-    app.include_router(web_router(facts, cast(QueryApi, None)))
-    page = TestClient(app).get("/runs").text
-    assert "label quality" in page and "No finding is stated both ways." in page

@@ -10,11 +10,10 @@ from qdrant_client.grpc import collections_pb2 as pb
 from qdrant_client.grpc import points_pb2
 
 from ..errors import invalid, refuse_fields, unsupported
+from . import scan
 from .vectors import dense_params
 
 HNSW_M, HNSW_EF_CONSTRUCT = 16, 100
-# KB of vectors below which a filtered search scans: Edge's default of 10,000 made builds 3.6 times dearer.
-FULL_SCAN_THRESHOLD_KB = 60_000
 # When the indexer runs Edge's optimizer is for `indexer.py` to say; then anything but a trifle is to be indexed.
 INDEXING_THRESHOLD_KB = 1_000
 MAX_SEGMENT_KB = 8_000_000
@@ -33,6 +32,7 @@ _DATATYPE = {
     pb.Uint8: edge.VectorStorageDatatype.Uint8,
 }
 _MEMORY = {pb.Cold: edge.Memory.Cold, pb.Cached: edge.Memory.Cached, pb.Pinned: edge.Memory.Pinned}
+_WIDTH = {pb.Float16: 2, pb.Uint8: 1}  # bytes of a number; 4 of any other
 _COMPRESSION = {
     pb.x4: edge.CompressionRatio.X4,
     pb.x8: edge.CompressionRatio.X8,
@@ -55,23 +55,30 @@ def check_create(message: pb.CreateCollection) -> None:
     edge_config(message)
 
 
-def edge_config(message: pb.CreateCollection, search_threads: int = 1) -> edge.EdgeConfig:
-    """The configuration of a shard. WAL is always on: it is also Edge's directory lock."""
-    vectors = {name: _vector(params, message) for name, params in dense_params(message).items()}
+def edge_config(message: pb.CreateCollection, stored: int = 0, search_threads: int = 1) -> edge.EdgeConfig:
+    """The configuration of a shard whose graph covers `stored` points. WAL is always on: it is also Edge's directory
+    lock."""
+    vectors = {name: _vector(params, message, stored) for name, params in dense_params(message).items()}
     sparse = {name: _sparse(params) for name, params in message.sparse_vectors_config.map.items()}
     if not vectors and not sparse:
         raise invalid("a collection needs at least one vector")
     return edge.EdgeConfig(
         vectors=vectors,
         sparse_vectors=sparse or None,
-        hnsw_config=_hnsw(message.hnsw_config),
+        hnsw_config=_hnsw(scan.kilobytes(stored, 1, 4), message.hnsw_config),
         optimizers=_optimizers(message.optimizers_config),
         max_search_threads=search_threads,
         wal_enabled=True,
     )
 
 
-def _vector(params: pb.VectorParams, message: pb.CreateCollection) -> edge.EdgeVectorParams:
+def compared(message: pb.CreateCollection, stored: int) -> int:
+    """KB of its first vectors below which a filtered search of a collection compares them all, see `scan`."""
+    sizes = [(params.size, _WIDTH.get(params.datatype, 4)) for params in dense_params(message).values()]
+    return scan.kilobytes(stored, *(sizes[0] if sizes else (1, 4)))
+
+
+def _vector(params: pb.VectorParams, message: pb.CreateCollection, stored: int) -> edge.EdgeVectorParams:
     if not 1 <= params.size <= 65536:
         raise invalid("a vector has 1 to 65536 dimensions")
     if params.distance not in _DISTANCE:
@@ -79,12 +86,11 @@ def _vector(params: pb.VectorParams, message: pb.CreateCollection) -> edge.EdgeV
     if params.datatype not in _DATATYPE:
         raise unsupported("VectorParams.datatype Turbo")
     multi = params.HasField("multivector_config")
-    hnsw = None
-    if params.HasField("hnsw_config"):
-        hnsw = _hnsw(params.hnsw_config, message.hnsw_config)
-    elif multi:
+    most = scan.kilobytes(stored, params.size, _WIDTH.get(params.datatype, 4))
+    hnsw = _hnsw(most, params.hnsw_config, message.hnsw_config)
+    if multi and not params.HasField("hnsw_config"):
         # A graph over multivectors costs more to build than MaxSim over a prefetch saves.
-        hnsw = edge.HnswIndexConfig(m=0, ef_construct=HNSW_EF_CONSTRUCT, full_scan_threshold=FULL_SCAN_THRESHOLD_KB)
+        hnsw = edge.HnswIndexConfig(m=0, ef_construct=HNSW_EF_CONSTRUCT, full_scan_threshold=most)
     return edge.EdgeVectorParams(
         size=params.size,
         distance=_DISTANCE[params.distance],
@@ -126,8 +132,8 @@ def _sparse(params: pb.SparseVectorParams) -> edge.EdgeSparseVectorParams:
     return edge.EdgeSparseVectorParams(modifier=edge.Modifier.Idf if params.modifier == pb.Idf else None)
 
 
-def _hnsw(*sources: pb.HnswConfigDiff) -> edge.HnswIndexConfig:
-    """The first source that sets a value wins; then the engine's own."""
+def _hnsw(most: int, *sources: pb.HnswConfigDiff) -> edge.HnswIndexConfig:
+    """The first source that sets a value wins; then the engine's own. most: KB of vectors, see `scan`."""
 
     def pick(field: str, default: Any) -> Any:
         return next((getattr(s, field) for s in sources if s.HasField(field)), default)
@@ -135,7 +141,7 @@ def _hnsw(*sources: pb.HnswConfigDiff) -> edge.HnswIndexConfig:
     return edge.HnswIndexConfig(
         m=pick("m", HNSW_M),
         ef_construct=pick("ef_construct", HNSW_EF_CONSTRUCT),
-        full_scan_threshold=pick("full_scan_threshold", FULL_SCAN_THRESHOLD_KB),
+        full_scan_threshold=pick("full_scan_threshold", most),
         max_indexing_threads=pick("max_indexing_threads", 0) or max(1, (os.cpu_count() or 2) - 1),
         payload_m=pick("payload_m", None),
     )

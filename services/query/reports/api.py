@@ -1,6 +1,6 @@
 """hilum.v1.ReportService: convert, call the use case, convert.
 
-api = ReportsApi(facts, store, encode, images)
+api = ReportsApi(facts, store, encode, search.ordinary)
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from services.core.store.reports import meaning
 from services.query import convert
 from services.query.asked import Exclude
 from services.query.by import StoredFilm, UploadedFilm, Words
-from services.query.images import Images
 from services.query.reports.asked import How, ReportAnswer, ReportHit, ReportQuery
 from services.query.reports.search import SearchReports
 from services.query.search.ordinary import Ordinary
@@ -33,9 +32,9 @@ class ReportsApi:
         Route("POST", "/v1/reports:index", "IndexReports"),
     )
 
-    def __init__(self, facts: Facts, store: VectorStore, encode: EncodeClient, images: Images) -> None:
+    def __init__(self, facts: Facts, store: VectorStore, encode: EncodeClient, ordinary: Ordinary) -> None:
         self._facts = facts
-        self._search = SearchReports(facts, store, encode, Ordinary(facts, images, encode).warnings)
+        self._search = SearchReports(facts, store, encode, ordinary.warnings)
 
     def search_reports(
         self, request: reports_pb2.SearchReportsRequest, call: Call

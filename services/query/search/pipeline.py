@@ -82,7 +82,7 @@ class Search:
         self._samples = Samples(facts, store)
         self._questions = Questions(facts, store, encode, self._samples, images)
         self._meanings, self._crowding = Meanings(facts), Crowding(facts)
-        self._ordinary = Ordinary(facts, images, encode)
+        self.ordinary = Ordinary(facts, images, encode)
         self._versions = _versions("hilum", "qdrant-client", "numpy")
 
     def __call__(self, query: SearchQuery, cancelled: Cancelled = _never, access: Expr | None = None) -> SearchAnswer:
@@ -96,7 +96,7 @@ class Search:
         _check(cancelled)
         shown, read = self._shown(asked, cancelled)
         hits = self._hits(asked, shown, read)
-        warnings = self._ordinary.warnings(query.by, access)
+        warnings = self.ordinary.warnings(query.by, access)
         hits, none_near = self._meanings(hits, asked.specs, query, asked.own, bool(warnings))
         before = self._priors(asked, access) if query.showing.priors else ()
         return SearchAnswer(

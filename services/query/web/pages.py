@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 
 from services.core.access import ALL, Access
 from services.core.errors import HilumError
-from services.core.facts import Facts, jobs, runs, sets
+from services.core.facts import Facts, jobs, sets
 from services.core.labels import LabelState, merge
 from services.core.types import ImageRecord
 from services.query.api import QueryApi
@@ -54,10 +54,8 @@ def web_router(facts: Facts, query: QueryApi, access: Access = ALL) -> APIRouter
         )
 
     @router.get("/runs")
-    def maps() -> Response:
-        work = {job.job_id: job for job in jobs.recent(facts, "analyze", size=2 * _LATEST)}
-        latest = [(run, work.get(run.job_id or "")) for run in runs.recent(facts, size=_LATEST)]
-        return pages.page("runs.html", here="runs", runs=latest)
+    def analyses() -> Response:
+        return pages.page("runs.html", here="runs", models=query.models())
 
     @router.get("/cohorts")
     def cohorts() -> Response:

@@ -1,0 +1,49 @@
+// Analyses: those there are, live while they run, and a form that starts one.
+
+import { byId, el, show, words } from "./dom.js";
+import { call } from "./api.js";
+import { follow } from "./follow.js";
+import { form } from "./ask-run.js";
+
+const SHOWN = 30;
+const FINAL = ["succeeded", "failed", "cancelled"];
+const under = new Map(); // run → where its progress stands, kept over redrawing the list
+
+const told = (message) => { byId("alert").textContent = message; show(byId("alert"), Boolean(message)); };
+const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
+
+function opened(run, why) {
+  if (run.state === "succeeded") return [run.atlas ? [el("a", { href: run.atlas }, "atlas"), " · "] : "", el("a", { href: run.report }, "report")].flat();
+  return FINAL.includes(run.state) ? el("small", { class: "quiet" }, why ? sentence(why) : "") : progress(run);
+}
+
+function progress(run) {
+  if (!under.has(run.run_id)) {
+    const place = el("span", { class: "building" });
+    under.set(run.run_id, place);
+    follow({ job_id: run.run_id }, place).then(() => { under.delete(run.run_id); list(); }, (error) => { place.textContent = error.message; });
+  }
+  return under.get(run.run_id);
+}
+
+function row(run, why) {
+  const { kind = run.kind || "map", asked = {} } = run.manifest ?? {};
+  return el("tr", {},
+    el("td", {}, el("time", { datetime: run.created_at }, run.created_at.slice(0, 16).replace("T", " "))),
+    el("td", {}, words(kind)), el("td", {}, el("span", { class: `state-${run.state}` }, run.state)),
+    el("td", {}, opened(run, why)), el("td", {}, (asked.models ?? []).join(", ")),
+    el("td", {}, asked.filter ? el("code", {}, asked.filter) : "all"));
+}
+
+async function list() {
+  try {
+    const [{ runs = [] }, { jobs = [] }] = await Promise.all([call(`/v1/runs?page_size=${SHOWN}`), call(`/v1/jobs?page_size=${4 * SHOWN}`)]);
+    const why = new Map(jobs.map((job) => [job.job_id, job.error?.message]));
+    byId("runs").replaceChildren(...(runs.length ? runs.map((run) => row(run, why.get(run.run_id)))
+      : [el("tr", {}, el("td", { colspan: 6, class: "quiet" }, byId("create").hidden ? "No analyses yet, and no films: store some with “hilum ingest FOLDER --dataset NAME”." : "No analyses yet. A map is a good beginning."))]));
+    told("");
+  } catch (error) { told(error.message); }
+}
+
+form(async (request) => { await call("/v1/analytics/jobs", request); await list(); });
+list();
