@@ -127,7 +127,7 @@ def test_an_analysis_is_started_followed_and_opened(place: Place) -> None:
     place.shot("form")
 
     browser.run("document.querySelector('#create').requestSubmit()")
-    assert browser.wait("return document.querySelector('#runs').innerText.includes('eda')")
+    assert browser.wait("return document.querySelector('#runs').innerText.includes('The archive')")
     assert browser.wait("return !!document.querySelector('#runs a[href$=\"/report\"]')", seconds=120)
     assert "succeeded" in browser.run(TEXT, "#runs") and 'view = "PA" AND age >= 20' in browser.run(TEXT, "#runs")
     (run,) = runs.recent(place.facts)
@@ -140,6 +140,10 @@ def test_an_analysis_is_started_followed_and_opened(place: Place) -> None:
 def test_what_cannot_be_asked_is_said_at_the_button(place: Place) -> None:
     browser = place.browser
     browser.open(place.url + "/runs")
+    assert browser.wait("return document.querySelectorAll('#runs tr').length === 1")
+    assert browser.run("return document.querySelector('#new').open") is False  # the list comes first
+    browser.press("n")
+    assert browser.run("return document.querySelector('#new').open")
     choose(browser, "compare")
     browser.run("document.querySelector('[name=model][value=runs-two]').click()")
     browser.run("document.querySelector('#create').requestSubmit()")
@@ -155,5 +159,5 @@ def test_a_failed_analysis_says_why(place: Place) -> None:
     browser = place.browser
     browser.open(place.url + "/runs")
     assert browser.wait("return document.querySelector('#runs').innerText.includes('No finding is stated both ways.')")
-    assert "label quality" in browser.run(TEXT, "#runs")
+    assert "Labels" in browser.run(TEXT, "#runs")
     place.shot("list")

@@ -2,7 +2,8 @@
 
 The graph leads to a question's neighbourhood. When the films there do not pass the filter (a lateral asked for with a
 frontal film, another dataset's films), the nearest that do are scattered, and a short walk misses them: recall@10 0.55
-to 0.71 with ef 128, 1.00 with 2048, at 50,000 × 768 (benchmarks/bench_filters.py).
+to 0.71 with ef 128, 1.00 with 2048, at 50,000 × 768. The embedded engine walks only where a filter passes most films or
+very many (services/engine/convert/scan.py); servers walk earlier.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 // What an analysis is asked: its kind, of which models and films; told as a command, too, which takes every option.
 
-import { byId, el, plural, show } from "./dom.js";
+import { byId, el, plural, show, words } from "./dom.js";
 import { call } from "./api.js";
 import { fields } from "./fields.js";
 
 const DEBOUNCE = 350;
-const BOTH = [{ key: "sample_size", label: "Films at most", kind: "number", size: 8, hint: "drawn by the seed; empty: every film that matches", option: "sample" }, { key: "seed", label: "Seed", kind: "number", size: 8, option: "seed" }];
-const LABELS = { key: "labels", label: "Findings", kind: "list", size: 34, hint: "with commas between them; empty: those stated often enough", option: "labels" };
+const BOTH = [{ key: "sample_size", label: "Films at most", kind: "number", size: 8, example: "all", hint: "drawn by the seed", option: "sample" }, { key: "seed", label: "Seed", kind: "number", size: 8, example: "0", option: "seed" }];
+const LABELS = { key: "labels", label: "Findings", kind: "list", size: 34, example: "those stated often enough", hint: "with commas between them", option: "labels" };
 
 // kind → [name, what it tells, its command, its own fields]
 const GROUPS = {
@@ -32,6 +32,7 @@ const GROUPS = {
   },
 };
 const KINDS = Object.assign({}, ...Object.values(GROUPS));
+export const nameOf = (kind) => KINDS[kind]?.[0] ?? words(kind);
 const MODELLESS = new Set(["eda"]);
 
 const quoted = (text) => (/^[\w.,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
@@ -118,7 +119,7 @@ export function form(start) {
     button.disabled = false;
   });
   addEventListener("keydown", (event) => {
-    if ((event.ctrlKey || event.metaKey) && event.key === "Enter" && !place.hidden) { event.preventDefault(); place.requestSubmit(); }
+    if ((event.ctrlKey || event.metaKey) && event.key === "Enter" && byId("new").open) { event.preventDefault(); place.requestSubmit(); }
   });
   turn(asked.kind);
 }

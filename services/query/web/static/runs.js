@@ -1,9 +1,9 @@
 // Analyses: those there are, live while they run, and a form that starts one.
 
-import { byId, el, show, words } from "./dom.js";
+import { byId, el, show, typing, words } from "./dom.js";
 import { call } from "./api.js";
 import { follow } from "./follow.js";
-import { form } from "./ask-run.js";
+import { form, nameOf } from "./ask-run.js";
 
 const SHOWN = 30;
 const FINAL = ["succeeded", "failed", "cancelled"];
@@ -30,7 +30,7 @@ function row(run, why) {
   const { kind = run.kind || "map", asked = {} } = run.manifest ?? {};
   return el("tr", {},
     el("td", {}, el("time", { datetime: run.created_at }, run.created_at.slice(0, 16).replace("T", " "))),
-    el("td", {}, words(kind)), el("td", {}, el("span", { class: `state-${run.state}` }, run.state)),
+    el("td", { title: words(kind) }, nameOf(kind)), el("td", {}, el("span", { class: `state-${run.state}` }, run.state)),
     el("td", {}, opened(run, why)), el("td", {}, (asked.models ?? []).join(", ")),
     el("td", {}, asked.filter ? el("code", {}, asked.filter) : "all"));
 }
@@ -38,12 +38,24 @@ function row(run, why) {
 async function list() {
   try {
     const [{ runs = [] }, { jobs = [] }] = await Promise.all([call(`/v1/runs?page_size=${SHOWN}`), call(`/v1/jobs?page_size=${4 * SHOWN}`)]);
+    if (!runs.length && !byId("new").hidden) byId("new").open = true;
     const why = new Map(jobs.map((job) => [job.job_id, job.error?.message]));
     byId("runs").replaceChildren(...(runs.length ? runs.map((run) => row(run, why.get(run.run_id)))
-      : [el("tr", {}, el("td", { colspan: 6, class: "quiet" }, byId("create").hidden ? "No analyses yet, and no films: store some with “hilum ingest FOLDER --dataset NAME”." : "No analyses yet. A map is a good beginning."))]));
+      : [el("tr", {}, el("td", { colspan: 6, class: "quiet" }, byId("new").hidden ? "No analyses yet, and no films: store some with “hilum ingest FOLDER --dataset NAME”." : "No analyses yet. A map is a good beginning."))]));
     told("");
   } catch (error) { told(error.message); }
 }
 
-form(async (request) => { await call("/v1/analytics/jobs", request); await list(); });
+form(async (request) => {
+  await call("/v1/analytics/jobs", request);
+  await list();
+  byId("new").open = false;
+  byId("runs").scrollIntoView({ block: "nearest" });
+});
+addEventListener("keydown", (event) => {
+  if (event.key !== "n" || typing(event) || byId("new").hidden) return;
+  event.preventDefault();
+  byId("new").open = true;
+  byId("kinds").querySelector(":checked").focus();
+});
 list();
