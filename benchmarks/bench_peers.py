@@ -11,7 +11,7 @@ films, facts, provenance and exclusions, from two other processes. Legs are time
 a time, then by four threads together.
 
 `--models 3` also stores the same films with three models and asks them one by one and fused, with a filter: the fused
-question against its slowest part.
+question against its slowest part. Then once more with engines that need none of this machine's cores (`replay.py`).
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ import tempfile
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ import numpy as np
 sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[1] / "client")]
 
 # ruff: noqa: E402 - the tree need not be installed
-from benchmarks import bench_query
+from benchmarks import bench_query, replay
 from benchmarks.bench_engine import EF_CONSTRUCT, K, M, clustered, table, truth
 from benchmarks.bench_query import FILTER, record, wait_for_graph
 from hilum.v1 import encode_pb2, query_pb2, query_pb2_grpc
@@ -217,8 +218,27 @@ def recall(peer: Peer, queries: np.ndarray, exact: list[set[int]], effort: int) 
     return sum(found) / (K * len(queries))
 
 
-def fused(port: int, names: list[str], queries: int, rounds: int) -> list[dict[str, Any]]:
-    """Stored films asked of each model, and of all together, with a filter."""
+@contextmanager
+def serving(folder: Path, engine_url: str) -> Iterator[dict[str, int]]:
+    """The ports of a service process of its own."""
+    with running([bench_query.__file__, "--serve", str(folder), engine_url]) as said:
+        yield json.loads(said)
+
+
+@contextmanager
+def running(command: list[str]) -> Iterator[str]:
+    """What a Python process says first; it ends with the block."""
+    child = subprocess.Popen([sys.executable, *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert child.stdout is not None
+        yield child.stdout.readline().strip()
+    finally:
+        child.kill()
+        child.wait()
+
+
+def fused(port: int, names: list[str], queries: int, rounds: int, where: str) -> list[dict[str, Any]]:
+    """Stored films asked of each model, and of all together, with a filter. where: the engines are."""
     stub = query_pb2_grpc.QueryServiceStub(grpc.insecure_channel(f"127.0.0.1:{port}"))
     legs: dict[str, list[str]] = {**{name: [name] for name in names}, "fused": names}
     times: dict[str, list[float]] = {name: [] for name in legs}
@@ -236,7 +256,7 @@ def fused(port: int, names: list[str], queries: int, rounds: int) -> list[dict[s
                 assert found == K
     slowest = max(float(np.median(times[name])) for name in names)
     return [
-        {"leg": name, "p50_ms": float(np.median(spent)), "p99_ms": float(np.percentile(spent, 99)),
+        {"leg": name, "engines": where, "p50_ms": float(np.median(spent)), "p99_ms": float(np.percentile(spent, 99)),
          "x_slowest_part": float(np.median(spent)) / slowest}
         for name, spent in times.items()
     ]  # fmt: skip
@@ -257,12 +277,9 @@ def run(args: argparse.Namespace, folder: Path) -> dict[str, list[dict[str, Any]
         fill(store, facts, spaces)
         for name, space in spaces.items():
             wait_for_graph(engine.url, ModelSpec(name, "1", "0" * 64, "none", "none", space.shape[1]))
-        command = [sys.executable, bench_query.__file__, "--serve", str(folder), engine.url]
-        service = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        try:
-            assert service.stdout is not None
-            ports = json.loads(service.stdout.readline())
-            numbers = {image_id("bench", str(number)): number for number in range(args.n)}
+        numbers = {image_id("bench", str(number)): number for number in range(args.n)}
+        names, together = list(spaces), []
+        with serving(folder, engine.url) as ports:
             peers: list[Peer] = [
                 Service("Hilum, gRPC", over_grpc(ports["grpc"], "bench"), numbers),
                 Service("Hilum, HTTP", over_http(ports["http"], "bench"), numbers),
@@ -282,10 +299,11 @@ def run(args: argparse.Namespace, folder: Path) -> dict[str, list[dict[str, Any]
                 peers.append(peer)
             race(peers, queries, args.rounds)
             rates = [throughput(peer, queries) for peer in peers]
-            together = fused(ports["grpc"], list(spaces), args.queries, args.rounds) if args.models > 1 else []
-        finally:
-            service.kill()
-            service.wait()
+            if args.models > 1:
+                together += fused(ports["grpc"], names, args.queries, args.rounds, "here")
+        if args.models > 1:
+            with running([replay.__file__, engine.url]) as urls, serving(folder, urls) as ports:
+                together += fused(ports["grpc"], names, args.queries, args.rounds, "elsewhere")
         store.close()
     facts.close()
     return {
