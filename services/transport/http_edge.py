@@ -14,7 +14,10 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from google.protobuf import json_format
 from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor
 from google.protobuf.message import Message
+from starlette.datastructures import MutableHeaders
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Message as ASGIMessage
 
 from hilum.v1 import common_pb2
 from services.core.access import ALL, Access
@@ -29,6 +32,7 @@ from services.transport.edge import (
     Call,
     Route,
     invoke,
+    log,
     request_class,
     request_id,
 )
@@ -93,13 +97,18 @@ def _endpoint(api: Api, route: Route, token: str, access: Access) -> Callable[[R
             deadline=time.monotonic() + 60.0,
             access=access,
         )
-        message = _message(method, request, await _body(request))
-        answer = await run_in_threadpool(invoke, api, route.rpc, message, call, "http")
-        if method.server_streaming:
-            return StreamingResponse(_events(answer, call), media_type="text/event-stream")
-        if isinstance(answer, common_pb2.Blob):
-            return Response(answer.data, media_type=answer.content_type, headers=_file(answer))
-        return Response(to_json(answer), media_type="application/json")
+        body = await _body(request)
+
+        def work() -> Response:
+            """Off the loop, JSON too: a film takes long to read, a thousand hits long to tell."""
+            answer = invoke(api, route.rpc, _message(method, request, body), call, "http")
+            if method.server_streaming:
+                return StreamingResponse(_events(answer, call), media_type="text/event-stream")
+            if isinstance(answer, common_pb2.Blob):
+                return Response(answer.data, media_type=answer.content_type, headers=_file(answer))
+            return Response(to_json(answer), media_type="application/json")
+
+        return await run_in_threadpool(work)
 
     return endpoint
 
@@ -173,24 +182,44 @@ def _events(messages: Iterator[Message], call: Call) -> Iterator[str]:
         yield f"event: error\ndata: {to_json(errors.message(error, call.request_id))}\n\n"
 
 
+class _Outermost:
+    """Every request gets an id, and every answer it and our headers, also where something unforeseen failed."""
+
+    def __init__(self, app: ASGIApp, answer: Callable[[HilumError, Request], Response]) -> None:
+        self._app, self._answer = app, answer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope)
+        known = request.state.request_id = request_id(request.headers.get(REQUEST_HEADER))
+        begun = False
+
+        async def sending(message: ASGIMessage) -> None:
+            nonlocal begun
+            if message["type"] == "http.response.start":
+                begun = True
+                headers = MutableHeaders(scope=message)
+                for name, value in {**_HEADERS, REQUEST_HEADER: known}.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, sending)
+        except Exception as error:
+            log.exception("request.failed", error, request_id=known)
+            if begun:
+                raise
+            await self._answer(errors.unexpected(), request)(scope, receive, sending)
+
+
 def _answer_errors(app: FastAPI) -> None:
     def answer(error: HilumError, request: Request) -> Response:
         wire = errors.message(error, getattr(request.state, "request_id", ""))
         return Response(f'{{"error": {to_json(wire)}}}', errors.TABLE[error.code][1], media_type="application/json")
 
-    @app.middleware("http")
-    async def outermost(request: Request, forward: Callable[[Request], Awaitable[Response]]) -> Response:
-        request.state.request_id = request_id(request.headers.get(REQUEST_HEADER))
-        try:
-            response = await forward(request)
-        except Exception as error:
-            from services.transport.edge import log
-
-            log.exception("request.failed", error, request_id=request.state.request_id)
-            response = answer(errors.unexpected(), request)
-        for name, value in {**_HEADERS, REQUEST_HEADER: request.state.request_id}.items():
-            response.headers.setdefault(name, value)
-        return response
+    app.add_middleware(_Outermost, answer=answer)
 
     @app.exception_handler(HilumError)
     async def known(request: Request, error: HilumError) -> Response:
