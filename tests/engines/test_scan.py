@@ -49,4 +49,6 @@ def test_a_graph_is_made_with_it_and_it_is_told(tmp_path: Path) -> None:
         assert told == {"ours": wanted, "theirs": 77}
         client.close()
     graphs = [json.loads(path.read_text()) for path in (tmp_path / "data").rglob("hnsw_config.json")]
-    assert sorted(graph["full_scan_threshold"] for graph in graphs) == sorted([scan.points(200), 77 * 1024 // (4 * DIM)])
+    assert sorted(graph["full_scan_threshold"] for graph in graphs) == sorted(
+        [scan.points(200), 77 * 1024 // (4 * DIM)]
+    )

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from services.analytics.api import AnalyticsApi
 from services.core.blobs import Blobs
 from services.core.calibration import FILM, Curve
+from services.core.config import Settings
 from services.core.facts import calibrations, densities, images, open_facts
 from services.core.facts.calibrations import Calibration
 from services.core.facts.densities import Density
@@ -81,9 +83,9 @@ def site(engine: EngineProcess, tmp_path_factory: pytest.TempPathFactory) -> Ite
     ])  # fmt: skip
     images.save_reports(facts, [Report("other", "s", "findings", HOSTILE)])
     api = QueryApi(facts, store, archive.encode, archive.blobs)
-    with served(
-        [api, SearchesApi(facts, api.pages), archive.encode_api, JobsApi(facts)], [web_router(facts, api)]
-    ) as where:
+    analyses = AnalyticsApi(Settings(home, engine_url=engine.url), facts)
+    apis = [api, SearchesApi(facts, api.pages), archive.encode_api, analyses, JobsApi(facts)]
+    with served(apis, [web_router(facts, api)]) as where:
         yield Site(where.url, row, hostile.image_id, crowd)
     api.close()
     archive.close()

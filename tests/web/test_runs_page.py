@@ -29,6 +29,7 @@ from tests.kit.served import served
 
 pytestmark = pytest.mark.skipif(chromium_kit.binaries() is None, reason="chromium and chromedriver are not here")
 FILMS = 36
+ENTER = "\ue007"
 TEXT = "return document.querySelector(arguments[0])?.innerText ?? ''"
 SHOTS = os.environ.get("HILUM_SHOTS")  # a folder: pictures of the page are put there, to be looked at
 SIZES = {"phone": (390, 844), "tablet": (820, 1180), "desk": (1366, 900)}
@@ -110,6 +111,7 @@ def test_an_analysis_is_started_followed_and_opened(place: Place) -> None:
     put(browser, "#where", 'view = "PA" AND age >= 20')
     assert browser.wait("return document.querySelector('#matches').innerText === '24 films match'")
     assert browser.run("return document.querySelector('#refused').hidden")
+    browser.find("#where").type(ENTER)  # begins nothing
     choose(browser, "retrieval")
     put(browser, "#own select", "view")
     browser.run("document.querySelector('#own [type=checkbox]').click()")

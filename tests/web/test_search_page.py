@@ -344,7 +344,7 @@ def test_what_was_measured_of_answers_is_shown(browser: Browser, site: Site) -> 
 def test_the_other_pages_answer(browser: Browser, site: Site) -> None:
     for path, words in (("about", "Research use only"), ("jobs", "No jobs yet"), ("runs", "No analyses yet")):
         browser.open(f"{site.url}/{path}")
-        assert words in browser.find("main").text
+        assert browser.wait(f"return document.querySelector('main').innerText.includes('{words}')")
     browser.open(f"{site.url}/images/00000000-0000-5000-8000-000000000000")
     assert "No such film" in browser.find("main").text
     assert any("404" in line for line in browser.console())

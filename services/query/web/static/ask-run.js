@@ -118,6 +118,9 @@ export function form(start) {
     try { await start({ ...request(asked), request_id: crypto.randomUUID?.() ?? String(Math.random()) }); } catch (error) { refuse(error.message); }
     button.disabled = false;
   });
+  place.addEventListener("keydown", (event) => { // Enter in a field is no order to begin
+    if (event.key === "Enter" && event.target.matches("input[type=text]")) event.preventDefault();
+  });
   addEventListener("keydown", (event) => {
     if ((event.ctrlKey || event.metaKey) && event.key === "Enter" && byId("new").open) { event.preventDefault(); place.requestSubmit(); }
   });
