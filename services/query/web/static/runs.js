@@ -6,14 +6,20 @@ import { follow } from "./follow.js";
 import { form, nameOf } from "./ask-run.js";
 
 const SHOWN = 30;
+const PAUSE = 3000; // between two looks at the list while something is under way
 const FINAL = ["succeeded", "failed", "cancelled"];
 const under = new Map(); // run → where its progress stands, kept over redrawing the list
+let due;
 
 const told = (message) => { byId("alert").textContent = message; show(byId("alert"), Boolean(message)); };
 const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
 
 function opened(run, why) {
-  if (run.state === "succeeded") return [run.atlas ? [el("a", { href: run.atlas }, "atlas"), " · "] : "", el("a", { href: run.report }, "report")].flat();
+  if (run.state === "succeeded") {
+    const linked = run.kind === "compare" ? `/v1/runs/${encodeURIComponent(run.run_id)}/linked` : "";
+    const ways = [[linked, "linked maps"], [run.atlas, "atlas"], [run.report, "report"]].filter(([href]) => href);
+    return ways.flatMap(([href, name], n) => [n ? " · " : "", el("a", { href }, name)]);
+  }
   return FINAL.includes(run.state) ? el("small", { class: "quiet" }, why ? sentence(why) : "") : progress(run);
 }
 
@@ -36,6 +42,7 @@ function row(run, why) {
 }
 
 async function list() {
+  clearTimeout(due);
   try {
     const [{ runs = [] }, { jobs = [] }] = await Promise.all([call(`/v1/runs?page_size=${SHOWN}`), call(`/v1/jobs?page_size=${4 * SHOWN}`)]);
     if (!runs.length && !byId("new").hidden) byId("new").open = true;
@@ -43,6 +50,7 @@ async function list() {
     byId("runs").replaceChildren(...(runs.length ? runs.map((run) => row(run, why.get(run.run_id)))
       : [el("tr", {}, el("td", { colspan: 6, class: "quiet" }, byId("new").hidden ? "No analyses yet, and no films: store some with “hilum ingest FOLDER --dataset NAME”." : "No analyses yet. A map is a good beginning."))]));
     told("");
+    if (under.size) due = setTimeout(list, PAUSE);
   } catch (error) { told(error.message); }
 }
 
