@@ -124,6 +124,15 @@ class Browser:
         strokes = [{"type": kind, "value": key} for key in keys for kind in ("keyDown", "keyUp")]
         self.send("/actions", {"actions": [{"type": "key", "id": "keys", "actions": strokes}]})
 
+    def put(self, selector: str, text: str) -> None:
+        """Into a field, as if it were typed."""
+        self.run(
+            "const e = document.querySelector(arguments[0]); e.value = arguments[1];"
+            "for (const kind of ['input', 'change']) e.dispatchEvent(new Event(kind, {bubbles: true}));",
+            selector,
+            text,
+        )
+
     def run(self, script: str, *arguments: Any) -> Any:
         """Run a function's body in the page."""
         return self.send("/execute/sync", {"script": script, "args": list(arguments)})

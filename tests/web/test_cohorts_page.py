@@ -108,15 +108,6 @@ def place(engine: EngineProcess, tmp_path_factory: pytest.TempPathFactory) -> It
     facts.close()
 
 
-def put(browser: Browser, selector: str, text: str) -> None:
-    """As if it were typed."""
-    browser.run(
-        "const e = document.querySelector(arguments[0]); e.value = arguments[1];"
-        "e.dispatchEvent(new Event('input', {bubbles: true})); e.dispatchEvent(new Event('change', {bubbles: true}));",
-        selector, text,
-    )  # fmt: skip
-
-
 def test_a_cohort_is_built_looked_at_exported_and_compared(place: Place) -> None:
     left = _built(place)
     _looked_at(place, left)
@@ -140,19 +131,19 @@ def _built(place: Place) -> str:
     assert browser.wait("return document.querySelector('#so-far').innerText.startsWith('32 films')")
     browser.run("document.body.focus(); document.activeElement.blur()")
     browser.press("a")
-    put(browser, "#criteria li:nth-child(2) textarea", "labels.edema = presen")
+    browser.put("#criteria li:nth-child(2) textarea", "labels.edema = presen")
     assert browser.wait("return !!document.querySelector('#criteria li:nth-child(2) .rule-error:not([hidden])')")
     assert browser.run(TEXT, "#refused") == ""
     assert all("cohorts:preview" in line and "400" in line for line in browser.console())
-    put(browser, "#criteria li:nth-child(2) textarea", "labels.edema = present")
-    put(browser, "#criteria li:nth-child(2) select", "out")
+    browser.put("#criteria li:nth-child(2) textarea", "labels.edema = present")
+    browser.put("#criteria li:nth-child(2) select", "out")
     assert browser.wait("return document.querySelectorAll('#flow .step.exclude').length === 1")
     left = str(browser.run(TEXT, "#so-far")).split()[0]
-    put(browser, "#head input", "no-edema")
-    put(browser, "#head .wide input", HOSTILE)
+    browser.put("#head input", "no-edema")
+    browser.put("#head .wide input", HOSTILE)
     browser.run("for (const d of document.querySelectorAll('.part-of')) d.open = true")
-    put(browser, "#split input", "train 0.5, test 0.5")
-    put(browser, "#table1 input", "age, sex, view")
+    browser.put("#split input", "train 0.5, test 0.5")
+    browser.put("#table1 input", "age, sex, view")
     assert browser.wait("return document.querySelector('#spec').innerText.includes('fractions:')")
     shown = browser.run(TEXT, "#spec")
     assert "name: no-edema" in shown and "exclude: true" in shown
@@ -183,7 +174,7 @@ def _exported(place: Place, left: str) -> None:
     browser = place.browser
     browser.run("document.querySelector('#formats [value=jpg]').click()")
     assert browser.wait("return !document.querySelector('#right-of').hidden")
-    put(browser, "#right", "own & <films>")
+    browser.put("#right", "own & <films>")
     href = browser.run("return document.querySelector('#save').href")
     answer = httpx.get(href)
     with zipfile.ZipFile(BytesIO(answer.content)) as saved:

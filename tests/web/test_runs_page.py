@@ -85,15 +85,6 @@ def place(engine: EngineProcess, tmp_path_factory: pytest.TempPathFactory) -> It
     facts.close()
 
 
-def put(browser: Browser, selector: str, text: str) -> None:
-    """As if it were typed."""
-    browser.run(
-        "const e = document.querySelector(arguments[0]); e.value = arguments[1];"
-        "e.dispatchEvent(new Event('input', {bubbles: true})); e.dispatchEvent(new Event('change', {bubbles: true}));",
-        selector, text,
-    )  # fmt: skip
-
-
 def choose(browser: Browser, kind: str) -> None:
     browser.run("document.querySelector(arguments[0]).click()", f"[name=kind][value={kind}]")
 
@@ -105,15 +96,15 @@ def test_an_analysis_is_started_followed_and_opened(place: Place) -> None:
     assert browser.wait(f"return document.querySelector('#matches').innerText === '{FILMS} films'")
     assert browser.run(TEXT, "#command") == "hilum analyze run"
 
-    put(browser, "#where", "labels.edema = presen")
+    browser.put("#where", "labels.edema = presen")
     assert browser.wait("return !document.querySelector('#refused').hidden")
     assert all("images:facets" in line and "400" in line for line in browser.console())
-    put(browser, "#where", 'view = "PA" AND age >= 20')
+    browser.put("#where", 'view = "PA" AND age >= 20')
     assert browser.wait("return document.querySelector('#matches').innerText === '24 films match'")
     assert browser.run("return document.querySelector('#refused').hidden")
     browser.find("#where").type(ENTER)  # begins nothing
     choose(browser, "retrieval")
-    put(browser, "#own select", "view")
+    browser.put("#own select", "view")
     browser.run("document.querySelector('#own [type=checkbox]').click()")
     browser.run("document.querySelector('[name=model][value=runs-two]').click()")
     assert browser.run(TEXT, "#command") == (

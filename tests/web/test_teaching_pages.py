@@ -123,15 +123,6 @@ def place(engine: EngineProcess, tmp_path_factory: pytest.TempPathFactory) -> It
     facts.close()
 
 
-def put(browser: Browser, selector: str, text: str) -> None:
-    """As if it were typed."""
-    browser.run(
-        "const e = document.querySelector(arguments[0]); e.value = arguments[1];"
-        "e.dispatchEvent(new Event('input', {bubbles: true})); e.dispatchEvent(new Event('change', {bubbles: true}));",
-        selector, text,
-    )  # fmt: skip
-
-
 def click(browser: Browser, selector: str) -> None:
     browser.run("document.querySelector(arguments[0]).click()", selector)
 
@@ -159,9 +150,9 @@ def test_a_case_is_assembled_edited_published_tried_and_exported(place: Place) -
     place.open("/teaching")
     assert browser.wait("return document.querySelector('#seek-said').innerText.includes('No teaching file yet')")
     place.shot("empty")
-    put(browser, "#assemble [name=finding]", "edema")
+    browser.put("#assemble [name=finding]", "edema")
     for name, count in {"typical": 3, "atypical": 0, "lookalikes": 2, "normals": 1}.items():
-        put(browser, f"#assemble [name={name}]", str(count))
+        browser.put(f"#assemble [name={name}]", str(count))
     click(browser, "#assemble [type=submit]")
     browser.wait("return location.pathname.length > 20")
     browser.wait(LARGE)
@@ -184,10 +175,10 @@ def _edited(place: Place, file_id: str) -> None:
     browser.press("e")
     browser.wait("return !document.querySelector('#edit').hidden")
     browser.wait(LARGE)
-    put(browser, "[data-field=title]", f"Edema & {HOSTILE}")
-    put(browser, "[data-field=history]", "Breathless.\n\n- since **yesterday**")
-    put(browser, "[data-field=differential]", "Pneumonia\nFibrosis")
-    put(browser, "[data-field=note]", "marks and texts")
+    browser.put("[data-field=title]", f"Edema & {HOSTILE}")
+    browser.put("[data-field=history]", "Breathless.\n\n- since **yesterday**")
+    browser.put("[data-field=differential]", "Pneumonia\nFibrosis")
+    browser.put("[data-field=note]", "marks and texts")
     _drawn(browser)
     chord(browser, ALT, RIGHT)  # the first film one place on
     assert browser.wait("return document.querySelector('#films li').dataset.key === arguments[0]", second)
@@ -271,7 +262,7 @@ def _tried(place: Place, file_id: str) -> None:
     assert "edema" not in whole and "here" not in browser.run(TEXT, "#films")
     assert "edema" not in httpx.get(f"{place.url}/v1/teachingFiles/{file_id}/quiz").text.casefold()
     place.shot("quiz")
-    put(browser, "#reader", "anna")
+    browser.put("#reader", "anna")
     click(browser, "#offer")
     browser.wait("return document.querySelectorAll('#choices input').length === 3")
     click(browser, "#choices [value=Fibrosis]")
@@ -320,8 +311,8 @@ def test_two_edits_of_the_same_lose_nothing(place: Place) -> None:
     file_id = place.made(discussion="First.")
     place.open(f"/teaching/{file_id}#edit")
     browser.wait("return !document.querySelector('#edit').hidden")
-    put(browser, "[data-field=discussion]", "Mine.")
-    put(browser, "[data-field=history]", "Mine alone.")
+    browser.put("[data-field=discussion]", "Mine.")
+    browser.put("[data-field=history]", "Mine alone.")
     other = place.get(f"teachingFiles/{file_id}")["document"] | {"discussion": "Theirs.", "findings": "Theirs alone."}
     place.send(f"teachingFiles/{file_id}", {"made_from": 1, "document": other}, "PATCH")
     chord(browser, CONTROL, "s")
@@ -330,7 +321,7 @@ def test_two_edits_of_the_same_lose_nothing(place: Place) -> None:
     assert browser.run("return document.querySelector('.conflict-of textarea').value") == "Mine."
     assert "Theirs." in browser.run("return document.querySelector('.conflict-of pre').textContent")
     place.shot("conflict")
-    put(browser, ".conflict-of textarea", "Mine.\nTheirs.")
+    browser.put(".conflict-of textarea", "Mine.\nTheirs.")
     click(browser, "#settle")
     assert browser.wait(
         "return document.querySelector('#edit [role=status]').innerText.startsWith('Saved as version 4')"
@@ -352,7 +343,7 @@ def test_films_are_picked_put_in_order_by_drag_and_an_old_version_comes_back(pla
     browser.run("for (const one of [...document.querySelectorAll('#grid .thumb.like')].slice(0, 3)) one.click()")
     click(browser, "#teach")
     browser.wait("return document.querySelectorAll('#picked-films img').length === 3")
-    put(browser, "#make-title", "Picked")
+    browser.put("#make-title", "Picked")
     place.shot("picked")
     click(browser, "#make [type=submit]")
     browser.wait("return location.hash === '#edit'")
@@ -411,7 +402,7 @@ def test_what_may_not_leave_is_said_with_what_to_do(place: Place) -> None:
     )
     assert browser.run("return document.activeElement.id") == "right"
     place.shot("refused")
-    put(browser, "#right", "Our own films")
+    browser.put("#right", "Our own films")
     click(browser, "[data-format=html]")
     assert browser.wait("return document.querySelector('#export-said').innerText.includes('.html')")
     browser.console()  # the browser tells of the refusal that was asked for

@@ -323,7 +323,7 @@ def _records(db: Connection, query: Select[tuple[object, ...]], ids: Sequence[st
         for image_id, _, name, *rest in db.execute(_BOXES_OF, {"ids": part}).all() if boxed else ():
             drawn.setdefault(image_id, []).append(Box(name, *rest))
     return {
-        image_id: ImageRecord(*values, tuple(stated[image_id]), tuple(drawn.get(image_id, ())))
+        image_id: ImageRecord(*(*values, tuple(stated[image_id]), tuple(drawn.get(image_id, ()))))
         for image_id, values in found.items()
     }
 
