@@ -34,7 +34,6 @@ SPEC = {
 }  # fmt: skip
 
 
-@pytest.mark.slow
 def test_an_export_states_what_the_run_found(tmp_path: Path, facts: Facts, store: VectorStore) -> None:
     blobs = Blobs(tmp_path / "blobs")
     clustered.fill(facts, store, blobs, [make_spec("one", 16)], 160)

@@ -26,6 +26,7 @@ def kept(facts: Facts, runs: Path, name: str, access: Access) -> Frozen:
     set that no specification made."""
     record = records.find(facts, runs, name, access)
     home, told, run = _folder(runs, record.run_id), record.told, record.manifest
+    drawn = run.get("cohort") or {}  # what is long is not kept with the set
     return Frozen(
         name=name,
         title=record.set.title,
@@ -40,7 +41,7 @@ def kept(facts: Facts, runs: Path, name: str, access: Access) -> Frozen:
         models=[Model(model, used["fingerprint"]) for model, used in sorted(dict(run.get("models") or {}).items())],
         versions=run.get("versions") or {},
         tables=_tables(home),
-        draws={name: told[name] for name in ("match", "target", "split") if told.get(name)},
+        draws={part: drawn[part] for part in ("match", "target", "split") if drawn.get(part)},
     )
 
 
