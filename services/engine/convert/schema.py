@@ -65,7 +65,7 @@ def edge_config(message: pb.CreateCollection, stored: int = 0, search_threads: i
     return edge.EdgeConfig(
         vectors=vectors,
         sparse_vectors=sparse or None,
-        hnsw_config=_hnsw(scan.kilobytes(stored, 1, 4), message.hnsw_config),
+        hnsw_config=_hnsw(compared(message, stored), message.hnsw_config),
         optimizers=_optimizers(message.optimizers_config),
         max_search_threads=search_threads,
         wal_enabled=True,
@@ -74,8 +74,12 @@ def edge_config(message: pb.CreateCollection, stored: int = 0, search_threads: i
 
 def compared(message: pb.CreateCollection, stored: int) -> int:
     """KB of its first vectors below which a filtered search of a collection compares them all, see `scan`."""
-    sizes = [(params.size, _WIDTH.get(params.datatype, 4)) for params in dense_params(message).values()]
-    return scan.kilobytes(stored, *(sizes[0] if sizes else (1, 4)))
+    first = next(iter(dense_params(message).values()), pb.VectorParams(size=1))
+    return _compared(first, stored)
+
+
+def _compared(params: pb.VectorParams, stored: int) -> int:
+    return scan.kilobytes(stored, params.size, _WIDTH.get(params.datatype, 4))
 
 
 def _vector(params: pb.VectorParams, message: pb.CreateCollection, stored: int) -> edge.EdgeVectorParams:
@@ -86,7 +90,7 @@ def _vector(params: pb.VectorParams, message: pb.CreateCollection, stored: int) 
     if params.datatype not in _DATATYPE:
         raise unsupported("VectorParams.datatype Turbo")
     multi = params.HasField("multivector_config")
-    most = scan.kilobytes(stored, params.size, _WIDTH.get(params.datatype, 4))
+    most = _compared(params, stored)
     hnsw = _hnsw(most, params.hnsw_config, message.hnsw_config)
     if multi and not params.HasField("hnsw_config"):
         # A graph over multivectors costs more to build than MaxSim over a prefetch saves.

@@ -66,7 +66,7 @@ function command(asked) {
 export function form(start) {
   const place = byId("create"), boxes = [...place.querySelectorAll("[name=model]")];
   const asked = { kind: "map", filter: "", models: [], every: boxes.length };
-  let due, under;
+  let due, under, wrong = false; // wrong: the filter, as far as is known
 
   const refuse = (message) => { byId("refused").textContent = message; show(byId("refused"), Boolean(message)); };
 
@@ -76,11 +76,13 @@ export function form(start) {
     try {
       const { total = 0 } = await call("/v1/images:facets", { filter: asked.filter, fields: ["view"] }, mine.signal);
       byId("matches").textContent = `${plural(total, "film")}${asked.filter ? " match" + (total === 1 ? "es" : "") : ""}`;
-      refuse("");
+      if (wrong) refuse("");
+      wrong = false;
     } catch (error) {
       if (error.name === "AbortError") return;
       byId("matches").textContent = "";
       refuse(error.message);
+      wrong = true;
     }
   }
 
@@ -89,6 +91,7 @@ export function form(start) {
     asked.models = boxes.filter((box) => box.checked).map((box) => box.value);
     byId("command").textContent = command(asked);
     byId("copy").textContent = "copy";
+    if (!wrong) refuse("");
     clearTimeout(due);
     due = setTimeout(count, DEBOUNCE);
   }
@@ -97,7 +100,6 @@ export function form(start) {
     asked.kind = kind;
     show(byId("of-models"), !MODELLESS.has(kind));
     byId("own").replaceChildren(...fields(ways(kind), asked, changed));
-    refuse("");
     changed();
   }
 

@@ -3,7 +3,7 @@
 import { el } from "./dom.js";
 import { call } from "./api.js";
 
-const FINAL = ["succeeded", "failed", "cancelled"];
+export const FINAL = ["succeeded", "failed", "cancelled"];
 const PAUSE = 400;
 
 export const left = (seconds) => (seconds === undefined || seconds === null ? "" : seconds < 90 ? ` · ${Math.ceil(seconds)} s left` : ` · ${Math.round(seconds / 60)} min left`);

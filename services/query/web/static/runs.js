@@ -2,12 +2,11 @@
 
 import { byId, el, show, typing, words } from "./dom.js";
 import { call } from "./api.js";
-import { follow } from "./follow.js";
+import { FINAL, follow } from "./follow.js";
 import { form, nameOf } from "./ask-run.js";
 
 const SHOWN = 30;
 const PAUSE = 3000; // between two looks at the list while something is under way
-const FINAL = ["succeeded", "failed", "cancelled"];
 const under = new Map(); // run → where its progress stands, kept over redrawing the list
 let due;
 
@@ -27,7 +26,8 @@ function progress(run) {
   if (!under.has(run.run_id)) {
     const place = el("span", { class: "building" });
     under.set(run.run_id, place);
-    follow({ job_id: run.run_id }, place).then(() => { under.delete(run.run_id); list(); }, (error) => { place.textContent = error.message; });
+    const ended = () => { under.delete(run.run_id); list(); };
+    follow({ job_id: run.run_id }, place).then(ended, (error) => { place.textContent = error.message; setTimeout(ended, PAUSE); });
   }
   return under.get(run.run_id);
 }
@@ -50,8 +50,8 @@ async function list() {
     byId("runs").replaceChildren(...(runs.length ? runs.map((run) => row(run, why.get(run.run_id)))
       : [el("tr", {}, el("td", { colspan: 6, class: "quiet" }, byId("new").hidden ? "No analyses yet, and no films: store some with “hilum ingest FOLDER --dataset NAME”." : "No analyses yet. A map is a good beginning."))]));
     told("");
-    if (under.size) due = setTimeout(list, PAUSE);
   } catch (error) { told(error.message); }
+  if (under.size) due = setTimeout(list, PAUSE);
 }
 
 form(async (request) => {
